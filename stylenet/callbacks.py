@@ -1,0 +1,153 @@
+"""What happens around the training: the run's folder, grids, throughput, slim checkpoints, Ctrl-C."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_info
+from torch import Tensor
+
+from stylenet.images import grid, save_image
+from stylenet.modules.base import StylizerModule
+from stylenet.networks.checkpoint import save_network
+
+SLIM = "stylizer.safetensors"
+LAST = "last.ckpt"
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """Keep `last.ckpt` in the run's own folder, beside config.yaml and the TensorBoard events.
+
+    Args:
+        every_n_train_steps: Optimizer steps between two writings.
+    """
+
+    def __init__(self, every_n_train_steps: int = 500) -> None:
+        super().__init__(
+            filename=Path(LAST).stem,
+            every_n_train_steps=every_n_train_steps,
+            save_top_k=1,
+            enable_version_counter=False,  # else a reused folder leaves it stale beside last-v1.ckpt
+            save_on_train_epoch_end=False,
+        )
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the logger's folder, which every rank is told here."""
+        self.dirpath = trainer.log_dir or trainer.default_root_dir
+        super().setup(trainer, pl_module, stage)
+
+
+class SlimCheckpoint(Callback):
+    """Write `stylizer.safetensors` into the run's folder when training ends, is stopped or fails."""
+
+    def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        folder = trainer.log_dir or trainer.default_root_dir
+        if trainer.is_global_zero and trainer.global_step and isinstance(module, StylizerModule):
+            path = Path(folder) / SLIM
+            save_network(module.network, path, module.metadata | {"steps": trainer.global_step})
+            rank_zero_info(f"stylizer: {path}")
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write it."""
+        self._save(trainer, pl_module)
+
+
+class Interrupt(Callback):
+    """Ctrl-C finishes the step at hand, saves `last.ckpt` and the slim file and stops; a second one stops at once.
+
+    Lightning's own answer to Ctrl-C may strike within an optimizer step, and a checkpoint written then would not
+    resume exactly.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._previous: Any = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listen for Ctrl-C."""
+        self._previous = signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, *_: Any) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, self._previous)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Stop if asked; processes agree at every logging step, or one would wait for the other for ever."""
+        if trainer.world_size > 1:
+            if trainer.global_step % trainer.log_every_n_steps:
+                return
+            self.asked = trainer.strategy.reduce_boolean_decision(self.asked, all=False)
+        if self.asked and not trainer.should_stop:
+            trainer.should_stop = True
+            path = Path(trainer.log_dir or trainer.default_root_dir) / LAST
+            trainer.save_checkpoint(path)
+            rank_zero_info(f"interrupted; to go on, repeat the command with --ckpt_path={path}")
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Stop listening."""
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
+
+
+class ValidationGrid(Callback):
+    """Show the first validation photographs above their stylized selves: PNG files and TensorBoard images.
+
+    Args:
+        count: Photographs shown.
+    """
+
+    def __init__(self, count: int = 8) -> None:
+        self.count = count
+        self.columns: list[tuple[Tensor, Tensor]] = []
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin a new grid."""
+        self.columns = []
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Tensor, *_: Any
+    ) -> None:
+        """Keep what the grid still lacks."""
+        missing = self.count - len(self.columns)
+        self.columns += list(zip(batch[:missing].cpu().split(1), outputs[:missing].cpu().split(1), strict=True))
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the grid."""
+        if trainer.sanity_checking or not trainer.is_global_zero or not self.columns:
+            return
+        sheet = grid([[photograph for photograph, _ in self.columns], [stylized for _, stylized in self.columns]])
+        folder = Path(trainer.log_dir or trainer.default_root_dir)
+        save_image(sheet, folder / "grids" / f"step_{trainer.global_step:06d}.png")
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("val/grid", sheet[0], trainer.global_step)
+
+
+class Throughput(Callback):
+    """Log images/s over all devices, data loading included, and the peak of the accelerator's memory in MiB."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self.images, self.since = 0, time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Tensor, *_: Any
+    ) -> None:
+        """Log at every logging step; reading the clock alone does not wait for the accelerator."""
+        self.images += len(batch) * trainer.world_size
+        if trainer.global_step % trainer.log_every_n_steps == 0 and self.images:
+            now = time.perf_counter()
+            pl_module.log("images/s", self.images / (now - self.since), prog_bar=True)
+            self.images, self.since = 0, now
+            if pl_module.device.type == "cuda":
+                pl_module.log("memory/peak_mib", torch.cuda.max_memory_allocated(pl_module.device) / 2**20)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave validation out of the count."""
+        self.images, self.since = 0, time.perf_counter()

@@ -1,0 +1,81 @@
+"""The run card: what a training is made of, before it starts."""
+
+import copy
+import time
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+from rich.table import Table
+
+from stylenet.data.datamodule import StylizationData
+from stylenet.data.places import DATA
+from stylenet.modules.base import StylizerModule
+
+
+@rank_zero_only
+def run_card(trainer: pl.Trainer, module: StylizerModule, data: StylizationData) -> None:
+    """Print what is trained, on what, where and for how long; substitutes are named as such."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in describe_run(trainer, module, data).items():
+        table.add_row(f"[bold]{name}[/]", value)
+    Console(stderr=True).print(table)
+
+
+def describe_run(trainer: pl.Trainer, module: StylizerModule, data: StylizationData) -> dict[str, str]:
+    """Return the lines of the run card."""
+    made = module.metadata
+    steps, batch = trainer.max_steps, data.batch_size * trainer.accumulate_grad_batches * trainer.world_size
+    device = trainer.strategy.root_device
+    seconds = step_time(trainer, module, data) * trainer.accumulate_grad_batches
+    length = (
+        f"{steps:,} steps of {batch} images" if steps > 0 else f"{trainer.max_epochs} epochs of {batch}-image steps"
+    )
+    return {
+        "style": f"{made['style']} ({origin(module)})",
+        "loss network": loss_network(made["loss_network"]),
+        "photographs": str(data.describe()),
+        "network": f"{made['class']}, {sum(p.numel() for p in module.network.parameters()):,} parameters",
+        "device": f"{trainer.world_size} x {device.type}, precision {trainer.precision}",
+        "length": length,
+        "expected time": f"{_clock(seconds * steps)} at {seconds:.2f} s a step"
+        if steps > 0
+        else f"{seconds:.2f} s a step",
+        "folder": str(trainer.log_dir or trainer.default_root_dir),
+    }
+
+
+def loss_network(made: dict[str, str]) -> str:
+    """Return the loss network's line, which owns up to a substitute for VGG16."""
+    name = f"{made['backbone']}, {made['weights']} weights"
+    if made["backbone"] == "vgg16" and made["weights"] != "random":
+        return name
+    return f"{name}, a substitute for VGG16 (to download that: --model.backbone=vgg16)"
+
+
+def origin(module: StylizerModule) -> str:
+    """Return which picture of that name is used."""
+    path = module.style_path
+    if path.parent == DATA / "styles":
+        return f"{path}: our own homage; `make paintings` fetches the painting"
+    return str(path)
+
+
+def step_time(trainer: pl.Trainer, module: StylizerModule, data: StylizationData) -> float:
+    """Return the seconds of one forward and backward pass, the second of two, on a copy of the module."""
+    probe = copy.deepcopy(module).to(trainer.strategy.root_device)
+    batch = torch.rand(data.batch_size, 3, data.size, data.size, device=probe.device)
+    for _ in range(2):
+        start = time.perf_counter()
+        with trainer.precision_plugin.forward_context():
+            total = probe.loss.total(probe.loss(probe.network(batch), batch))
+        total.backward()
+        total.item()
+        seconds = time.perf_counter() - start
+    return seconds
+
+
+def _clock(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"

@@ -1,0 +1,108 @@
+"""The short command line, written out as LightningCLI wants it.
+
+`style=starry_night trainer.devices=2` becomes `fit --config=configs/johnson.yaml
+--config=configs/styles/starry_night.yaml --style=starry_night --trainer.devices=2`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from stylenet.errors import InputError, unknown
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+SUBCOMMANDS = ("fit", "validate", "test", "predict")
+NAMED = {"model": CONFIGS, "style": CONFIGS / "styles", "recipe": CONFIGS / "recipes"}
+"""Options whose value may name a config file, and where: later ones beat earlier ones."""
+DEFAULT_MODEL = "johnson"
+
+
+def expand(argv: Sequence[str]) -> list[str]:
+    """Return the arguments of `train.py` written out; expanding twice changes nothing.
+
+    - `key=value` is `--key=value`;
+    - the subcommand is `fit` if none is given;
+    - `model=NAME`, `style=NAME` and `recipe=NAME` bring in their config files, in this order, before every other
+      option and `--config`, which therefore beat them; without `model`, johnson is the model.
+
+    Args:
+        argv: What follows the program's name.
+
+    Raises:
+        InputError: An unknown model or recipe, with the nearest right name.
+    """
+    arguments = list(argv)
+    if arguments[:1] and arguments[0] in ("-h", "--help"):
+        return arguments
+    subcommand = arguments.pop(0) if arguments and arguments[0] in SUBCOMMANDS else "fit"
+    options = _joined([_dashed(argument) for argument in arguments])
+    configs, rest = [], []
+    for option in options:
+        key, _, value = option.removeprefix("--").partition("=")
+        if key in NAMED and option.startswith("--") and "." not in value:
+            configs += [(key, file) for file in _config_file(key, value)]
+            if key == "style":
+                rest.append(option)
+        else:
+            rest.append(option)
+    if not any(key == "model" for key, _ in configs) and not _names_model(rest):
+        configs.append(("model", CONFIGS / f"{DEFAULT_MODEL}.yaml"))
+    ordered = [f"--config={file}" for wanted in NAMED for key, file in configs if key == wanted]
+    return [subcommand, *[option for option in ordered if option not in rest], *rest]
+
+
+def _dashed(argument: str) -> str:
+    """Return `key=value` as `--key=value`, and anything else as it is."""
+    return f"--{argument}" if "=" in argument and not argument.startswith("-") else argument
+
+
+def _joined(options: list[str]) -> list[str]:
+    """Return the options with `--key value` of a named key or a config written as `--key=value`."""
+    joined: list[str] = []
+    for option in options:
+        if joined and joined[-1] in ("--config", "-c", *[f"--{key}" for key in NAMED]):
+            key = joined.pop().replace("-c", "--config") if joined[-1] == "-c" else joined.pop()
+            joined.append(f"{key}={option}")
+        else:
+            joined.append(option)
+    return joined
+
+
+def _config_file(key: str, name: str) -> list[Path]:
+    """Return the config file of a name, in a list; none for a style that has none (it may be an image's name)."""
+    folder = NAMED[key]
+    file = folder / f"{name}.yaml"
+    if file.is_file():
+        return [file]
+    if key == "style":
+        return []
+    raise unknown(key, name, [path.stem for path in folder.glob("*.yaml") if path.stem != "debug"])
+
+
+def _names_model(options: list[str]) -> bool:
+    """Tell whether an option or a config file among `options` says what the model is."""
+    for option in options:
+        key, _, value = option.partition("=")
+        if key in ("--model", "--model.class_path"):
+            return True
+        if key == "--config" and "class_path" in (_read(value).get("model") or {}):
+            return True
+    return False
+
+
+def _read(path: str) -> dict:
+    """Return the content of a config file.
+
+    Raises:
+        InputError: It is missing or no YAML mapping.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    except OSError:
+        raise InputError(f"no such config file: {path}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no options")
+    return content

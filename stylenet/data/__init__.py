@@ -1,0 +1,1 @@
+"""Photographs and style images: datasets and the LightningDataModule."""

@@ -1,0 +1,15 @@
+"""Where images are looked for: the project's `data` folder and the folders of `STYLENET_IMAGES`."""
+
+import os
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+"""The project's own `data` folder; it need not exist."""
+
+
+def image_folders() -> list[Path]:
+    """Return the folders that the environment variable `STYLENET_IMAGES` lists (joined by `os.pathsep`).
+
+    Such a folder may hold photographs under `content/` and style images directly or under `style/`.
+    """
+    return [Path(part).expanduser() for part in os.environ.get("STYLENET_IMAGES", "").split(os.pathsep) if part]

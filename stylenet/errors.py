@@ -1,0 +1,25 @@
+"""The one error that users are meant to read."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used: one line that names the mend.
+
+    The command line prints the line and exits with code 2; in Python it is a `ValueError`.
+    """
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Return the error for a name that is not one of `known`, with the nearest right name.
+
+    Args:
+        kind: What the name stands for, e.g. `"backbone"`.
+        name: What the user wrote.
+        known: Every name that would have been right.
+    """
+    choices = sorted(known)
+    nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return InputError(f"unknown {kind} {name!r}: {hint}known are {', '.join(choices)}")

@@ -1,0 +1,1 @@
+"""Perceptual features: the zoo of backbones and the extractor that reads them."""

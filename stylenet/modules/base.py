@@ -1,0 +1,124 @@
+"""What every stylizer's training has in common."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from stylenet.errors import InputError
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.metrics import Judge, ssim
+from stylenet.networks.checkpoint import KEY, load_network
+
+
+class StylizerModule(pl.LightningModule):
+    """Train `self.network` to stylize photographs under `self.loss`.
+
+    Subclasses set `network`, call `watch` with the loss, and fill `metadata`, plain values that every checkpoint
+    carries.
+
+    Args:
+        lr: Learning rate of Adam.
+        lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`, as in the code of AdaIN's authors; 0 is constant.
+        init_from: Checkpoint whose weights are the start; nothing else is taken from it.
+    """
+
+    network: nn.Module
+    _outside: tuple[PerceptualLoss, Judge]
+
+    def __init__(self, lr: float, lr_decay: float, init_from: str | None) -> None:
+        super().__init__()
+        self.lr, self.lr_decay, self.init_from = lr, lr_decay, init_from
+        self.metadata: dict[str, Any] = {}
+
+    def watch(self, loss: PerceptualLoss, judge: Judge) -> None:
+        """Take the loss and the judge of validation.
+
+        A tuple hides them from the module's tree: they are in no state dict, and unknown to DDP, which would
+        broadcast their buffers at every step.
+        """
+        self._outside = (loss, judge)
+
+    @property
+    def loss(self) -> PerceptualLoss:
+        """The loss that is trained on."""
+        return self._outside[0]
+
+    @property
+    def judge(self) -> Judge:
+        """The distances that validation logs."""
+        return self._outside[1]
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "StylizerModule":
+        """Move what is outside the tree along with the module: `to`, `cuda`, `float` all come through here."""
+        for module in self._outside:
+            module._apply(fn)
+        return super()._apply(fn, recurse)
+
+    def start_from(self, path: str) -> None:
+        """Copy the weights of another checkpoint of the same network into ours.
+
+        Raises:
+            InputError: The checkpoint cannot be read or holds another network.
+        """
+        other, _ = load_network(path)
+        try:
+            self.network.load_state_dict(other.state_dict())
+        except RuntimeError:
+            raise InputError(f"init_from={path} holds a network of another shape: {other.arguments}") from None
+
+    def forward(self, photographs: Tensor) -> Tensor:
+        """Return stylized photographs, (B, 3, H, W) in [0, 1]."""
+        return self.network(photographs)
+
+    def training_step(self, photographs: Tensor, batch_idx: int) -> Tensor:
+        """Return the loss of a batch of photographs, (B, 3, H, W) in [0, 1]."""
+        terms = self.loss(self.network(photographs), photographs)
+        total = self.loss.total(terms)
+        self._log_terms(terms, total)
+        return total
+
+    def _log_terms(self, terms: Mapping[str, Tensor], total: Tensor) -> None:
+        """Log raw and weighted terms of each layer, and their weighted groups to the progress bar."""
+        groups: dict[str, Tensor] = {}
+        for name, term in terms.items():
+            weighted = self.loss.weights[name] * term.detach()
+            group = name.split("/")[0]
+            groups[group] = groups[group] + weighted if group in groups else weighted
+            self.log_dict({f"raw/{name}": term.detach(), f"weighted/{name}": weighted})
+        self.log_dict({f"train/{group}": value for group, value in groups.items()}, prog_bar=True)
+        self.log("train/loss", total.detach(), prog_bar=True)
+
+    def validation_step(self, photographs: Tensor, batch_idx: int) -> Tensor:
+        """Log how the stylized photographs fare beside the untouched ones; return them, (B, 3, H, W) in [0, 1]."""
+        stylized = self.network(photographs).float().clamp(0, 1)
+        for suffix, images in (("", stylized), ("_photograph", photographs)):
+            figures = self.judge(images, photographs) | {"ssim": ssim(images, photographs)}
+            self.log_dict(
+                {f"val/{name}{suffix}": value.mean() for name, value in figures.items()},
+                batch_size=len(photographs),
+                sync_dist=True,
+            )
+        return stylized
+
+    def configure_optimizers(self) -> Any:
+        """Return Adam and a schedule by LambdaLR, which knows no length and so resumes past any."""
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.lr)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Decay(self.lr_decay))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the metadata that rebuilds the network without this class."""
+        checkpoint[KEY] = self.metadata | {"steps": self.global_step}
+
+
+class _Decay:
+    """The factor `1 / (1 + rate * step)`."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def __call__(self, step: int) -> float:
+        return 1 / (1 + self.rate * step)

@@ -1,0 +1,1 @@
+"""Networks that stylize, and their checkpoints."""

@@ -1,0 +1,80 @@
+"""Slim checkpoints: a network's tensors and the metadata that rebuilds it; and readers of other files.
+
+A slim file is safetensors whose metadata entry `stylenet` is a JSON object: `class` and `arguments` rebuild the
+network, the rest says how it was made. A Lightning checkpoint carries the same object under the key `stylenet`.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from stylenet import __version__
+from stylenet.errors import InputError
+from stylenet.features.weights import read_file
+from stylenet.images import written_beside
+from stylenet.networks.johnson import JohnsonNet
+from stylenet.networks.peers import is_pytorch_example, read_pytorch_example
+
+NETWORKS: dict[str, type[nn.Module]] = {"JohnsonNet": JohnsonNet}
+KEY = "stylenet"
+PREFIX = "network."
+
+
+def describe(network: nn.Module, **made: Any) -> dict[str, Any]:
+    """Return the metadata of `network`: what rebuilds it, and how it was `made` (plain values)."""
+    return {"class": type(network).__name__, "arguments": network.arguments, "version": __version__, **made}
+
+
+def save_network(network: nn.Module, path: str | Path, metadata: Mapping[str, Any]) -> None:
+    """Write a slim checkpoint, beside and moved into place.
+
+    Args:
+        network: Its tensors are written as they are.
+        path: Ends in `.safetensors`.
+        metadata: What `describe` returned.
+
+    Raises:
+        InputError: The place cannot be written.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with written_beside(path) as temporary:
+        save_file(tensors, temporary, metadata={KEY: json.dumps(metadata)})
+
+
+def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the network in a file, in eval mode on the CPU, and its metadata.
+
+    Reads slim checkpoints, Lightning checkpoints of this project, and the transformer nets of pytorch/examples.
+
+    Raises:
+        InputError: The file is missing, unsafe (a pickle of more than plain tensors) or holds no such network.
+    """
+    path = Path(path)
+    content = read_file(path)
+    if path.suffix == ".safetensors":
+        with safe_open(path, "pt") as file:
+            metadata = json.loads((file.metadata() or {}).get(KEY, "null"))
+        tensors = content
+    elif is_pytorch_example(content):
+        return read_pytorch_example(content, str(path))
+    else:
+        metadata, tensors = content.get(KEY), _network_part(content.get("state_dict"))
+    if not isinstance(metadata, dict) or metadata.get("class") not in NETWORKS:
+        raise InputError(f"{path} holds no network of stylenet: give a stylizer.safetensors or last.ckpt of a training")
+    try:
+        network = NETWORKS[metadata["class"]](**metadata["arguments"])
+        network.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError):
+        raise InputError(f"{path} does not fit the {metadata['class']} it claims to hold: it is damaged") from None
+    return network.eval(), metadata
+
+
+def _network_part(state: Any) -> dict[str, Tensor]:
+    """Return the tensors under `network.` of a module's state dict."""
+    pairs = state.items() if isinstance(state, Mapping) else ()
+    return {name.removeprefix(PREFIX): tensor for name, tensor in pairs if name.startswith(PREFIX)}

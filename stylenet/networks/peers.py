@@ -1,0 +1,61 @@
+"""Networks that others published, as ours."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from stylenet.errors import InputError
+from stylenet.networks.johnson import JohnsonNet
+
+_MARK = "deconv3.conv2d.weight"
+_STATISTICS = re.compile(r"in\d+\.running_(mean|var)$")
+
+
+def is_pytorch_example(content: Mapping[str, Any]) -> bool:
+    """Tell whether a state dict is a TransformerNet of pytorch/examples, fast_neural_style."""
+    return _MARK in content
+
+
+def _renamed(name: str) -> str:
+    """Return our name of a tensor of a TransformerNet."""
+    stem, _, kind = name.rpartition(".")
+    if match := re.fullmatch(r"(conv|in)([123])(\.conv2d)?", stem):
+        return f"encoder.{int(match[2]) - 1}.{0 if match[1] == 'conv' else 1}.{kind}"
+    if match := re.fullmatch(r"res(\d)\.(conv|in)([12])(\.conv2d)?", stem):
+        place = {"conv1": "0.0", "in1": "0.1", "conv2": "1", "in2": "2"}[match[2] + match[3]]
+        return f"residuals.{int(match[1]) - 1}.body.{place}.{kind}"
+    if stem == "deconv3.conv2d":
+        return f"decoder.2.{kind}"
+    if match := re.fullmatch(r"(deconv|in)([1245])(\.conv2d)?", stem):
+        index = int(match[2]) - 1 if match[1] == "deconv" else int(match[2]) - 4
+        return f"decoder.{index}.1.{0 if match[1] == 'deconv' else 1}.{kind}"
+    raise KeyError(name)
+
+
+def read_pytorch_example(content: Mapping[str, Tensor], source: str) -> tuple[nn.Module, dict[str, Any]]:
+    """Return a TransformerNet of pytorch/examples as a JohnsonNet, and its metadata.
+
+    Theirs takes and gives RGB in 0-255 and is linear at the end. Both scalings are folded into the first and last
+    convolution: ours feeds `2x - 1`, so `255x = 127.5 (2x - 1) + 127.5`.  Old files carry statistics of instance norm
+    that nothing uses; they are dropped.
+
+    Raises:
+        InputError: Tensors are missing or have other shapes.
+    """
+    tensors = {}
+    try:
+        for name, tensor in content.items():
+            if not _STATISTICS.search(name):
+                tensors[_renamed(name)] = tensor.clone()
+        first = tensors["encoder.0.0.weight"]
+        tensors["encoder.0.0.bias"] += 127.5 * first.sum((1, 2, 3))
+        tensors["encoder.0.0.weight"] = 127.5 * first
+        for kind in ("weight", "bias"):
+            tensors[f"decoder.2.{kind}"] /= 255
+        network = JohnsonNet(output="linear")
+        network.load_state_dict(tensors)
+    except (KeyError, RuntimeError):
+        raise InputError(f"{source} looks like a TransformerNet of pytorch/examples but does not fit it") from None
+    return network.eval(), {"class": "JohnsonNet", "arguments": network.arguments, "source": "pytorch/examples"}
