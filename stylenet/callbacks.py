@@ -20,6 +20,11 @@ SLIM = "stylizer.safetensors"
 LAST = "last.ckpt"
 
 
+def run_folder(trainer: pl.Trainer) -> Path:
+    """Return where a run writes: the logger's folder. Rank 0 tells the others, so all of them must ask."""
+    return Path(trainer.log_dir or ".")
+
+
 class LastCheckpoint(ModelCheckpoint):
     """Keep `last.ckpt` in the run's own folder, beside config.yaml and the TensorBoard events.
 
@@ -38,7 +43,7 @@ class LastCheckpoint(ModelCheckpoint):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Take the logger's folder, which every rank is told here."""
-        self.dirpath = trainer.log_dir or trainer.default_root_dir
+        self.dirpath = str(run_folder(trainer))
         super().setup(trainer, pl_module, stage)
 
 
@@ -46,9 +51,9 @@ class SlimCheckpoint(Callback):
     """Write `stylizer.safetensors` into the run's folder when training ends, is stopped or fails."""
 
     def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        folder = trainer.log_dir or trainer.default_root_dir
-        if trainer.is_global_zero and trainer.global_step and isinstance(module, StylizerModule):
-            path = Path(folder) / SLIM
+        folder = run_folder(trainer)
+        if trainer.is_global_zero and not trainer.fast_dev_run and isinstance(module, StylizerModule):
+            path = folder / SLIM
             save_network(module.network, path, module.metadata | {"steps": trainer.global_step})
             rank_zero_info(f"stylizer: {path}")
 
@@ -84,7 +89,8 @@ class Interrupt(Callback):
             self.asked = trainer.strategy.reduce_boolean_decision(self.asked, all=False)
         if self.asked and not trainer.should_stop:
             trainer.should_stop = True
-            path = Path(trainer.log_dir or trainer.default_root_dir) / LAST
+            trainer.limit_val_batches = 0  # Lightning would validate first
+            path = run_folder(trainer) / LAST
             trainer.save_checkpoint(path)
             rank_zero_info(f"interrupted; to go on, repeat the command with --ckpt_path={path}")
 
@@ -115,14 +121,15 @@ class ValidationGrid(Callback):
     ) -> None:
         """Keep what the grid still lacks."""
         missing = self.count - len(self.columns)
-        self.columns += list(zip(batch[:missing].cpu().split(1), outputs[:missing].cpu().split(1), strict=True))
+        if missing > 0:
+            self.columns += list(zip(batch[:missing].cpu().split(1), outputs[:missing].cpu().split(1), strict=True))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the grid."""
-        if trainer.sanity_checking or not trainer.is_global_zero or not self.columns:
+        folder = run_folder(trainer)
+        if trainer.sanity_checking or trainer.fast_dev_run or not trainer.is_global_zero or not self.columns:
             return
         sheet = grid([[photograph for photograph, _ in self.columns], [stylized for _, stylized in self.columns]])
-        folder = Path(trainer.log_dir or trainer.default_root_dir)
         save_image(sheet, folder / "grids" / f"step_{trainer.global_step:06d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

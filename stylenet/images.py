@@ -4,7 +4,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from torchvision.io import ImageReadMode, decode_image
 from stylenet.errors import InputError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
-MAX_PIXELS = 200_000_000
-"""Larger images are refused before they are decoded: 200 megapixels are 2.4 GB as float32."""
+MAX_PIXELS = 178_956_970
+"""Larger images are refused before they are decoded: Pillow's own limit, 2.1 GB as float32."""
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -71,43 +71,63 @@ def decode(raw: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Tensor:
         raise InputError(f"{name} is empty (0 bytes): fetch or copy it again")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(raw))
-        if picture.width * picture.height > max_pixels:
-            raise InputError(
-                f"{name} has {picture.width}x{picture.height} pixels, over the limit of {max_pixels:,}: scale it down"
-            )
-        if picture.format == "JPEG" and picture.mode == "RGB":
-            pixels = _decode_jpeg(raw)
-        else:
-            pixels = _to_rgb(ImageOps.exif_transpose(picture))
-    except (UnidentifiedImageError, Image.DecompressionBombError):
-        raise InputError(f"{name} is not an image that can be read (or far too large)") from None
-    except (OSError, SyntaxError, RuntimeError, EOFError) as error:
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; pixels that cannot be decoded raise
+            pixels = _decode(raw, max_pixels)
+    except UnidentifiedImageError:
+        raise InputError(f"{name} is not an image that can be read") from None
+    except (Image.DecompressionBombError, MemoryError):
+        raise InputError(f"{name} has too many pixels, over {max_pixels:,}: scale it down") from None
+    except Exception as error:  # decoders raise nearly anything on broken bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{name} is broken ({reason}): fetch or copy it again") from None
     return pixels.unsqueeze(0).float().div_(255)
 
 
-def _decode_jpeg(raw: bytes) -> Tensor:
-    """Decode an RGB JPEG with torchvision, twice as fast as Pillow; libjpeg would fill a truncated one with gray."""
-    if raw.rfind(b"\xff\xd9", -65536) < 0:
-        raise OSError("truncated JPEG")
-    data = torch.frombuffer(bytearray(raw), dtype=torch.uint8)
-    return decode_image(data, mode=ImageReadMode.RGB, apply_exif_orientation=True)  # (3, H, W)
+def _decode(raw: bytes, max_pixels: int) -> Tensor:
+    """Return an encoded image as RGB, uint8, (3, H, W)."""
+    picture = Image.open(io.BytesIO(raw))
+    if picture.width * picture.height > max_pixels:
+        raise Image.DecompressionBombError
+    if picture.format == "JPEG" and picture.mode == "RGB" and _is_complete_jpeg(raw):
+        data = torch.frombuffer(bytearray(raw), dtype=torch.uint8)  # torchvision is twice as fast as Pillow
+        return decode_image(data, mode=ImageReadMode.RGB, apply_exif_orientation=True)
+    return _to_rgb(picture)
+
+
+def _is_complete_jpeg(raw: bytes) -> bool:
+    """Tell whether the end marker follows the pixels of a JPEG.
+
+    torchvision fills a truncated one with gray; Pillow raises. Markers before the pixels (FFDA) do not count: they may
+    belong to a thumbnail in the EXIF segment. Bytes after the end do no harm: cameras append previews there.
+    """
+    position = 2
+    while raw[position : position + 1] == b"\xff" and raw[position + 1 : position + 2] != b"\xda":
+        position += 2 + int.from_bytes(raw[position + 2 : position + 4])
+    return raw.find(b"\xff\xd9", position) >= 0
 
 
 def _to_rgb(picture: Image.Image) -> Tensor:
-    """Return any Pillow image as RGB, uint8, (3, H, W)."""
-    if picture.mode.startswith(("I", "F")):  # 16-bit and float grayscale: scale to 8 bits, do not clip
-        values = np.asarray(picture, dtype=np.float32)
-        top = 65535.0 if values.max() > 255 else 255.0
-        picture = Image.fromarray((values * (255.0 / top)).clip(0, 255).round().astype(np.uint8))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
+    """Return any Pillow image upright, as RGB, uint8, (3, H, W)."""
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith(("I", "F")):  # 16-bit and float grayscale: scale to 8 bits, do not clip
+        values = np.asarray(upright, dtype=np.float32)
+        values = values * (255 / _white(picture, values.max()))
+        upright = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+    return torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1).contiguous()
+
+
+def _white(picture: Image.Image, brightest: float) -> float:
+    """Return the value of white in a grayscale image of more than 8 bits, however dark the image is.
+
+    Older Pillow opens 16-bit PNG and PGM as 32-bit integers. TIFF does not say: the least usual value is taken.
+    """
+    if picture.mode.startswith("I;16") or picture.format in ("PNG", "PPM"):
+        return 65535.0
+    usual = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
+    return next((white for white in usual if brightest <= white), brightest)
 
 
 def resize(images: Tensor, size: int, *, side: str = "short") -> Tensor:
@@ -145,7 +165,10 @@ def save_image(image: Tensor, path: str | Path, quality: int = 95) -> None:
     array = to_uint8(image.reshape(image.shape[-3:])).permute(1, 2, 0).cpu().numpy()
     kind = Image.registered_extensions()[path.suffix.lower()]
     with written_beside(path) as temporary:
-        Image.fromarray(array).save(temporary, format=kind, quality=quality)
+        try:
+            Image.fromarray(array).save(temporary, format=kind, quality=quality)
+        except (ValueError, OverflowError) as error:  # e.g. WebP ends at 16,383 pixels a side
+            raise InputError(f"cannot write {path}: {error}") from None
 
 
 @contextmanager
@@ -164,7 +187,7 @@ def written_beside(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
-        if path.parent.is_dir():
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.losses.functional import gram, squared_error
+from stylenet.losses.functional import gram, relative_error
 
 
 def ssim(images: Tensor, photographs: Tensor) -> Tensor:
@@ -17,7 +17,10 @@ def ssim(images: Tensor, photographs: Tensor) -> Tensor:
         images: (B, 3, H, W) in [0, 1].
         photographs: (B, 3, H, W) in [0, 1].
     """
-    value = structural_similarity_index_measure(images.float(), photographs.float(), data_range=1.0, reduction="none")
+    with torch.autocast(images.device.type, enabled=False):  # its variances are small differences of large numbers
+        value = structural_similarity_index_measure(
+            images.float(), photographs.float(), data_range=1.0, reduction="none"
+        )
     assert isinstance(value, Tensor)
     return value.reshape(-1)
 
@@ -37,6 +40,7 @@ class Judge(nn.Module):
     ) -> None:
         super().__init__()
         self.extractor, self.style_layers, self.content_layers = extractor, style_layers, content_layers
+        self.content_extractor = extractor.up_to(content_layers)
         with torch.no_grad():
             features = extractor(style)
         for layer in style_layers:
@@ -53,12 +57,7 @@ class Judge(nn.Module):
             images: (B, 3, H, W) in [0, 1].
             photographs: (B, 3, H, W) in [0, 1].
         """
-        features, originals = self.extractor(images), self.extractor(photographs)
-        style = [_relative(gram(features[n]), self.get_buffer(f"gram_{n}")) for n in self.style_layers]
-        content = [_relative(features[n], originals[n]) for n in self.content_layers]
+        features, originals = self.extractor(images), self.content_extractor(photographs)
+        style = [relative_error(gram(features[n]), self.get_buffer(f"gram_{n}")).sqrt() for n in self.style_layers]
+        content = [relative_error(features[n], originals[n]).sqrt() for n in self.content_layers]
         return {"gram_difference": torch.stack(style).mean(0), "content_distance": torch.stack(content).mean(0)}
-
-
-def _relative(values: Tensor, target: Tensor) -> Tensor:
-    """Return `|values - target| / |target|` of each item, (B,)."""
-    return (squared_error(values, target) / squared_error(target, torch.zeros_like(target))).sqrt()

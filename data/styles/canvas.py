@@ -6,14 +6,17 @@ looks the same whatever the number of pixels per unit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Paint = Array | str | Callable[[Mask], Array]
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def ramp(value: ArrayLike, palette: str) -> Array:
     """
     table = colours(palette)
     at = np.linspace(0, 1, len(table))
-    return np.stack([np.interp(value, at, table[:, i]) for i in range(3)], -1).astype(np.float32)
+    values = np.asarray(value, np.float32)
+    return np.stack([np.interp(values, at, table[:, i]) for i in range(3)], -1).astype(np.float32)
 
 
 def spline(points: ArrayLike, closed: bool = False, per_span: int = 12) -> Array:
@@ -150,7 +154,9 @@ def resample(curve: Array, count: int) -> Array:
     return np.stack([np.interp(at, arc, curve[:, i]) for i in (0, 1)], -1).astype(np.float32)
 
 
-def spiral(centre: tuple[float, float], radius: float, turns: float, start: float = 0.0, power: float = 1.0) -> Array:
+def spiral(
+    centre: tuple[float, float], radius: float, turns: float, start: float = 0.0, power: float = 1.0
+) -> Array:
     """Draw a spiral from the rim to the centre.
 
     Args:
@@ -186,7 +192,7 @@ class Sheet:
         self.guide: Array = np.zeros((*self.shape, 3), np.float32)
         self.flow: Array = np.zeros(self.shape, np.float32)
 
-    def mask(self, points: ArrayLike) -> NDArray[np.bool_]:
+    def mask(self, points: ArrayLike) -> Mask:
         """Rasterise a polygon.
 
         Args:
@@ -200,20 +206,24 @@ class Sheet:
         ImageDraw.Draw(image).polygon(flat, fill=255)
         return np.asarray(image) > 127
 
-    def fill(self, area: NDArray[np.bool_], colour: Array | str, flow: ArrayLike | None = None) -> None:
+    def fill(self, area: Mask, colour: Paint, flow: ArrayLike | None = None) -> None:
         """Fill an area of the guide, and turn the flow in it.
 
         Args:
             area: Mask of shape (H, W).
-            colour: A colour, a picture of the sheet's size, or one hexadecimal colour.
+            colour: A colour, a picture of the sheet's size, one hexadecimal colour, or a function that gives
+                the colours of the pixels of an area.
             flow: Angle, or angles per pixel; None leaves the flow.
         """
-        value = colours(colour)[0] if isinstance(colour, str) else colour
-        self.guide[area] = value[area] if value.ndim == 3 else value
+        if callable(colour):
+            self.guide[area] = colour(area)
+        else:
+            value = colours(colour)[0] if isinstance(colour, str) else colour
+            self.guide[area] = value[area] if value.ndim == 3 else value
         if flow is not None:
             self.flow[area] = np.broadcast_to(np.asarray(flow, np.float32), self.shape)[area]
 
-    def ribbon(self, one: Array, other: Array, colour: Array | str) -> None:
+    def ribbon(self, one: Array, other: Array, colour: Paint) -> None:
         """Fill the area between two curves, and turn the flow along it.
 
         Args:
@@ -251,6 +261,11 @@ class Sheet:
             total += np.asarray(grid.resize(self.shape[::-1], Image.Resampling.BICUBIC)) / 2**octave
         return (total / total.std()).astype(np.float32)
 
+    @cached_property
+    def clouds(self) -> Array:
+        """Noise made once, to be shifted about where many areas want soft shading."""
+        return self.noise(46, 2)
+
     def streaks(self, length: float, size: float = 5.0) -> Array:
         """Smear noise along the flow.
 
@@ -266,7 +281,9 @@ class Sheet:
         noise, flow = self.noise(size, 2), self.flow[::2, ::2]  # half the resolution: streaks are smooth
         rows, columns = self.shape
         total, count = np.zeros(flow.shape, np.float32), 10
-        step = np.stack([np.cos(self.flow), np.sin(self.flow)]) * np.float32(length * self.scale / (2 * count))
+        step = np.stack([np.cos(self.flow), np.sin(self.flow)]) * np.float32(
+            length * self.scale / (2 * count)
+        )
         for sign in (-1, 1):
             x, y = self.x[::2, ::2] * self.scale - 0.5, self.y[::2, ::2] * self.scale - 0.5
             for _ in range(count):
@@ -277,7 +294,7 @@ class Sheet:
         image = Image.fromarray(total / total.std()).resize((columns, rows), Image.Resampling.BILINEAR)
         return np.asarray(image)
 
-    def below(self, points: ArrayLike) -> tuple[NDArray[np.bool_], Array]:
+    def below(self, points: ArrayLike) -> tuple[Mask, Array]:
         """Find the area under a skyline.
 
         Args:

@@ -1,14 +1,15 @@
-"""An improvisation after Kandinsky's "Composition VII" (1913): blots, arcs, rays and black lines round an eye."""
+"""An improvisation after Kandinsky's "Composition VII" (1913): colours and lines round an eye."""
 
 from __future__ import annotations
 
 import numpy as np
-from canvas import Array, Layer, Line, Scene, Sheet, colours, ramp, resample, spiral, spline
+from canvas import Layer, Line, Paint, Scene, Sheet, colours, ramp, resample, spiral, spline
 
 EYE = (262.0, 244.0)
 WARM = "d4281e e8601c f2a81e f6d23a 9c1c2a f0e0b0 e88a6a"
 COOL = "1f2f7a 2f5fb0 5b94c8 3c8a6a 7a4f9a a9c4dc 1c5a58"
-ALL = WARM + " " + COOL + " f8f2e2 f4ecd8 17141c"
+LIGHT = WARM + " " + COOL + " f8f2e2 f4ecd8"
+ALL = LIGHT + " 17141c"
 
 
 def ground(sheet: Sheet) -> None:
@@ -25,12 +26,12 @@ def ground(sheet: Sheet) -> None:
     sheet.guide += corner * (ramp(a, "a83c12 d4601a e8862a") - sheet.guide)
 
 
-def tint(sheet: Sheet, palette: str) -> Array:
+def tint(sheet: Sheet, palette: str) -> Paint:
     """Pick a colour, shaded softly over the sheet so that no shape is flat."""
     table = colours(palette)
     one, other = table[sheet.rng.integers(len(table), size=2)]
-    share = np.clip(0.25 + 0.28 * sheet.noise(46, 2), 0, 0.7)[..., None]
-    return (one * (1 - share) + other * share).astype(np.float32)
+    share = np.roll(sheet.clouds, tuple(sheet.rng.integers(0, 900, 2)), (0, 1))
+    return lambda area: one + (other - one) * np.clip(0.25 + 0.28 * share[area], 0, 0.7)[:, None]
 
 
 def spot(sheet: Sheet, spread: float) -> tuple[float, float]:
@@ -50,7 +51,9 @@ def blot(sheet: Sheet, size: float, palette: str) -> list[Line]:
     if sheet.rng.random() < 0.5:
         sheet.fill(sheet.mask((outline - (x, y)) * 0.6 + (x, y)), tint(sheet, ALL))
     if sheet.rng.random() < 0.3:
-        return [Line(resample(outline, 80)[: sheet.rng.integers(30, 80)], 4, colours("17141c")[0], 1.0, 0.1, 0.4)]
+        return [
+            Line(resample(outline, 80)[: sheet.rng.integers(30, 80)], 4, colours("17141c")[0], 1.0, 0.1, 0.4)
+        ]
     return []
 
 
@@ -64,7 +67,11 @@ def arc(sheet: Sheet, size: float) -> list[Line]:
     swell = np.sin(np.linspace(0.15, np.pi - 0.15, 40))[:, None]
     for i in range(sheet.rng.integers(2, 6)):
         inner, outer = size - width * i * swell, size - width * (i + 1) * swell
-        sheet.ribbon((rim * inner + (x, y)).astype(np.float32), (rim * outer + (x, y)).astype(np.float32), tint(sheet, ALL))
+        sheet.ribbon(
+            (rim * inner + (x, y)).astype(np.float32),
+            (rim * outer + (x, y)).astype(np.float32),
+            tint(sheet, ALL),
+        )
     edge = (rim * size + (x, y)).astype(np.float32)
     return [Line(edge, 5, colours("17141c")[0], 1.0, 0.1, 0.3)] if sheet.rng.random() < 0.5 else []
 
@@ -80,7 +87,11 @@ def shard(sheet: Sheet, size: float) -> list[Line]:
     if sheet.rng.random() < 0.6:
         middle = np.array([corners[0], corners[1], corners[2]])
         sheet.fill(sheet.mask(middle), tint(sheet, ALL), lean)
-    return [Line(corners[[0, 2]].astype(np.float32), 3, colours("17141c")[0], 0.8)] if sheet.rng.random() < 0.4 else []
+    return (
+        [Line(corners[[0, 2]].astype(np.float32), 3, colours("17141c")[0], 0.8)]
+        if sheet.rng.random() < 0.4
+        else []
+    )
 
 
 def disc(sheet: Sheet, x: float, y: float, size: float, palette: str) -> None:
@@ -123,15 +134,26 @@ def eye(sheet: Sheet) -> list[Line]:
     bowl = spline([(x - 96, y + 10), (x - 60, y - 66), (x + 20, y - 84), (x + 84, y - 40), (x + 70, y + 30),
                    (x + 10, y + 66), (x - 50, y + 62)], closed=True)  # fmt: skip
     sheet.fill(sheet.mask(bowl), tint(sheet, "1f2f7a 2a2350 17141c"), sheet.whirl(EYE))
-    sheet.fill(sheet.mask((bowl - EYE) * 0.72 + (x + 10, y + 2)), tint(sheet, "f8f2e2 f6e8b0 e8d8c8"), sheet.whirl(EYE))
-    sheet.fill(sheet.mask((bowl - EYE) * 0.42 + (x + 16, y)), tint(sheet, "7a8a3c d8b83a 9c1c2a"), sheet.whirl(EYE))
+    sheet.fill(
+        sheet.mask((bowl - EYE) * 0.72 + (x + 10, y + 2)),
+        tint(sheet, "f8f2e2 f6e8b0 e8d8c8"),
+        sheet.whirl(EYE),
+    )
+    sheet.fill(
+        sheet.mask((bowl - EYE) * 0.42 + (x + 16, y)), tint(sheet, "7a8a3c d8b83a 9c1c2a"), sheet.whirl(EYE)
+    )
     disc(sheet, x + 18, y + 2, 24, "17141c f8f2e2 2f5fb0 17141c d4281e")
     ink = colours("17141c")[0]
-    lines = [Line(spiral((x + 10, y), 92, 1.6, 2.2), 9, ink, -1.0, 0.1, 0.4), Line(spiral((x + 14, y + 4), 58, -1.3, 0.5), 7, ink)]
+    lines = [
+        Line(spiral((x + 10, y), 92, 1.6, 2.2), 9, ink, -1.0, 0.1, 0.4),
+        Line(spiral((x + 14, y + 4), 58, -1.3, 0.5), 7, ink),
+    ]
     for a in sheet.rng.uniform(0, 6.28, 9):
         inner, outer = sheet.rng.uniform(30, 60), sheet.rng.uniform(80, 150)
         mid = (inner + outer) / 2
-        path = [(x + r * np.cos(a + w), y + r * np.sin(a + w)) for r, w in ((inner, 0), (mid, 0.14), (outer, 0.1))]
+        path = [
+            (x + r * np.cos(a + w), y + r * np.sin(a + w)) for r, w in ((inner, 0), (mid, 0.14), (outer, 0.1))
+        ]
         lines.append(Line(spline(path), sheet.rng.uniform(2.5, 6), ink, -0.9, 0.1, 0.3))
     return lines
 
@@ -148,13 +170,16 @@ def scene(scale: float, rng: np.random.Generator) -> Scene:
     """
     sheet = Sheet(768, 512, scale, rng)
     ground(sheet)
-    glade = spline([(420, 330), (520, 240), (640, 180), (700, 190), (640, 300), (560, 400), (470, 470)], closed=True)
+    glade = spline(
+        [(420, 330), (520, 240), (640, 180), (700, 190), (640, 300), (560, 400), (470, 470)], closed=True
+    )
     sheet.fill(sheet.mask(glade), ramp(0.5 + 0.3 * sheet.noise(70), "b8b4d8 dfe4ee f8f4ea f6ecc8"), -0.7)
     ink: list[Line] = []
-    for _ in range(34):
-        ink += blot(sheet, rng.uniform(34, 70), ALL) + arc(sheet, rng.uniform(36, 80)) + shard(sheet, rng.uniform(40, 90))
-    for _ in range(64):
-        ink += blot(sheet, rng.uniform(10, 26), ALL) + arc(sheet, rng.uniform(14, 34)) + shard(sheet, rng.uniform(14, 36))
+    for count, low, high in ((34, 36, 80), (64, 12, 32)):
+        for _ in range(count):
+            ink += blot(sheet, rng.uniform(low, 0.85 * high), LIGHT)
+            ink += arc(sheet, rng.uniform(low, high))
+            ink += shard(sheet, rng.uniform(low, 1.12 * high))
     disc(sheet, 484, 36, 34, "d4281e f8f2e2 2f5fb0 17141c")
     disc(sheet, 486, 322, 40, "f2a81e d4281e 3c8a6a f6d23a")
     disc(sheet, 396, 400, 28, "2f5fb0 f6d23a d4281e f8f2e2")
@@ -162,10 +187,10 @@ def scene(scale: float, rng: np.random.Generator) -> Scene:
     for _ in range(11):
         ink += comb(sheet)
     ink += [sweep(sheet) for _ in range(56)]
-    steps = [
+    steps: list[Layer | Line] = [
         Layer(10, 60, 0.8, (0.08, 0.12, 0.05), 0.12, bristle=0.12),
         Layer(5, 36, 1.1, (0.10, 0.16, 0.06), 0.11, bristle=0.13, dry=0.6),
-        Layer(2.4, 20, 1.1, (0.05, 0.1, 0.04), 0.10, error=0.045),
+        Layer(2.4, 20, 1.2, (0.05, 0.1, 0.04), 0.10, error=0.06),
         *ink,
     ]
     return Scene(sheet.guide, sheet.flow, steps, light=0.7, grain=0.025)

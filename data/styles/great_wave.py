@@ -1,16 +1,16 @@
-"""The wave after Hokusai's "Under the Wave off Kanagawa" (about 1831), as a woodblock print: flat and outlined."""
+"""The wave after Hokusai's "Under the Wave off Kanagawa" (about 1831), as a woodblock print."""
 
 from __future__ import annotations
 
 import numpy as np
-from canvas import Array, Layer, Scene, Sheet, colours, ramp, resample, spline
+from canvas import Array, Layer, Line, Scene, Sheet, colours, ramp, resample, spline
 from PIL import Image, ImageFilter
 
 INK, NAVY, PRUSSIAN, SEA, PALE, FOAM = "14233f", "1d3b6b", "2f6397", "6fa3b5", "b5d0cb", "f1ead6"
 FACE = ((476, 456), (412, 402), (364, 350), (332, 294), (320, 238), (328, 186), (356, 150), (404, 142))
 BACK = ((-44, 480), (-34, 320), (14, 226), (78, 156), (148, 96), (222, 58), (300, 48), (374, 72), (424, 122))
-RIDGE = ((-40, 452), (40, 428), (120, 392), (190, 344), (236, 308), (262, 298), (292, 314), (340, 356), (400, 396),
-         (480, 424), (560, 436), (660, 424), (800, 372))  # fmt: skip
+RIDGE = ((-40, 452), (40, 428), (120, 392), (190, 344), (236, 308), (262, 298), (292, 314), (340, 356),
+         (400, 396), (480, 424), (560, 436), (660, 424), (800, 372))  # fmt: skip
 SWELL = ((380, 408), (440, 404), (520, 398), (600, 376), (680, 330), (740, 276), (800, 210))
 
 
@@ -21,7 +21,9 @@ def blend(one: Array, other: Array, share: float, pinch: float = 0.0, phase: flo
     return (one * (1 - weight) + other * weight).astype(np.float32)
 
 
-def stripes(sheet: Sheet, one: Array, other: Array, tints: list[str], widths: list[int], pinch: float) -> None:
+def stripes(
+    sheet: Sheet, one: Array, other: Array, tints: list[str], widths: list[int], pinch: float
+) -> None:
     """Fill the area between two curves with outlined stripes that follow them."""
     shares = np.cumsum([0, *widths]) / sum(widths)
     edges = [blend(one, other, share, pinch, 2.4 * i) for i, share in enumerate(shares)]
@@ -51,13 +53,16 @@ def claw(sheet: Sheet, root: Array, angle: float, size: float, turn: float, dept
     if depth:
         for at in (4, 8):
             lean = heading[at] - turn * 0.75
-            claw(sheet, path[at] - normal[at] * half[at] * 0.5, lean, size * sheet.rng.uniform(0.5, 0.62), turn, depth - 1)
+            young = size * sheet.rng.uniform(0.5, 0.62)
+            claw(sheet, path[at] - normal[at] * half[at] * 0.5, lean, young, turn, depth - 1)
     for grow, low, tint in ((1.4, -1.0, INK), (0.0, -1.0, FOAM), (0.0, 0.15, PALE)):
         inner, outer = path + normal * (half + grow), path + normal * low * (half + grow)
         sheet.ribbon(inner.astype(np.float32), outer.astype(np.float32), tint)
 
 
-def fringe(sheet: Sheet, points: Array | tuple, size: float, side: float, lean: float = 1.2) -> None:
+def fringe(
+    sheet: Sheet, points: list[tuple[float, float]], size: float, side: float, lean: float = 1.2
+) -> None:
     """Hang a row of claws along a curve, over a bank of foam."""
     curve = spline(points)
     length = np.hypot(*np.diff(curve, axis=0).T).sum()
@@ -92,12 +97,16 @@ def sky(sheet: Sheet) -> None:
     tone = np.clip(sheet.y / 420, 0, 1) ** 2.2 + 0.05 * sheet.noise(150, 3, 3.0)
     cloud = 0.13 * np.tanh(4 * (sheet.noise(200, 3, 2.2) - 0.4)) * np.clip((300 - sheet.y) / 90, 0, 1)
     sheet.flow[:] = 0.05 * np.sin(sheet.x / 90)
-    sheet.guide = ramp(tone + cloud + 0.03 * sheet.streaks(120, 3), "f0e5c8 e7dabb dccdac c6b796 998b70 625c50 3a3b40")
-    cone = spline([(440, 402), (480, 378), (512, 348), (530, 334), (546, 334), (566, 350), (604, 380), (650, 402)])
+    sheet.guide = ramp(
+        tone + cloud + 0.03 * sheet.streaks(120, 3), "f0e5c8 e7dabb dccdac c6b796 998b70 625c50 3a3b40"
+    )
+    cone = spline(
+        [(440, 402), (480, 378), (512, 348), (530, 334), (546, 334), (566, 350), (604, 380), (650, 402)]
+    )
     sheet.fill(sheet.mask(cone), ramp(0.5 + 0.2 * sheet.noise(20), "2b4a70 3d648c"), 0.7)
     contour(sheet, cone, 2)
-    snow = [(530, 334), (546, 334), (566, 350), (584, 366), (570, 362), (562, 374), (551, 358), (541, 376), (531, 360),
-            (520, 372), (514, 362), (500, 364), (512, 348)]  # fmt: skip
+    snow = [(530, 334), (546, 334), (566, 350), (584, 366), (570, 362), (562, 374), (551, 358), (541, 376),
+            (531, 360), (520, 372), (514, 362), (500, 364), (512, 348)]  # fmt: skip
     sheet.fill(sheet.mask(snow), FOAM, 0.9)
 
 
@@ -114,16 +123,33 @@ def boat(sheet: Sheet, x: float, y: float, length: float, tilt: float) -> None:
             sheet.fill(sheet.distance((spot[0], spot[1] - 4), 1.2) < length * 0.026 + grow, tint)
         sheet.fill(sheet.distance((spot[0] - 2, spot[1] - 9)) < length * 0.013, "e2c49a")
     for low, high, tint in ((0, 1, "c9a468"), (0, 0.3, "e3c88c"), (0.72, 1, "9a7440")):
-        edges = [((rail * (1 - k) + keel * k) @ turn + (x, y)).astype(np.float32) for k in (low, high)]
-        sheet.ribbon(*edges, tint)
-        contour(sheet, edges[1], 1.8)
+        near, far = (((rail * (1 - k) + keel * k) @ turn + (x, y)).astype(np.float32) for k in (low, high))
+        sheet.ribbon(near, far, tint)
+        contour(sheet, far, 1.8)
     contour(sheet, (rail @ turn + (x, y)).astype(np.float32), 2.2)
 
 
 def great(sheet: Sheet) -> None:
     """Raise the great wave: striped face, pale back, and its crest breaking into claws."""
     face, back = resample(spline(FACE), 90), resample(spline(BACK), 90)
-    tints = [FOAM, NAVY, PRUSSIAN, NAVY, SEA, NAVY, PRUSSIAN, NAVY, PALE, NAVY, PRUSSIAN, NAVY, SEA, NAVY, PRUSSIAN, FOAM]
+    tints = [
+        FOAM,
+        NAVY,
+        PRUSSIAN,
+        NAVY,
+        SEA,
+        NAVY,
+        PRUSSIAN,
+        NAVY,
+        PALE,
+        NAVY,
+        PRUSSIAN,
+        NAVY,
+        SEA,
+        NAVY,
+        PRUSSIAN,
+        FOAM,
+    ]
     widths = [2, 6, 3, 6, 2, 6, 4, 6, 2, 6, 3, 6, 3, 6, 4, 35]
     stripes(sheet, face, back, tints, widths, 0.012)
     for share in (0.72, 0.75, 0.83, 0.86, 0.93):
@@ -139,8 +165,8 @@ def fore(sheet: Sheet) -> None:
     """Roll the nearer waves across the front."""
     ridge = resample(spline(RIDGE), 110)
     floor = np.stack([ridge[:, 0], 560 + 22 * np.sin(ridge[:, 0] / 120)], -1).astype(np.float32)
-    tints = [FOAM, PALE, FOAM, NAVY, PRUSSIAN, SEA, PRUSSIAN, NAVY, FOAM, PALE, NAVY, PRUSSIAN, NAVY, SEA, FOAM, NAVY,
-             PRUSSIAN, NAVY, SEA, NAVY]  # fmt: skip
+    tints = [FOAM, PALE, FOAM, NAVY, PRUSSIAN, SEA, PRUSSIAN, NAVY, FOAM, PALE, NAVY, PRUSSIAN, NAVY, SEA,
+             FOAM, NAVY, PRUSSIAN, NAVY, SEA, NAVY]  # fmt: skip
     stripes(sheet, ridge, floor, tints, [12, 3, 7, 4, 6, 4, 5, 4, 8, 3, 4, 5, 4, 3, 6, 5, 5, 4, 4, 6], 0.05)
     bank(sheet, [(-10, 500), (50, 474), (110, 448), (170, 420), (220, 392), (262, 372)], 12)
     fringe(sheet, [(-10, 520), (60, 492), (130, 462), (190, 430), (264, 386)], 42, 1.0, 0.9)
@@ -191,7 +217,7 @@ def scene(scale: float, rng: np.random.Generator) -> Scene:
     boat(sheet, 470, 436, 240, 0.08)
     spray(sheet)
     clear = away_from_ink(sheet)
-    steps: list = [
+    steps: list[Layer | Line] = [
         Layer(6, 70, 0.9, (0.03, 0.08, 0.04), 0.10, 0.35, 0.06, 0.6, mask=clear**2),
         Layer(2.2, 40, 1.5, (0.04, 0.1, 0.06), 0.10, 0.45, 0.08, 0.6, mask=clear),
     ]

@@ -35,7 +35,9 @@ def swells(sheet: Sheet) -> list[Line]:
         curve = spline(np.stack([x, y], -1))
         area, slope = sheet.below(curve)
         below = sheet.y - np.interp(sheet.x[0], curve[:, 0], curve[:, 1])
-        curl = slope + 0.9 * np.sin(sheet.x / (34 + 40 * depth) + 1.7 * i) * np.exp(-below / (20 + 40 * depth))
+        curl = slope + 0.9 * np.sin(sheet.x / (34 + 40 * depth) + 1.7 * i) * np.exp(
+            -below / (20 + 40 * depth)
+        )
         sheet.fill(area, sheet.guide, curl)
         sheet.fill(area, water(sheet, below, size, depth))
         crests += foam(sheet, curve, depth)
@@ -56,23 +58,27 @@ def water(sheet: Sheet, below: Array, size: float, depth: float) -> Array:
 def foam(sheet: Sheet, curve: Array, depth: float) -> list[Line]:
     """Tear foam from a crest, in curling strokes."""
     lines, tints = [], colours("f4eed8 d8dcc8 b9c4b2 e9d9a6 93a69a")
-    for _ in range(int(30 + 190 * depth)):
+    for _ in range(int(30 + 130 * depth)):
         x, y = curve[sheet.rng.integers(5, len(curve) - 5)]
         x, y = x + sheet.rng.normal(0, 6), y - abs(sheet.rng.normal(0, 3 + 13 * depth)) + 4 + 6 * depth
-        size, angle = (3 + 11 * depth) * sheet.rng.uniform(0.3, 1.5), sheet.rng.normal(-0.5, 0.7)
+        size, angle = (4 + 7 * depth) * sheet.rng.uniform(0.3, 1.5), sheet.rng.normal(-0.2, 0.5)
         t = np.linspace(0, 1, 8)
-        path = np.stack([x + size * np.cos(angle + t) * t, y + size * np.sin(angle + t) * t], -1)
+        path = np.stack([x + size * np.cos(angle + 0.3 * t) * t, y + size * np.sin(angle + 0.3 * t) * t], -1)
         tint = tints[sheet.rng.integers(5)]
-        lines.append(Line(path.astype(np.float32), sheet.rng.uniform(1.2, 2 + 3 * depth), tint, -1.0, 0.16, 0.9))
+        lines.append(
+            Line(path.astype(np.float32), sheet.rng.uniform(1, 1.6 + 1.8 * depth), tint, -1.0, 0.16, 0.9)
+        )
     return lines
 
 
 def headland(sheet: Sheet) -> None:
     """Heave up the dark wreck of the transport at the left."""
-    hull = spline([(-30, 96), (40, 100), (110, 116), (180, 132), (232, 158), (262, 196), (268, 240), (250, 282),
-                   (190, 312), (90, 330), (-30, 340)], closed=True)  # fmt: skip
+    hull = spline([(-30, 96), (40, 100), (110, 116), (180, 132), (232, 158), (262, 196), (268, 240),
+                   (250, 282), (190, 312), (90, 330), (-30, 340)], closed=True)  # fmt: skip
     area = sheet.mask(hull)
-    sheet.fill(area, sheet.guide, 0.45 + 0.5 * sheet.noise(90, 2) + np.clip((sheet.x - 150) / 120, 0, 1) * 0.9)
+    sheet.fill(
+        area, sheet.guide, 0.45 + 0.5 * sheet.noise(90, 2) + np.clip((sheet.x - 150) / 120, 0, 1) * 0.9
+    )
     rim = np.clip((sheet.x - 60) / 230, 0, 1) * np.clip(1.4 - (sheet.y - 96) / 190, 0, 1)
     tone = 0.12 + 0.6 * rim**1.5 + 0.15 * sheet.streaks(60, 7) + 0.06 * sheet.noise(50)
     sheet.fill(area, ramp(tone, "0a0c0d 16191b 26282a 3a382e 5c5034 8e743f c8a654"))
@@ -83,16 +89,32 @@ def wreckage(sheet: Sheet) -> list[Line]:
     wood, rope, lines = colours("1a130c 6b4c24 a57c3c"), colours("0c0a08")[0], []
     for x, y, dx, dy in ((60, 190, -46, -130), (118, 200, 30, -120), (196, 240, 62, -92), (30, 260, 40, -90)):
         for shift, tint, width in ((0, wood[0], 6), (1.6, wood[1], 2.5)):
-            lines.append(Line(spline([(x + shift, y), (x + dx * 0.5 + shift, y + dy * 0.52), (x + dx, y + dy)]), width, tint, -0.5))
+            lines.append(
+                Line(
+                    spline([(x + shift, y), (x + dx * 0.5 + shift, y + dy * 0.52), (x + dx, y + dy)]),
+                    width,
+                    tint,
+                    -0.5,
+                )
+            )
         for k in (0.45, 0.8):
             tip = np.array((x + dx * k, y + dy * k))
             lines.append(Line(spline([tip - (22, -8), tip, tip + (24, -4)]), 2.6, wood[0], 0.8))
             end = tip + (sheet.rng.uniform(30, 80), sheet.rng.uniform(60, 110))
             lines.append(Line(spline([tip, (tip + end) / 2 + (-8, 12), end]), 1.3, rope, 0.0))
     for i in range(16):
-        x = 92 + 3.2 * i
+        left = 92 + 3.2 * i
         tint = colours("7a3a1c b8682a d9953c 9c4e20")[i % 4]
-        lines.append(Line(spline([(x, 170 + i), (x - 4, 214), (x + 2 - 0.6 * i, 252 - i)]), 6, tint, 0.6, 0.25, 0.4))
+        lines.append(
+            Line(
+                spline([(left, 170 + i), (left - 4, 214), (left + 2 - 0.6 * i, 252 - i)]),
+                6,
+                tint,
+                0.6,
+                0.25,
+                0.4,
+            )
+        )
     return lines
 
 
@@ -103,7 +125,18 @@ def vessel(sheet: Sheet, x: float, y: float, size: float, tilt: float) -> list[L
     def place(points: list[tuple[float, float]]) -> Array:
         return (np.array(points) @ turn + (x, y)).astype(np.float32)
 
-    hull = place([(-0.62, -0.1), (-0.5, -0.16), (-0.3, -0.06), (0.3, -0.05), (0.56, -0.18), (0.6, -0.1), (0.46, 0.14), (-0.4, 0.16)])
+    hull = place(
+        [
+            (-0.62, -0.1),
+            (-0.5, -0.16),
+            (-0.3, -0.06),
+            (0.3, -0.05),
+            (0.56, -0.18),
+            (0.6, -0.1),
+            (0.46, 0.14),
+            (-0.4, 0.16),
+        ]
+    )
     sheet.fill(sheet.mask(hull), ramp(0.4 + 0.25 * sheet.streaks(40, 4), "0d0a08 2a1c10 5a3c1c 8a602a"), tilt)
     sails = (
         [(-0.06, -0.14), (0.0, -1.04), (0.2, -0.8), (0.72, -0.52), (0.56, -0.3), (0.3, -0.16)],
@@ -118,7 +151,9 @@ def vessel(sheet: Sheet, x: float, y: float, size: float, tilt: float) -> list[L
     for at, top in ((-0.36, -1.0), (0.0, -1.22), (0.3, -0.9)):
         lines.append(Line(spline(place([(at, -0.04), (at + 0.02, top * 0.5), (at, top)])), 4, dark, -0.6))
         for k in (0.45, 0.75):
-            lines.append(Line(place([(at - 0.16, top * k), (at, top * k - 0.03), (at + 0.2, top * k)]), 2.2, dark, 0.8))
+            lines.append(
+                Line(place([(at - 0.16, top * k), (at, top * k - 0.03), (at + 0.2, top * k)]), 2.2, dark, 0.8)
+            )
         lines += [Line(place([(at, top), (at + dx, -0.08)]), 1.2, dark, 0.0) for dx in (-0.24, 0.26)]
     return lines + [Line(hull, 3, dark, 0.3), Line(place([(0.5, -0.14), (0.96, -0.34)]), 3, dark, -0.6)]
 
@@ -153,7 +188,16 @@ def spume(sheet: Sheet) -> list[Line]:
         t, size = np.linspace(0, 1, 10), sheet.rng.uniform(10, 34)
         b = a + 1.3 + sheet.rng.normal(0, 0.4)
         path = np.stack([x + size * np.cos(b + t) * t, y + size * np.sin(b + t) * t], -1)
-        lines.append(Line(path.astype(np.float32), sheet.rng.uniform(2, 6), tints[sheet.rng.integers(4)], -1.0, 0.15, 0.9))
+        lines.append(
+            Line(
+                path.astype(np.float32),
+                sheet.rng.uniform(2, 6),
+                tints[sheet.rng.integers(4)],
+                -1.0,
+                0.15,
+                0.9,
+            )
+        )
     return lines
 
 
@@ -172,9 +216,16 @@ def scene(scale: float, rng: np.random.Generator) -> Scene:
     headland(sheet)
     ship = vessel(sheet, 548, 262, 165, -0.34) + wreckage(sheet)
     crests = swells(sheet)
-    boats = lifeboat(sheet, 262, 352, 120, 0.16) + lifeboat(sheet, 566, 408, 92, -0.22) + lifeboat(sheet, 150, 298, 60, 0.1)
-    angle = mix_angles([sheet.flow, sheet.flow + 0.5 * sheet.noise(40, 2)], [np.float32(1), np.float32(0.6)])
-    steps = [
+    boats = (
+        lifeboat(sheet, 262, 352, 120, 0.16)
+        + lifeboat(sheet, 566, 408, 92, -0.22)
+        + lifeboat(sheet, 150, 298, 60, 0.1)
+    )
+    angle = mix_angles(
+        [sheet.flow, sheet.flow + 0.5 * sheet.noise(40, 2)],
+        [np.ones_like(sheet.flow), 0.6 * np.ones_like(sheet.flow)],
+    )
+    steps: list[Layer | Line] = [
         Layer(20, 90, 0.7, (0.06, 0.12, 0.05), 0.30, bristle=0.14, dry=0.7),
         Layer(10, 70, 0.8, (0.08, 0.15, 0.07), 0.28, bristle=0.16, dry=0.8),
         *spume(sheet),

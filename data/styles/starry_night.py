@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from canvas import Layer, Line, Scene, Sheet, colours, mix_angles, ramp, spline
+from canvas import Array, Layer, Line, Scene, Sheet, colours, mix_angles, ramp, spline
 
 SWIRLS = ((392, 188, 128), (530, 290, 68))  # x, y, radius
 STARS = (  # x, y, radius of the disc
@@ -22,10 +22,21 @@ HOUSES = (  # x, y of the lower left corner, width, height of the wall, wall, ro
 )  # fmt: skip
 
 
+RIDGES = (  # skylines from far to near, and their colours
+    ([(0, 470), (130, 452), (260, 462), (380, 436), (470, 430), (560, 402), (660, 372), (768, 318)],
+     "1a2f6b 2c559c 4c83bd 7fb0cc"),
+    ([(0, 505), (140, 478), (250, 486), (360, 462), (480, 470), (600, 428), (690, 432), (768, 402)],
+     "101d4a 1e4080 37699f 6d9fb5"),
+    ([(0, 540), (160, 512), (300, 520), (430, 500), (560, 506), (660, 476), (768, 470)],
+     "0f1a3e 1b3a66 2c6079 5f9a8f"),
+    ([(0, 566), (200, 548), (360, 546), (520, 536), (640, 520), (768, 512)], "0b1430 16304f 25525a 4f8468"),
+)  # fmt: skip
+
+
 def sky(sheet: Sheet) -> None:
     """Fill the sky with currents that run into swirls and around every star."""
     x, y = sheet.x, sheet.y
-    angles = [np.float32(0.32) * np.sin(x / 95 + y / 120 + 1.2) - np.float32(0.12)]
+    angles: list[Array] = [0.32 * np.sin(x / 95 + y / 120 + 1.2) - 0.12]
     weights = [np.full(sheet.shape, 0.22, np.float32)]
     arms = np.zeros(sheet.shape, np.float32)
     for cx, cy, radius in SWIRLS:
@@ -36,9 +47,11 @@ def sky(sheet: Sheet) -> None:
         arms += np.exp(-((d / radius / 0.95) ** 4)) * np.cos(2 * wind)
     for cx, cy, radius in (*STARS, (*MOON, 36)):
         angles.append(sheet.whirl((cx, cy)))
-        weights.append(1.5 * np.exp(-((sheet.distance((cx, cy)) / radius / 3) ** 4)))
+        weights.append(np.float32(1.5) * np.exp(-((sheet.distance((cx, cy)) / radius / 3) ** 4)))
     sheet.flow = mix_angles(angles, weights)
-    band = np.exp(-(((y - 436 + 0.18 * x + 14 * np.sin(x / 60)) / 30) ** 2)) + 0.35 / (1 + np.exp((400 - y) / 12))
+    band = np.exp(-(((y - 436 + 0.18 * x + 14 * np.sin(x / 60)) / 30) ** 2)) + 0.35 / (
+        1 + np.exp((400 - y) / 12)
+    )
     tone = 0.36 + 0.11 * sheet.streaks(70, 7) + 0.05 * sheet.noise(150, 2) + 0.2 * arms + 0.4 * band
     sheet.guide = ramp(tone, "0b1440 152a72 1f4b9f 2f74bd 66a5d3 a9cfd0 e6e3a8 f6e27a")
 
@@ -63,17 +76,8 @@ def lights(sheet: Sheet) -> list[Line]:
 
 def hills(sheet: Sheet) -> list[Line]:
     """Roll the hills towards the village, and outline them."""
-    ridges = (
-        ([(0, 470), (130, 452), (260, 462), (380, 436), (470, 430), (560, 402), (660, 372), (768, 318)],
-         "1a2f6b 2c559c 4c83bd 7fb0cc"),
-        ([(0, 505), (140, 478), (250, 486), (360, 462), (480, 470), (600, 428), (690, 432), (768, 402)],
-         "101d4a 1e4080 37699f 6d9fb5"),
-        ([(0, 540), (160, 512), (300, 520), (430, 500), (560, 506), (660, 476), (768, 470)],
-         "0f1a3e 1b3a66 2c6079 5f9a8f"),
-        ([(0, 566), (200, 548), (360, 546), (520, 536), (640, 520), (768, 512)], "0b1430 16304f 25525a 4f8468"),
-    )  # fmt: skip
     outlines = []
-    for points, palette in ridges:
+    for points, palette in RIDGES:
         area, slope = sheet.below(points)
         depth = np.where(area, sheet.y - np.interp(sheet.x[0], *np.array(points, np.float32).T), 0)
         sheet.fill(area, sheet.guide, slope + 0.7 * np.tanh(depth / 60) * np.sin(sheet.x / 45))
@@ -125,9 +129,9 @@ def village(sheet: Sheet) -> list[Line]:
 
 def cypress(sheet: Sheet) -> list[Line]:
     """Raise the cypress like a dark flame at the left: its body, and tongues licking upwards."""
-    outline = spline([(30, 625), (66, 540), (88, 470), (98, 400), (112, 320), (116, 240), (132, 160), (134, 80),
-                      (144, 22), (150, 90), (152, 160), (168, 240), (170, 320), (190, 400), (214, 480),
-                      (244, 550), (272, 625)], closed=True)  # fmt: skip
+    left = [(30, 625), (66, 540), (88, 470), (98, 400), (112, 320), (116, 240), (132, 160), (134, 80)]
+    right = [(150, 90), (152, 160), (168, 240), (170, 320), (190, 400), (214, 480), (244, 550), (272, 625)]
+    outline = spline([*left, (144, 22), *right], closed=True)
     sheet.fill(sheet.mask(outline), "0d1512", -np.pi / 2 + 0.3 * np.sin(sheet.y / 34 + sheet.x / 30))
     sheet.fill(sheet.mask(outline), ramp(0.35 + 0.2 * sheet.streaks(60, 6), "06090d 101a16 1e2a1c 3d3a1c"))
     palette, lines = colours("070b0d 0d1613 142018 1b2a1a 2c3a1e 46502a 4d3018 0a1020"), []
@@ -167,5 +171,5 @@ def scene(scale: float, rng: np.random.Generator) -> Scene:
         Layer(5.5, 38, 1.0, (0.16, 0.25, 0.11), 0.30, bristle=0.15, dry=0.4),
         Layer(3, 20, 1.1, (0.12, 0.2, 0.08), 0.16, error=0.11),
     ]
-    steps = [*coarse, *fine[:1], *outlines, *fine[1:], *moon, *houses, *flames]
+    steps: list[Layer | Line] = [*coarse, *fine[:1], *outlines, *fine[1:], *moon, *houses, *flames]
     return Scene(sheet.guide, sheet.flow, steps, light=1.1)

@@ -1,37 +1,51 @@
-"""The commands: `train` (LightningCLI behind a shorthand) and `infer`; one-line errors and exit codes."""
+"""The command `train`: LightningCLI behind a shorthand, with a run card and one-line errors."""
 
 import logging
 import os
 import re
 import sys
 import warnings
-from argparse import ArgumentError
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, Namespace
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from stylenet.callbacks import Interrupt, LastCheckpoint, SlimCheckpoint, Throughput, ValidationGrid
+from stylenet.cli.exits import INTERRUPTED, OK, guarded, one_line
+from stylenet.cli.parser import Parser
 from stylenet.cli.run_card import run_card
 from stylenet.cli.shorthand import expand
 from stylenet.data.datamodule import StylizationData
-from stylenet.errors import InputError, unknown
+from stylenet.errors import InputError
 from stylenet.modules.base import StylizerModule
 from stylenet.networks.checkpoint import load_network
+from stylenet.progress import TrainingProgress
 
 LOGGER = {"class_path": "lightning.pytorch.loggers.TensorBoardLogger", "init_args": {"save_dir": "checkpoints"}}
+TRAINER = {
+    "logger": LOGGER,
+    "use_distributed_sampler": False,  # `stylenet.data.sampling` deals the samples out
+    "num_sanity_val_steps": 0,
+    "enable_model_summary": False,  # the run card says it
+    "log_every_n_steps": 10,
+}
+NOISE = ("Tip", "GPU available", "TPU available", "Seed set")
 
 
 class StylenetCLI(LightningCLI):
     """LightningCLI with a top-level `style` and `recipe`, a run card, and a resume that the command line rules."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add `--style` and `--recipe`, linked to the model."""
+        """Add `--style` and `--recipe`, linked to the model, and the callbacks that have options."""
         parser.add_argument("--style", type=str | None, default=None, help="A style's name, or the path of an image.")
         parser.add_argument("--recipe", type=str | None, default=None, help="Name of the recipe in use.")
         parser.link_arguments("style", "model.init_args.style")
         parser.link_arguments("recipe", "model.init_args.recipe")
+        parser.add_lightning_class_args(LastCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(ValidationGrid, "grid")
 
     def _parse_ckpt_path(self) -> None:
         """Do nothing: Lightning would let the checkpoint's hyper-parameters beat the command line."""
@@ -40,16 +54,46 @@ class StylenetCLI(LightningCLI):
         """Check what Lightning would not, and name the run's folder: `checkpoints/STYLE/version_N`."""
         config = self.config[self.subcommand]
         if config.style is None:
-            raise InputError("no style: add style=starry_night, or the path of an image")
-        if config.get("ckpt_path") and config.ckpt_path not in ("last", "best", "hpc"):
+            raise InputError("no style given: add style=starry_night, or style=PATH of an image")
+        if config.ckpt_path:
             load_network(config.ckpt_path)
-        logger = config.trainer.logger
-        if hasattr(logger, "class_path") and logger.class_path.endswith("TensorBoardLogger"):
-            logger.init_args.name = Path(config.style).stem
-            logger.init_args.version = _version(config.get("ckpt_path"))
-            if "SLURM_JOB_ID" in os.environ:  # where Lightning keeps the checkpoint of a requeued job
-                folder = Path(logger.init_args.save_dir, logger.init_args.name, f"version_{logger.init_args.version}")
-                config.trainer.default_root_dir = str(folder)
+        self._name_folder(config.trainer, Path(config.style).stem, _version(config.ckpt_path))
+
+    def _name_folder(self, trainer: Namespace, style: str, version: int | None) -> None:
+        """Set where the logger, and Lightning for what it writes itself, puts things."""
+        root = Path("checkpoints", style)
+        if getattr(trainer.logger, "class_path", "").endswith("TensorBoardLogger"):
+            arguments = trainer.logger.init_args
+            arguments.name, arguments.version = style, version
+            root = Path(arguments.save_dir, style)
+        # where Lightning keeps, and looks for, the checkpoint of a requeued SLURM job
+        trainer.default_root_dir = trainer.default_root_dir or str(root if version is None else root / f"version_{version}")
+
+    def instantiate_classes(self) -> None:
+        """Make model, data and trainer; what jsonargparse wraps in its own errors is raised as it was.
+
+        Raises:
+            InputError: Bad input.
+        """
+        try:
+            super().instantiate_classes()
+        except MisconfigurationException as error:
+            raise InputError(one_line(str(error))) from None
+        except ValueError as error:
+            raise (error.__cause__ if isinstance(error.__cause__, InputError) else error) from None
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Return the trainer with our callbacks, less those that its flags switch off."""
+        flags = self._get(self.config_init, "trainer")
+        own: list[pl.Callback] = [SlimCheckpoint(), Interrupt(), Throughput()]
+        if flags.enable_progress_bar is not False:
+            own.append(TrainingProgress())
+        if flags.logger:
+            own.append(LearningRateMonitor("step"))
+        self.trainer_defaults["callbacks"] = own
+        if flags.enable_checkpointing is False:
+            self._parser(self.subcommand).callback_keys.remove("checkpoint")
+        return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
         """Print the run card."""
@@ -57,62 +101,41 @@ class StylenetCLI(LightningCLI):
 
 
 def _version(ckpt_path: str | None) -> int | None:
-    """Return the number of the run's folder: the resumed run's, the SLURM job's (kept by a requeue), or None: a new one."""
+    """Return the number of the run's folder: the resumed run's, the SLURM job's, which a requeue keeps, or a new one."""
     match = re.fullmatch(r"version_(\d+)", Path(ckpt_path).resolve().parent.name) if ckpt_path else None
     if match:
         return int(match[1])
     return int(os.environ["SLURM_JOB_ID"]) if "SLURM_JOB_ID" in os.environ else None
 
 
-def train() -> None:
-    """Run `train.py`: rewrites `sys.argv` in place, since DDP's child processes are started from it."""
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda record: "Tip" not in record.msg)
+def _quiet() -> None:
+    """Keep what Lightning says before the run card, and what the user can do nothing about, off the terminal."""
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
+        logging.getLogger(name).addFilter(lambda record: not any(word in record.getMessage() for word in NOISE))
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-
-    def run() -> int:
-        sys.argv[1:] = expand(sys.argv[1:])
-        cli = StylenetCLI(
-            StylizerModule,
-            StylizationData,
-            subclass_mode_model=True,
-            seed_everything_default=0,
-            auto_configure_optimizers=False,
-            save_config_kwargs={"overwrite": True},
-            parser_kwargs={name: dict(PARSER) for name in ("fit", "validate", "test", "predict")} | PARSER,
-            trainer_defaults={
-                "callbacks": [LastCheckpoint(), SlimCheckpoint(), Interrupt(), ValidationGrid(), Throughput()],
-                "logger": LOGGER,
-                "use_distributed_sampler": False,
-                "num_sanity_val_steps": 0,
-                "enable_model_summary": False,
-                "log_every_n_steps": 10,
-            },
-        )
-        return 130 if any(isinstance(c, Interrupt) and c.asked for c in cli.trainer.callbacks) else 0
-
-    sys.exit(guarded(run))
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 
 
-PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
+def _train() -> int:
+    """Run the command line; `sys.argv` is rewritten in place, since DDP's child processes are started from it."""
+    sys.argv[1:] = expand(sys.argv[1:])
+    cli = StylenetCLI(
+        StylizerModule,
+        StylizationData,
+        subclass_mode_model=True,
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        save_config_kwargs={"overwrite": True},  # else a requeued SLURM job dies
+        parser_class=Parser,
+        parser_kwargs={"allow_abbrev": False} | {name: {"allow_abbrev": False} for name in LightningCLI.subcommands()},
+        trainer_defaults=dict(TRAINER),
+    )
+    interrupted = any(isinstance(callback, Interrupt) and callback.asked for callback in cli.trainer.callbacks)
+    return INTERRUPTED if interrupted else OK
 
 
-def guarded(command: Callable[[], int]) -> int:
-    """Return a command's exit code; bad input is one line on standard error and exit code 2."""
-    try:
-        return command()
-    except InputError as error:
-        message = str(error)
-    except ArgumentError as error:
-        message = _one_line(str(error))
-    print(f"error: {message}", file=sys.stderr)
-    return 2
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
-
-
-def infer() -> None:
-    """Run `infer.py`."""
-    raise unknown("command", "infer", ["train"])
+def train() -> None:
+    """Run `train.py`."""
+    _quiet()
+    sys.exit(guarded(_train))

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
+from stylenet.callbacks import run_folder
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.places import DATA
 from stylenet.modules.base import StylizerModule
@@ -42,7 +43,7 @@ def describe_run(trainer: pl.Trainer, module: StylizerModule, data: StylizationD
         "expected time": f"{_clock(seconds * steps)} at {seconds:.2f} s a step"
         if steps > 0
         else f"{seconds:.2f} s a step",
-        "folder": str(trainer.log_dir or trainer.default_root_dir),
+        "folder": str(run_folder(trainer)),
     }
 
 

@@ -62,17 +62,9 @@ class StylizationData(pl.LightningDataModule):
             raise unknown("data.source", source, SOURCES)
         if streaming and source != "huggingface":
             raise InputError(f"data.streaming needs data.source=huggingface, not {source}")
-        lowest = {"size": 16, "batch_size": 1, "num_workers": 0, "val_count": 0, "seed": 0}
-        given = {
-            "size": size,
-            "batch_size": batch_size,
-            "num_workers": num_workers,
-            "val_count": val_count,
-            "seed": seed,
-        }
-        for name, value in given.items():
-            if value is not None and value < lowest[name]:
-                raise InputError(f"data.{name} is {value}: give at least {lowest[name]}")
+        _check_at_least(16, size=size)
+        _check_at_least(1, batch_size=batch_size)
+        _check_at_least(0, num_workers=num_workers or 0, val_count=val_count, seed=seed)
         self.source = source
         self.root = root
         self.size = size
@@ -152,19 +144,15 @@ class StylizationData(pl.LightningDataModule):
         return DataLoader(self.val_set, batch_size=self.batch_size, sampler=order, pin_memory=torch.cuda.is_available())
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what the order of the samples depends on, for `load_state_dict` and for people."""
-        world = self._rank_and_world()[1]
-        return {
-            "seed": self.seed,
-            "size": self.size,
-            "samples_per_batch": self.batch_size * world,
-            **asdict(self.describe()),
-        }
+        """Return what is trained on, and all else that the order of the samples depends on."""
+        samples = self.batch_size * self._rank_and_world()[1]
+        return {"seed": self.seed, "size": self.size, "samples_per_batch": samples, **asdict(self.describe())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Warn where the data differ from those of the checkpoint, so that training does not go on exactly."""
         now = self.state_dict()
-        changed = [f"{key} was {state_dict[key]!r}, is {now[key]!r}" for key in now if state_dict.get(key) != now[key]]
+        keys = [key for key in ("source", "images", "seed", "size", "samples_per_batch") if key in state_dict]
+        changed = [f"{key} was {state_dict[key]}, is {now[key]}" for key in keys if state_dict[key] != now[key]]
         if changed:
             warnings.warn(f"other data than in the checkpoint: {'; '.join(changed)}", stacklevel=2)
 
@@ -180,9 +168,11 @@ class StylizationData(pl.LightningDataModule):
             images = len(kept)
             photographs = self._photographs(source.files, kept)
             photographs.read(0)  # if all are broken, say so now and not from a worker process
-            crops = Crops(photographs, self.size, self.seed)
-            halved = source.name == "embedded"
-            self.train_set = Alternating(crops, DeadLeaves(self.size, self.seed)) if halved else crops
+            if source.name == "embedded":  # few photographs: show smaller parts, and synthetic ones in turn
+                crops = Crops(photographs, self.size, self.seed, zoom=2)
+                self.train_set = Alternating(crops, DeadLeaves(self.size, self.seed))
+            else:
+                self.train_set = Crops(photographs, self.size, self.seed)
             self.val_set = Wholes(self._photographs(source.files, held), self.size)
         self._set_up_validation(source.held_out)
         self.content = Content(source.name, source.place, images, len(self.val_set), not source.is_coco)
@@ -234,6 +224,13 @@ class StylizationData(pl.LightningDataModule):
                 f"a streamed dataset has no end: give trainer.max_steps (2 epochs of COCO 2014 are "
                 f"{2 * 82_783 // (self.batch_size * trainer.world_size)})"
             )
+
+
+def _check_at_least(lowest: int, **options: int) -> None:
+    """Raise an InputError for the first option that is less than `lowest`."""
+    for name, value in options.items():
+        if value < lowest:
+            raise InputError(f"data.{name} is {value}: give at least {lowest}")
 
 
 def free_cores() -> int:

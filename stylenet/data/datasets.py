@@ -18,7 +18,7 @@ PATIENCE = 100
 """Broken photographs in a row after which a source is given up."""
 
 ZOOM = 1.25
-"""A crop shows at least 1/ZOOM of a photograph's short side."""
+"""A crop shows at least 1/ZOOM of a photograph's short side, but where photographs are few."""
 
 
 class Files(Protocol):
@@ -106,18 +106,19 @@ def hold_out(total: int, count: int) -> tuple[list[int], list[int]]:
     return sorted(set(range(total)) - set(held)), held
 
 
-def random_crop(image: Tensor, size: int, rng: np.random.Generator) -> Tensor:
+def random_crop(image: Tensor, size: int, rng: np.random.Generator, zoom: float = ZOOM) -> Tensor:
     """Return a random square of a photograph, flipped half of the time: (3, size, size) in [0, 1].
 
-    The same as scaling the short side to between `size` and 1.25 `size` and then cropping, but cuts before it scales.
+    The same as scaling the short side to between `size` and `zoom * size` and then cropping, but cuts before it scales.
 
     Args:
         image: (1, 3, H, W) in [0, 1].
         size: Pixels of a side.
         rng: Where all randomness comes from.
+        zoom: How many times as long as the crop the short side may be.
     """
     height, width = image.shape[-2:]
-    side = max(1, round(min(height, width) / rng.uniform(1, ZOOM)))
+    side = max(1, round(min(height, width) / rng.uniform(1, zoom)))
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
     crop = resize(image[..., top : top + side, left : left + side], size)[0]
     return crop.flip(-1) if rng.random() < 0.5 else crop
@@ -138,19 +139,21 @@ class Crops(Dataset):
         photographs: Each is shown once before any is shown again.
         size: Pixels of a side.
         seed: Of the order and of the crops.
+        zoom: See `random_crop`.
     """
 
-    def __init__(self, photographs: Photographs, size: int, seed: int) -> None:
+    def __init__(self, photographs: Photographs, size: int, seed: int, zoom: float = ZOOM) -> None:
         self.photographs = photographs
         self.size = size
         self.seed = seed
+        self.zoom = zoom
 
     def __len__(self) -> int:
         return len(self.photographs)
 
     def __getitem__(self, sample: int) -> Tensor:
         image = self.photographs.read(photograph_of(sample, self.seed, len(self)))
-        return random_crop(image, self.size, generator(self.seed, 1, sample))
+        return random_crop(image, self.size, generator(self.seed, 1, sample), self.zoom)
 
 
 class Wholes(Dataset):

@@ -1,5 +1,6 @@
 """The zoo: how each backbone is built, what its layers are called, and which of them the losses read."""
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ class Backbone:
         weights_url: Where that file is fetched from; empty where it cannot be.
         mean: Subtracted from RGB in [0, 1], a channel each.
         std: Divides after that.
-        stride: The deepest layer's stride; smaller images have no features.
+        smallest: Images with fewer pixels a side have no features in the deepest layer.
     """
 
     build: Callable[[], nn.Module]
@@ -38,7 +39,7 @@ class Backbone:
     weights_url: str = ""
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
-    stride: int = 16
+    smallest: int = 16
 
 
 def _vgg_layers(depths: tuple[int, ...]) -> dict[str, str]:
@@ -88,6 +89,7 @@ BACKBONES: dict[str, Backbone] = {
         weights_file="vgg19_16x.safetensors",
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
+        smallest=32,  # reflection padding needs two pixels to reflect, at a sixteenth of the size
     ),
 }
 
@@ -104,13 +106,15 @@ def get_backbone(name: str) -> Backbone:
 
 
 def initialize(network: nn.Module, seed: int = 0) -> None:
-    """Give `network` seeded random weights that keep the scale of activations (He et al. 2015), in place."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for module in network.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.BatchNorm2d):
-                module.reset_parameters()
+    """Give `network` seeded random weights that keep the scale of activations (He et al. 2015), in place.
+
+    A layer's weights follow from its name and the seed alone: they do not depend on which others are held.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            generator = torch.Generator().manual_seed(seed + zlib.crc32(name.encode()))
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()

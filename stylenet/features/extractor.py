@@ -1,9 +1,10 @@
 """Images to named feature maps."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from stylenet.errors import InputError, unknown
@@ -20,12 +21,15 @@ class FeatureExtractor(nn.Module):
 
     Args:
         backbone: A name of the zoo, e.g. `vgg16`.
-        layers: Names of layers, e.g. `relu2_2`; torchvision node names are taken too.
+        layers: Names of the backbone's layers, e.g. `relu2_2`.
         weights: `imagenet`, `random` (seeded) or the path of a weights file.
 
     Raises:
         InputError: Unknown backbone or layer, or weights that cannot be had.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self, backbone: str = "vgg16", layers: Sequence[str] = ("relu2_2",), weights: str = "imagenet"
@@ -37,16 +41,21 @@ class FeatureExtractor(nn.Module):
                 raise unknown(f"layer of {backbone}", layer, spec.layers)
         with torch.device("meta"):
             whole = spec.build().eval()
-        body = create_feature_extractor(whole, {spec.layers[layer]: layer for layer in layers}).to_empty(device="cpu")
+        body = _cut(whole, {spec.layers[layer]: layer for layer in layers}).to_empty(device="cpu")
         load_weights(body, backbone, weights)
         for module in body.modules():
             if isinstance(module, nn.ReLU):
                 module.inplace = False
         self.body = body.eval().requires_grad_(False)
-        self.layers = tuple(layers)
-        self.smallest = spec.stride
+        self.paths, self.smallest = spec.layers, spec.smallest
         self.register_buffer("mean", torch.tensor(spec.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(1, 3, 1, 1), persistent=False)
+
+    def up_to(self, layers: Sequence[str]) -> "FeatureExtractor":
+        """Return an extractor of some of these layers, which stops sooner and shares these weights."""
+        fewer = copy.deepcopy(self)
+        fewer.body = _cut(self.body, {self.paths[layer]: layer for layer in layers})
+        return fewer
 
     def train(self, mode: bool = True) -> "FeatureExtractor":
         """Stay in eval mode whatever is asked."""
@@ -65,3 +74,9 @@ class FeatureExtractor(nn.Module):
                 f"{self.smallest}x{self.smallest}"
             )
         return self.body((images - self.mean) / self.std)
+
+
+def _cut(network: nn.Module, nodes: Mapping[str, str]) -> fx.GraphModule:
+    """Return the part of `network` that leads to `nodes`, `{module path: name}`, with the same weights."""
+    both = create_feature_extractor(network, dict(nodes))  # holds a graph for training too, and wakes it when copied
+    return fx.GraphModule(both, both.graph)

@@ -1,13 +1,13 @@
 """Where a backbone's weights come from, and how files of several layouts are read."""
 
 import os
+import shlex
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -51,8 +51,9 @@ def read_file(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"no such file: {path}") from None
-    except (SafetensorError, UnpicklingError, RuntimeError, OSError, EOFError, KeyError, ValueError):
-        raise InputError(f"{path} cannot be read safely: it is broken or holds more than tensors") from None
+    except Exception as error:  # a truncated pickle raises nearly anything: IndexError, struct.error, ...
+        reason = type(error).__name__
+        raise InputError(f"{path} cannot be read safely: it is broken or holds more than tensors ({reason})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no state dict")
     return content
@@ -80,12 +81,15 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None
     wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     first = next(iter(wanted))
     prefixes = [key[: -len(first)] for key in tensors if key == first or key.endswith("." + first)]
+    amiss = first
     for prefix in prefixes:
         found = {key: tensors[prefix + key] for key in wanted if prefix + key in tensors}
-        if len(found) == len(wanted) and all(found[key].shape == value.shape for key, value in wanted.items()):
+        wrong = [key for key, value in wanted.items() if key not in found or found[key].shape != value.shape]
+        if not wrong:
             network.load_state_dict(found, strict=False)
             return
-    raise InputError(f"{source} does not fit this backbone: no {first} of shape {tuple(wanted[first].shape)} and so on")
+        amiss = wrong[0]
+    raise InputError(f"{source} does not fit this backbone: no {amiss} of shape {tuple(wanted[amiss].shape)}")
 
 
 def download(backbone: str, spec: Backbone) -> Path:
@@ -104,10 +108,11 @@ def download(backbone: str, spec: Backbone) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(spec.weights_url, str(target), hash_prefix=target.stem.rsplit("-", 1)[-1])
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException) as error:
+        reason = " ".join(str(error).split())  # one line
         raise InputError(
-            f"no {spec.weights_file} for {backbone} in {places}, and the download failed ({error}): "
-            f"run `curl -L --create-dirs -o {target} {spec.weights_url}`"
+            f"no {spec.weights_file} for {backbone} in {places}, and the download failed ({reason}): "
+            f"run `curl -L --create-dirs -o {shlex.quote(str(target))} {spec.weights_url}`"
         ) from None
     return target
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from stylenet.losses.functional import squared_error
+from stylenet.losses.functional import relative_error, squared_error
 
 NORMALIZATIONS = ("relative", "johnson", "gatys")
 
@@ -21,11 +21,7 @@ def content_loss(features: Tensor, target: Tensor, normalization: str = "relativ
         target: (B, C, H, W).
         normalization: One of `NORMALIZATIONS`.
     """
-    error = squared_error(features, target)  # (B,)
     if normalization == "relative":
-        error = error / target.float().flatten(1).square().sum(1).clamp_min(1e-12)
-    elif normalization == "johnson":
-        error = error / target[0].numel()
-    else:
-        error = error / 2
-    return error.mean()
+        return relative_error(features, target).mean()
+    error = squared_error(features, target)  # (B,)
+    return (error / target[0].numel() if normalization == "johnson" else error / 2).mean()

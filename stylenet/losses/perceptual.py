@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from stylenet.errors import unknown
+from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.content import NORMALIZATIONS, content_loss
 from stylenet.losses.functional import gram, total_variation
@@ -16,9 +16,15 @@ Layers = Sequence[str] | Mapping[str, float]
 
 
 def layer_weights(layers: Layers) -> dict[str, float]:
-    """Return `{layer: share}`; a bare list shares equally, and shares are scaled to a sum of 1."""
+    """Return `{layer: share}`; a bare list shares equally, and shares are scaled to a sum of 1.
+
+    Raises:
+        InputError: The weights add up to nothing.
+    """
     weights = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
     total = sum(weights.values())
+    if weights and total <= 0:
+        raise InputError(f"the weights of layers {', '.join(weights)} add up to {total:g}: they must exceed 0")
     return {layer: weight / total for layer, weight in weights.items()}
 
 
@@ -39,8 +45,10 @@ class PerceptualLoss(nn.Module):
         tv_weight: Weight of the total variation; under `relative` in units of the painting's own.
 
     Raises:
-        InputError: Unknown normalisation, or a painting too small to have features.
+        InputError: Unknown normalisation, layers without weight, or a painting too small to have features.
     """
+
+    style_variation: Tensor
 
     def __init__(
         self,
@@ -60,6 +68,7 @@ class PerceptualLoss(nn.Module):
         self.normalization = normalization
         style_shares, content_shares = layer_weights(style_layers), layer_weights(content_layers)
         self.style_layers, self.content_layers = tuple(style_shares), tuple(content_shares)
+        self.content_extractor = extractor.up_to(self.content_layers)
         self.weights = {f"content/{layer}": content_weight * share for layer, share in content_shares.items()}
         self.weights |= {f"style/{layer}": style_weight * share for layer, share in style_shares.items()}
         self.weights["tv"] = tv_weight
@@ -78,7 +87,7 @@ class PerceptualLoss(nn.Module):
         """
         features = self.extractor(images)
         with torch.no_grad():
-            targets = self.extractor(photographs)
+            targets = self.content_extractor(photographs)
         terms = {
             f"content/{layer}": content_loss(features[layer], targets[layer], self.normalization)
             for layer in self.content_layers

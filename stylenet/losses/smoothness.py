@@ -12,5 +12,5 @@ def total_variation_loss(images: Tensor, reference: Tensor | None = None) -> Ten
         images: (B, 3, H, W) in [0, 1].
         reference: The painting's total variation, a scalar: the unit of the `relative` normalisation.
     """
-    value = total_variation(images.float()).mean()
-    return value if reference is None else value / reference
+    value = total_variation(images).mean()
+    return value if reference is None else value / reference.clamp_min(1e-12)  # one flat colour has no variation

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from stylenet.losses.functional import gram, squared_error
+from stylenet.losses.functional import gram, relative_error, squared_error
 
 
 def gram_loss(features: Tensor, target: Tensor, normalization: str = "relative") -> Tensor:
@@ -20,9 +20,7 @@ def gram_loss(features: Tensor, target: Tensor, normalization: str = "relative")
         target: The painting's Gram matrix, (1, C, C).
         normalization: One of `stylenet.losses.content.NORMALIZATIONS`.
     """
-    error = squared_error(gram(features), target)  # (B,)
     if normalization == "relative":
-        error = error / target.float().square().sum().clamp_min(1e-12)
-    elif normalization == "gatys":
-        error = error / 4
-    return error.mean()
+        return relative_error(gram(features), target).mean()
+    error = squared_error(gram(features), target)  # (B,)
+    return (error if normalization == "johnson" else error / 4).mean()

@@ -56,22 +56,31 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     path = Path(path)
     content = read_file(path)
-    if path.suffix == ".safetensors":
-        with safe_open(path, "pt") as file:
-            metadata = json.loads((file.metadata() or {}).get(KEY, "null"))
-        tensors = content
-    elif is_pytorch_example(content):
+    if is_pytorch_example(content):
         return read_pytorch_example(content, str(path))
+    if path.suffix == ".safetensors":
+        metadata, tensors = _slim_metadata(path), content
     else:
         metadata, tensors = content.get(KEY), _network_part(content.get("state_dict"))
-    if not isinstance(metadata, dict) or metadata.get("class") not in NETWORKS:
+    name = metadata.get("class") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or name not in NETWORKS:
         raise InputError(f"{path} holds no network of stylenet: give a stylizer.safetensors or last.ckpt of a training")
     try:
-        network = NETWORKS[metadata["class"]](**metadata["arguments"])
+        network = NETWORKS[name](**metadata["arguments"])
         network.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError):
-        raise InputError(f"{path} does not fit the {metadata['class']} it claims to hold: it is damaged") from None
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        raise InputError(f"{path} does not fit the {name} it claims to hold: it is damaged") from None
     return network.eval(), metadata
+
+
+def _slim_metadata(path: Path) -> Any:
+    """Return the JSON value of the metadata entry of a slim checkpoint; None if there is none or it is damaged."""
+    with safe_open(path, "pt") as file:
+        entry = (file.metadata() or {}).get(KEY, "null")
+    try:
+        return json.loads(entry)
+    except json.JSONDecodeError:
+        return None
 
 
 def _network_part(state: Any) -> dict[str, Tensor]:

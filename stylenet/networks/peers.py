@@ -56,6 +56,6 @@ def read_pytorch_example(content: Mapping[str, Tensor], source: str) -> tuple[nn
             tensors[f"decoder.2.{kind}"] /= 255
         network = JohnsonNet(output="linear")
         network.load_state_dict(tensors)
-    except (KeyError, RuntimeError):
+    except (KeyError, AttributeError, IndexError, RuntimeError):
         raise InputError(f"{source} looks like a TransformerNet of pytorch/examples but does not fit it") from None
     return network.eval(), {"class": "JohnsonNet", "arguments": network.arguments, "source": "pytorch/examples"}

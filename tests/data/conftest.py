@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 
-@pytest.fixture()
+@pytest.fixture
 def photographs(tmp_path):
     """Make a folder of `count` small JPEGs, each of its own gray level and noise."""
 

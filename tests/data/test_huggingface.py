@@ -10,17 +10,22 @@ from stylenet.data.huggingface import Table, load_table
 from stylenet.errors import InputError
 from stylenet.images import load_image
 
+pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory")
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0, raising=False)  # 5 s at each end
 
 
-@pytest.fixture()
+@pytest.fixture
 def parquet(photographs, tmp_path):
-    """Make a folder of two Parquet files of six photographs each, of which photograph 3 is broken."""
+    """Make a folder of two Parquet files of six photographs each, of which photograph 4 is broken."""
     paths = sorted(photographs(12).iterdir())
-    records = [{"bytes": path.read_bytes() if index != 3 else b"text", "path": None} for index, path in enumerate(paths)]
+    records = [
+        {"bytes": path.read_bytes() if index != 4 else b"text", "path": None} for index, path in enumerate(paths)
+    ]
     folder = tmp_path / "parquet"
     folder.mkdir()
     for part in (0, 1):
@@ -45,8 +50,8 @@ def test_a_folder_of_images(photographs):
 @pytest.mark.filterwarnings("ignore:photograph skipped")
 def test_parquet(parquet):
     data = StylizationData("huggingface", str(parquet), size=16, val_count=2, num_workers=0)
-    batches = list(data.train_dataloader())
-    assert [batch.shape for batch in batches] == [(4, 3, 16, 16)] * 2
+    assert [batch.shape for batch in data.train_dataloader()] == [(4, 3, 16, 16)] * 2
+    assert torch.isfinite(torch.stack([data.train_set[sample] for sample in range(10)])).all()
     content = data.describe()
     assert (content.images, content.held_out, content.substitute) == (10, 2, True)
     assert data.broken == 1
@@ -82,7 +87,9 @@ def test_a_stream_shows_every_photograph_before_any_again(parquet):
     assert len({round(mean, 4) for mean in means.tolist()}) == 24  # crops differ, also of one photograph
 
 
-@pytest.mark.filterwarnings("ignore:photograph skipped", "ignore::lightning.pytorch.utilities.warnings.PossibleUserWarning")
+@pytest.mark.filterwarnings(
+    "ignore:photograph skipped", "ignore::lightning.pytorch.utilities.warnings.PossibleUserWarning"
+)
 @pytest.mark.parametrize(("workers", "step"), [(0, 3), (0, 7), (2, 5), (2, 6)])
 def test_a_resumed_stream_goes_on_exactly(workers, step, parquet, tmp_path):
     saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1)

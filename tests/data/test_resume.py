@@ -136,7 +136,7 @@ def test_other_data_are_warned_about(photographs, tmp_path):
     data = folder_data(photographs(13))
     train(data, tmp_path, ModelCheckpoint(tmp_path, save_last=True), max_epochs=1)
     other = StylizationData("folder", str(photographs(6, "other")), size=16, batch_size=2, num_workers=0)
-    with pytest.warns(UserWarning, match="other data than in the checkpoint: place was .* images was 11, is 5"):
+    with pytest.warns(UserWarning, match="other data than in the checkpoint: images was 11, is 5$"):
         train(other, tmp_path, ModelCheckpoint(tmp_path), tmp_path / "last.ckpt", max_epochs=2)
 
 

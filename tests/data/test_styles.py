@@ -7,7 +7,7 @@ from stylenet.data import styles
 from stylenet.errors import InputError
 
 
-@pytest.fixture()
+@pytest.fixture
 def folders(tmp_path, monkeypatch):
     """Put two folders into STYLENET_IMAGES and hide those of the project."""
     for name in ("first/style", "second", "project"):
@@ -26,15 +26,23 @@ def paint(path, size=(60, 40)):
 
 @pytest.mark.parametrize(
     "place",
-    ["first/a.png", "first/style/a.jpg", "second/a.webp", "project/paintings/a.jpeg", "project/styles/a.png", "data/styles/a.jpg"],
+    [
+        "first/a.png",
+        "first/style/a.jpg",
+        "second/a.webp",
+        "project/paintings/a.jpeg",
+        "project/styles/a.png",
+        "data/styles/a.jpg",
+    ],
 )
 def test_a_name_is_looked_up_in_every_folder(place, folders):
-    assert styles.find_style("a").resolve() == paint(folders / place)
+    path = paint(folders / place)
+    assert styles.find_style("a").resolve() == path
 
 
 def test_the_first_folder_wins(folders):
-    paint(folders / "second/a.jpg")
-    assert styles.find_style("a") == paint(folders / "first/style/a.jpg")
+    first, _ = paint(folders / "first/style/a.jpg"), paint(folders / "second/a.jpg")
+    assert styles.find_style("a") == first
 
 
 def test_a_path_is_taken_as_it_is(folders):
@@ -58,4 +66,3 @@ def test_errors_say_what_to_do(folders):
 
 def test_the_short_side_is_scaled(folders):
     assert styles.load_style(paint(folders / "a.png"), 20).shape == (1, 3, 20, 30)
-

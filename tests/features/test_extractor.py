@@ -1,0 +1,154 @@
+"""The extractor: frozen, self-normalising, no deeper than asked."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from stylenet.errors import InputError
+from stylenet.features.extractor import FeatureExtractor
+
+CONV1_1, CONV1_2, CONV2_1, CONV2_2 = 64 * 28, 64 * 577, 128 * 577, 128 * 1153  # filters times (fan-in + bias)
+
+
+@pytest.fixture
+def image():
+    return torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return FeatureExtractor("vgg16", ("conv1_1", "relu1_1", "relu2_2"), "random")
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+class Allocations(TorchDispatchMode):
+    """Add up what every operation allocates outside the meta device, in bytes."""
+
+    total = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        given = {leaf.data_ptr() for leaf in tree_leaves(args) if isinstance(leaf, torch.Tensor) and not leaf.is_meta}
+        for leaf in tree_leaves(made):
+            if isinstance(leaf, torch.Tensor) and not leaf.is_meta and leaf.data_ptr() not in given:
+                self.total += leaf.untyped_storage().nbytes()
+        return made
+
+
+def test_maps_come_by_name_with_their_shapes(extractor, image):
+    shapes = {layer: tuple(values.shape) for layer, values in extractor(image).items()}
+    assert shapes == {"conv1_1": (2, 64, 32, 32), "relu1_1": (2, 64, 32, 32), "relu2_2": (2, 128, 16, 16)}
+
+
+def test_relus_do_not_work_in_place(extractor, image):
+    features = extractor(image)
+    assert features["conv1_1"].min() < 0
+    assert_close(features["relu1_1"], features["conv1_1"].clamp_min(0))
+
+
+@pytest.mark.parametrize(
+    ("layers", "parameters"),
+    [
+        (("relu1_1",), CONV1_1),
+        (("relu2_2",), CONV1_1 + CONV1_2 + CONV2_1 + CONV2_2),
+        (("relu2_1", "relu1_2"), CONV1_1 + CONV1_2 + CONV2_1),
+    ],
+)
+def test_nothing_deeper_than_the_deepest_layer_is_held(layers, parameters):
+    assert count(FeatureExtractor("vgg16", layers, "random")) == parameters
+
+
+def test_the_classifier_is_never_allocated():
+    with Allocations() as allocations:
+        extractor = FeatureExtractor("vgg16", ("relu2_2",), "random")
+    assert 4 * count(extractor) <= allocations.total < 5 * 4 * count(extractor) < 4 * 120e6 / 50
+
+
+def test_the_input_is_normalised(extractor):
+    average = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+    assert_close(extractor(average.expand(1, 3, 16, 16))["conv1_1"], torch.zeros(1, 64, 16, 16), rtol=0, atol=1e-5)
+
+
+def test_images_get_a_gradient_and_weights_none(extractor, image):
+    image.requires_grad_()
+    extractor(image)["relu2_2"].square().sum().backward()
+    assert image.grad.abs().amin(dim=(1, 2, 3)).shape == (2,)
+    assert image.grad.abs().sum() > 0
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in extractor.parameters())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda e: e.train(), copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e)), lambda e: e.up_to(("relu1_1",))],
+    ids=["train", "copy", "pickle", "up_to"],
+)
+def test_it_stays_in_eval_mode(change):
+    changed = change(FeatureExtractor("vgg16", ("relu1_1", "relu1_2"), "random"))
+    leaves = [module for module in changed.modules() if not list(module.children())]
+    assert leaves
+    assert not any(module.training for module in leaves)
+
+
+def test_double_precision(image):
+    features = FeatureExtractor("vgg16", ("relu2_2",), "random")(image)["relu2_2"]
+    double = FeatureExtractor("vgg16", ("relu2_2",), "random").to(torch.float64)(image.double())["relu2_2"]
+    assert double.dtype == torch.float64
+    assert_close(double.float(), features, rtol=1e-4, atol=1e-5)
+
+
+def test_random_weights_are_the_same_each_time_and_leave_the_global_generator_alone(image):
+    def features(seed):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        values = FeatureExtractor("vgg16", ("relu1_2",), "random")(image)["relu1_2"]
+        assert torch.equal(before, torch.get_rng_state())
+        return values
+
+    assert torch.equal(features(1), features(2))
+
+
+def test_random_weights_do_not_depend_on_which_layers_are_asked_for(image):
+    alone = FeatureExtractor("vgg19_16x", ("relu3_1",), "random")(image)
+    together = FeatureExtractor("vgg19_16x", ("lift1_1", "lift4_1", "relu3_1"), "random")(image)
+    assert torch.equal(alone["relu3_1"], together["relu3_1"])
+
+
+def test_up_to_stops_sooner_and_shares_the_weights(extractor, image):
+    fewer = extractor.up_to(("relu1_1",))
+    features = fewer(image)
+    assert list(features) == ["relu1_1"]
+    assert torch.equal(features["relu1_1"], extractor(image)["relu1_1"])
+    assert count(fewer) == CONV1_1
+    held = {id(parameter) for parameter in extractor.parameters()}
+    assert all(id(parameter) in held for parameter in fewer.parameters())
+    assert set(extractor(image)) == {"conv1_1", "relu1_1", "relu2_2"}  # unchanged itself
+
+
+@pytest.mark.parametrize(("backbone", "layer", "size"), [("vgg16", "relu5_3", 16), ("vgg19_16x", "lift5_1", 32)])
+def test_too_small_images_are_refused_and_the_smallest_are_not(backbone, layer, size):
+    extractor = FeatureExtractor(backbone, (layer,), "random")
+    assert extractor(torch.rand(1, 3, size, size))[layer].isfinite().all()
+    with pytest.raises(InputError, match=f"an image of 40x{size - 1} pixels .* at least {size}x{size}"):
+        extractor(torch.rand(1, 3, size - 1, 40))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "layer", "message"),
+    [
+        ("vgg61", "relu2_2", "unknown backbone 'vgg61': did you mean 'vgg1[69]'"),
+        ("vgg16", "relu2_22", "unknown layer of vgg16 'relu2_22': did you mean 'relu2_2'"),
+        ("vgg16", "relu3_4", "unknown layer of vgg16 'relu3_4': did you mean 'relu3_3'"),
+        ("vgg19_16x", "conv9", "known are lift1_1, .*relu5_1"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_nearest(backbone, layer, message):
+    with pytest.raises(InputError, match=message):
+        FeatureExtractor(backbone, (layer,), "random")

@@ -1,0 +1,119 @@
+"""Pure functions against NumPy, by finite differences, and in 16 bits."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from torchmetrics.functional.image import total_variation as torchmetrics_total_variation
+
+from stylenet.losses.functional import gram, relative_error, squared_error, total_variation
+
+rng = np.random.default_rng(0)
+features = rng.normal(size=(2, 5, 4, 6)) + 0.5
+other = rng.normal(size=(2, 5, 4, 6))
+
+
+def tensor(array, **options):
+    return torch.tensor(array, **options)
+
+
+def test_gram_is_the_product_of_maps_over_all_elements():
+    expected = np.einsum("bihw,bjhw->bij", features, features) / (5 * 4 * 6)
+    assert_allclose(gram(tensor(features)), expected, rtol=1e-12)
+    assert_allclose(gram(tensor(features).float()), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_gram_by_hand():
+    maps = tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # C = 2, H W = 2
+    assert_allclose(gram(maps), [[[5 / 4, 11 / 4], [11 / 4, 25 / 4]]])
+
+
+def test_gram_is_symmetric_and_positive_semi_definite():
+    matrices = gram(tensor(rng.normal(size=(3, 8, 2, 2))))  # of rank 4 only
+    assert torch.equal(matrices, matrices.mT)
+    eigenvalues = np.linalg.eigvalsh(matrices.numpy())
+    assert eigenvalues.min() > -1e-12
+    assert eigenvalues.max() > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_gram_is_in_float32_under_autocast(dtype):
+    large = tensor(300 * features).to(dtype)  # whose products exceed float16's 65504
+    exact = large.double().numpy()
+    with torch.autocast("cpu", dtype):
+        matrices = gram(large)
+    assert matrices.dtype == torch.float32
+    expected = np.einsum("bihw,bjhw->bij", exact, exact) / (5 * 4 * 6)
+    assert_allclose(matrices, expected, rtol=1e-4, atol=1e-4 * expected.max())
+
+
+def test_gram_of_float32_maps_ignores_autocast():
+    maps = tensor(features).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = gram(maps)
+    assert torch.equal(inside, gram(maps))
+
+
+def test_squared_error_is_a_sum_for_each_item():
+    assert_allclose(squared_error(tensor(features), tensor(other)), ((features - other) ** 2).sum((1, 2, 3)))
+    assert_allclose(squared_error(tensor(features), tensor(other[:1])), ((features - other[:1]) ** 2).sum((1, 2, 3)))
+
+
+def test_relative_error_is_in_units_of_the_target():
+    expected = ((features - other) ** 2).sum((1, 2, 3)) / (other**2).sum((1, 2, 3))
+    assert_allclose(relative_error(tensor(features), tensor(other)), expected)
+    expected = ((features - other[:1]) ** 2).sum((1, 2, 3)) / (other[:1] ** 2).sum()
+    assert_allclose(relative_error(tensor(features), tensor(other[:1])), expected)
+
+
+def test_relative_error_of_nothing_to_nothing_is_zero():
+    assert relative_error(torch.zeros(1, 2, 3), torch.zeros(1, 2, 3)) == 0
+
+
+@pytest.mark.parametrize("function", [squared_error, relative_error])
+def test_errors_of_half_precision_are_summed_in_float32(function):
+    values, target = tensor(features + 200).half(), tensor(other + 100).half()
+    exact, base = values.double().numpy(), target.double().numpy()
+    expected = ((exact - base) ** 2).sum((1, 2, 3))  # about 1.2 million, infinite in float16
+    expected /= (base**2).sum((1, 2, 3)) if function is relative_error else 1
+    assert_allclose(function(values, target), expected, rtol=1e-5)
+
+
+def test_total_variation_is_the_mean_squared_step_down_and_across():
+    images = rng.random((2, 3, 5, 7))
+    expected = (np.diff(images, axis=2) ** 2).mean((1, 2, 3)) + (np.diff(images, axis=3) ** 2).mean((1, 2, 3))
+    assert_allclose(total_variation(tensor(images)), expected, rtol=1e-12)
+
+
+def test_total_variation_of_black_and_white_images_agrees_with_torchmetrics():
+    """Where steps are 0 or 1 their squares are their sizes; torchmetrics adds up what we average."""
+    images = tensor(rng.integers(0, 2, (3, 3, 6, 6))).float()
+    assert_allclose(
+        total_variation(images) * (3 * 5 * 6), torchmetrics_total_variation(images, reduction="none"), rtol=1e-6
+    )
+
+
+def test_total_variation_spans_zero_to_two():
+    checkerboard = (torch.arange(6)[:, None] + torch.arange(6)).remainder(2).float().expand(1, 3, 6, 6)
+    assert total_variation(checkerboard) == 2
+    assert total_variation(torch.full((1, 3, 6, 6), 0.7)) == 0
+
+
+def test_total_variation_does_not_depend_on_the_size():
+    ramp = torch.arange(64.0).expand(1, 3, 64, 64) / 64
+    assert_allclose(total_variation(ramp), total_variation(ramp[..., :16, :16]), rtol=1e-5)
+
+
+def test_total_variation_of_half_precision_is_in_float32():
+    images = tensor(rng.random((1, 3, 32, 32))).half()
+    assert total_variation(images).dtype == torch.float32
+    assert_allclose(total_variation(images), total_variation(images.double()), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [gram, total_variation, lambda x: squared_error(x, tensor(other)), lambda x: relative_error(x, tensor(other))],
+    ids=["gram", "total_variation", "squared_error", "relative_error"],
+)
+def test_gradients_agree_with_finite_differences(function):
+    assert torch.autograd.gradcheck(function, tensor(features, requires_grad=True))
