@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
@@ -25,26 +25,30 @@ def run_folder(trainer: pl.Trainer) -> Path:
     return Path(trainer.log_dir or ".")
 
 
-class LastCheckpoint(ModelCheckpoint):
+class LastCheckpoint(Checkpoint):
     """Keep `last.ckpt` in the run's own folder, beside config.yaml and the TensorBoard events.
+
+    Written every so many steps and at the last one, so that a longer run can go on from there. (Lightning's
+    ModelCheckpoint leaves `last.ckpt` stale beside `last-v1.ckpt` in a folder used again.)
 
     Args:
         every_n_train_steps: Optimizer steps between two writings.
     """
 
     def __init__(self, every_n_train_steps: int = 500) -> None:
-        super().__init__(
-            filename=Path(LAST).stem,
-            every_n_train_steps=every_n_train_steps,
-            save_top_k=1,
-            enable_version_counter=False,  # else a reused folder leaves it stale beside last-v1.ckpt
-            save_on_train_epoch_end=False,
-        )
+        self.every_n_train_steps = every_n_train_steps
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Take the logger's folder, which every rank is told here."""
-        self.dirpath = str(run_folder(trainer))
-        super().setup(trainer, pl_module, stage)
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Learn which step is the last."""
+        self.final_step, self.saved_step = trainer.estimated_stepping_batches, trainer.global_step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        """Save if it is time; under gradient accumulation only the batch that made the step counts."""
+        step = trainer.global_step
+        due = step % self.every_n_train_steps == 0 or step >= self.final_step or trainer.should_stop
+        if due and step != self.saved_step and not trainer.fast_dev_run:
+            self.saved_step = step
+            trainer.save_checkpoint(run_folder(trainer) / LAST)
 
 
 class SlimCheckpoint(Callback):
@@ -75,6 +79,7 @@ class Interrupt(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen for Ctrl-C."""
+        self.step = trainer.global_step
         self._previous = signal.signal(signal.SIGINT, self._ask)
 
     def _ask(self, *_: Any) -> None:
@@ -82,16 +87,21 @@ class Interrupt(Callback):
         signal.signal(signal.SIGINT, self._previous)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Stop if asked; processes agree at every logging step, or one would wait for the other for ever."""
+        """Stop if asked, after a whole optimizer step.
+
+        Processes agree at every logging step, or one would wait for the other for ever.
+        """
+        if trainer.global_step == self.step:
+            return
+        self.step = trainer.global_step
         if trainer.world_size > 1:
             if trainer.global_step % trainer.log_every_n_steps:
                 return
             self.asked = trainer.strategy.reduce_boolean_decision(self.asked, all=False)
         if self.asked and not trainer.should_stop:
-            trainer.should_stop = True
+            trainer.should_stop = True  # LastCheckpoint, which Lightning calls after the other callbacks, sees it
             trainer.limit_val_batches = 0  # Lightning would validate first
             path = run_folder(trainer) / LAST
-            trainer.save_checkpoint(path)
             rank_zero_info(f"interrupted; to go on, repeat the command with --ckpt_path={path}")
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

@@ -40,8 +40,9 @@ class TrainingProgress(ProgressBar):
         self.began, self.first, self.shown = time.perf_counter(), trainer.global_step, 0.0
         self.total = float(trainer.estimated_stepping_batches)
         if self.enabled and self.console.is_terminal:
-            columns = [BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
-            self.bar = Progress(*columns, TextColumn("{task.description}"), console=self.console)
+            counts = BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn()
+            texts = TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.description}")
+            self.bar = Progress(*counts, *texts, console=self.console)
             self.bar.add_task("", total=self.total, completed=trainer.global_step)
             self.bar.start()
 

@@ -114,9 +114,7 @@ def stamp(canvas: Array, path: Array, line: Line, opacity: float, rng: np.random
     along = np.linspace(0, 1, max(4, int(arc[-1] / 0.8)), dtype=np.float32)
     centre = np.stack([np.interp(along * arc[-1], arc, path[:, i]) for i in (0, 1)], -1).astype(np.float32)
     tangent = np.gradient(centre, axis=0)
-    normal = (
-        tangent[:, ::-1] * np.array((-1, 1), np.float32) / (np.hypot(*tangent.T)[:, None] + np.float32(1e-6))
-    )
+    normal = tangent[:, ::-1] * np.array((-1, 1), np.float32) / (np.hypot(*tangent.T)[:, None] + np.float32(1e-6))
     across = np.linspace(-1, 1, max(3, int(line.width / 0.75)), dtype=np.float32)
     reach = profile(along, line.taper)[:, None] * across * np.float32(line.width / 2)
     x, y = np.rint(np.moveaxis(centre[:, None] + normal[:, None] * reach[..., None], -1, 0)).astype(np.int32)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from canvas import Layer, Line, Paint, Scene, Sheet, colours, ramp, resample, spiral, spline
+from canvas import Layer, Line, Scene, colours, ramp, resample, spiral, spline
+from sheet import Paint, Sheet
 
 EYE = (262.0, 244.0)
 WARM = "d4281e e8601c f2a81e f6d23a 9c1c2a f0e0b0 e88a6a"
@@ -51,9 +52,7 @@ def blot(sheet: Sheet, size: float, palette: str) -> list[Line]:
     if sheet.rng.random() < 0.5:
         sheet.fill(sheet.mask((outline - (x, y)) * 0.6 + (x, y)), tint(sheet, ALL))
     if sheet.rng.random() < 0.3:
-        return [
-            Line(resample(outline, 80)[: sheet.rng.integers(30, 80)], 4, colours("17141c")[0], 1.0, 0.1, 0.4)
-        ]
+        return [Line(resample(outline, 80)[: sheet.rng.integers(30, 80)], 4, colours("17141c")[0], 1.0, 0.1, 0.4)]
     return []
 
 
@@ -87,11 +86,7 @@ def shard(sheet: Sheet, size: float) -> list[Line]:
     if sheet.rng.random() < 0.6:
         middle = np.array([corners[0], corners[1], corners[2]])
         sheet.fill(sheet.mask(middle), tint(sheet, ALL), lean)
-    return (
-        [Line(corners[[0, 2]].astype(np.float32), 3, colours("17141c")[0], 0.8)]
-        if sheet.rng.random() < 0.4
-        else []
-    )
+    return [Line(corners[[0, 2]].astype(np.float32), 3, colours("17141c")[0], 0.8)] if sheet.rng.random() < 0.4 else []
 
 
 def disc(sheet: Sheet, x: float, y: float, size: float, palette: str) -> None:
@@ -139,9 +134,7 @@ def eye(sheet: Sheet) -> list[Line]:
         tint(sheet, "f8f2e2 f6e8b0 e8d8c8"),
         sheet.whirl(EYE),
     )
-    sheet.fill(
-        sheet.mask((bowl - EYE) * 0.42 + (x + 16, y)), tint(sheet, "7a8a3c d8b83a 9c1c2a"), sheet.whirl(EYE)
-    )
+    sheet.fill(sheet.mask((bowl - EYE) * 0.42 + (x + 16, y)), tint(sheet, "7a8a3c d8b83a 9c1c2a"), sheet.whirl(EYE))
     disc(sheet, x + 18, y + 2, 24, "17141c f8f2e2 2f5fb0 17141c d4281e")
     ink = colours("17141c")[0]
     lines = [
@@ -151,9 +144,7 @@ def eye(sheet: Sheet) -> list[Line]:
     for a in sheet.rng.uniform(0, 6.28, 9):
         inner, outer = sheet.rng.uniform(30, 60), sheet.rng.uniform(80, 150)
         mid = (inner + outer) / 2
-        path = [
-            (x + r * np.cos(a + w), y + r * np.sin(a + w)) for r, w in ((inner, 0), (mid, 0.14), (outer, 0.1))
-        ]
+        path = [(x + r * np.cos(a + w), y + r * np.sin(a + w)) for r, w in ((inner, 0), (mid, 0.14), (outer, 0.1))]
         lines.append(Line(spline(path), sheet.rng.uniform(2.5, 6), ink, -0.9, 0.1, 0.3))
     return lines
 
@@ -170,9 +161,7 @@ def scene(scale: float, rng: np.random.Generator) -> Scene:
     """
     sheet = Sheet(768, 512, scale, rng)
     ground(sheet)
-    glade = spline(
-        [(420, 330), (520, 240), (640, 180), (700, 190), (640, 300), (560, 400), (470, 470)], closed=True
-    )
+    glade = spline([(420, 330), (520, 240), (640, 180), (700, 190), (640, 300), (560, 400), (470, 470)], closed=True)
     sheet.fill(sheet.mask(glade), ramp(0.5 + 0.3 * sheet.noise(70), "b8b4d8 dfe4ee f8f4ea f6ecc8"), -0.7)
     ink: list[Line] = []
     for count, low, high in ((34, 36, 80), (64, 12, 32)):

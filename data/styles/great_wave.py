@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from canvas import Array, Layer, Line, Scene, Sheet, colours, ramp, resample, spline
+from canvas import Array, Layer, Line, Scene, colours, ramp, resample, spline
 from PIL import Image, ImageFilter
+from sheet import Sheet
 
 INK, NAVY, PRUSSIAN, SEA, PALE, FOAM = "14233f", "1d3b6b", "2f6397", "6fa3b5", "b5d0cb", "f1ead6"
 FACE = ((476, 456), (412, 402), (364, 350), (332, 294), (320, 238), (328, 186), (356, 150), (404, 142))
@@ -21,9 +22,7 @@ def blend(one: Array, other: Array, share: float, pinch: float = 0.0, phase: flo
     return (one * (1 - weight) + other * weight).astype(np.float32)
 
 
-def stripes(
-    sheet: Sheet, one: Array, other: Array, tints: list[str], widths: list[int], pinch: float
-) -> None:
+def stripes(sheet: Sheet, one: Array, other: Array, tints: list[str], widths: list[int], pinch: float) -> None:
     """Fill the area between two curves with outlined stripes that follow them."""
     shares = np.cumsum([0, *widths]) / sum(widths)
     edges = [blend(one, other, share, pinch, 2.4 * i) for i, share in enumerate(shares)]
@@ -60,9 +59,7 @@ def claw(sheet: Sheet, root: Array, angle: float, size: float, turn: float, dept
         sheet.ribbon(inner.astype(np.float32), outer.astype(np.float32), tint)
 
 
-def fringe(
-    sheet: Sheet, points: list[tuple[float, float]], size: float, side: float, lean: float = 1.2
-) -> None:
+def fringe(sheet: Sheet, points: list[tuple[float, float]], size: float, side: float, lean: float = 1.2) -> None:
     """Hang a row of claws along a curve, over a bank of foam."""
     curve = spline(points)
     length = np.hypot(*np.diff(curve, axis=0).T).sum()
@@ -97,12 +94,8 @@ def sky(sheet: Sheet) -> None:
     tone = np.clip(sheet.y / 420, 0, 1) ** 2.2 + 0.05 * sheet.noise(150, 3, 3.0)
     cloud = 0.13 * np.tanh(4 * (sheet.noise(200, 3, 2.2) - 0.4)) * np.clip((300 - sheet.y) / 90, 0, 1)
     sheet.flow[:] = 0.05 * np.sin(sheet.x / 90)
-    sheet.guide = ramp(
-        tone + cloud + 0.03 * sheet.streaks(120, 3), "f0e5c8 e7dabb dccdac c6b796 998b70 625c50 3a3b40"
-    )
-    cone = spline(
-        [(440, 402), (480, 378), (512, 348), (530, 334), (546, 334), (566, 350), (604, 380), (650, 402)]
-    )
+    sheet.guide = ramp(tone + cloud + 0.03 * sheet.streaks(120, 3), "f0e5c8 e7dabb dccdac c6b796 998b70 625c50 3a3b40")
+    cone = spline([(440, 402), (480, 378), (512, 348), (530, 334), (546, 334), (566, 350), (604, 380), (650, 402)])
     sheet.fill(sheet.mask(cone), ramp(0.5 + 0.2 * sheet.noise(20), "2b4a70 3d648c"), 0.7)
     contour(sheet, cone, 2)
     snow = [(530, 334), (546, 334), (566, 350), (584, 366), (570, 362), (562, 374), (551, 358), (541, 376),

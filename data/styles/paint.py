@@ -112,9 +112,7 @@ def render(name: str, longer_side: int = LONGER_SIDE) -> Image.Image:
             line = Line(step.points, step.width * scale, step.colour, step.taper, step.bristle, step.dry)
             stamp(canvas, step.points * scale, line, 1.0, rng)
     picture = Image.fromarray((lit(canvas, scene, scale, rng) * 255 + 0.5).astype(np.uint8))
-    return picture.resize(
-        (picture.width // SUPERSAMPLING, picture.height // SUPERSAMPLING), Image.Resampling.BOX
-    )
+    return picture.resize((picture.width // SUPERSAMPLING, picture.height // SUPERSAMPLING), Image.Resampling.BOX)
 
 
 def save(picture: Image.Image, path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from canvas import Array, Layer, Line, Scene, Sheet, colours, mix_angles, ramp, spline
+from canvas import Array, Layer, Line, Scene, colours, ramp, spline
+from sheet import Sheet, mix_angles
 
 LIGHT = (392.0, 214.0)
 SEA_LINE = 262.0
@@ -35,9 +36,7 @@ def swells(sheet: Sheet) -> list[Line]:
         curve = spline(np.stack([x, y], -1))
         area, slope = sheet.below(curve)
         below = sheet.y - np.interp(sheet.x[0], curve[:, 0], curve[:, 1])
-        curl = slope + 0.9 * np.sin(sheet.x / (34 + 40 * depth) + 1.7 * i) * np.exp(
-            -below / (20 + 40 * depth)
-        )
+        curl = slope + 0.9 * np.sin(sheet.x / (34 + 40 * depth) + 1.7 * i) * np.exp(-below / (20 + 40 * depth))
         sheet.fill(area, sheet.guide, curl)
         sheet.fill(area, water(sheet, below, size, depth))
         crests += foam(sheet, curve, depth)
@@ -65,9 +64,7 @@ def foam(sheet: Sheet, curve: Array, depth: float) -> list[Line]:
         t = np.linspace(0, 1, 8)
         path = np.stack([x + size * np.cos(angle + 0.3 * t) * t, y + size * np.sin(angle + 0.3 * t) * t], -1)
         tint = tints[sheet.rng.integers(5)]
-        lines.append(
-            Line(path.astype(np.float32), sheet.rng.uniform(1, 1.6 + 1.8 * depth), tint, -1.0, 0.16, 0.9)
-        )
+        lines.append(Line(path.astype(np.float32), sheet.rng.uniform(1, 1.6 + 1.8 * depth), tint, -1.0, 0.16, 0.9))
     return lines
 
 
@@ -76,9 +73,7 @@ def headland(sheet: Sheet) -> None:
     hull = spline([(-30, 96), (40, 100), (110, 116), (180, 132), (232, 158), (262, 196), (268, 240),
                    (250, 282), (190, 312), (90, 330), (-30, 340)], closed=True)  # fmt: skip
     area = sheet.mask(hull)
-    sheet.fill(
-        area, sheet.guide, 0.45 + 0.5 * sheet.noise(90, 2) + np.clip((sheet.x - 150) / 120, 0, 1) * 0.9
-    )
+    sheet.fill(area, sheet.guide, 0.45 + 0.5 * sheet.noise(90, 2) + np.clip((sheet.x - 150) / 120, 0, 1) * 0.9)
     rim = np.clip((sheet.x - 60) / 230, 0, 1) * np.clip(1.4 - (sheet.y - 96) / 190, 0, 1)
     tone = 0.12 + 0.6 * rim**1.5 + 0.15 * sheet.streaks(60, 7) + 0.06 * sheet.noise(50)
     sheet.fill(area, ramp(tone, "0a0c0d 16191b 26282a 3a382e 5c5034 8e743f c8a654"))
@@ -151,9 +146,7 @@ def vessel(sheet: Sheet, x: float, y: float, size: float, tilt: float) -> list[L
     for at, top in ((-0.36, -1.0), (0.0, -1.22), (0.3, -0.9)):
         lines.append(Line(spline(place([(at, -0.04), (at + 0.02, top * 0.5), (at, top)])), 4, dark, -0.6))
         for k in (0.45, 0.75):
-            lines.append(
-                Line(place([(at - 0.16, top * k), (at, top * k - 0.03), (at + 0.2, top * k)]), 2.2, dark, 0.8)
-            )
+            lines.append(Line(place([(at - 0.16, top * k), (at, top * k - 0.03), (at + 0.2, top * k)]), 2.2, dark, 0.8))
         lines += [Line(place([(at, top), (at + dx, -0.08)]), 1.2, dark, 0.0) for dx in (-0.24, 0.26)]
     return lines + [Line(hull, 3, dark, 0.3), Line(place([(0.5, -0.14), (0.96, -0.34)]), 3, dark, -0.6)]
 
@@ -217,9 +210,7 @@ def scene(scale: float, rng: np.random.Generator) -> Scene:
     ship = vessel(sheet, 548, 262, 165, -0.34) + wreckage(sheet)
     crests = swells(sheet)
     boats = (
-        lifeboat(sheet, 262, 352, 120, 0.16)
-        + lifeboat(sheet, 566, 408, 92, -0.22)
-        + lifeboat(sheet, 150, 298, 60, 0.1)
+        lifeboat(sheet, 262, 352, 120, 0.16) + lifeboat(sheet, 566, 408, 92, -0.22) + lifeboat(sheet, 150, 298, 60, 0.1)
     )
     angle = mix_angles(
         [sheet.flow, sheet.flow + 0.5 * sheet.noise(40, 2)],

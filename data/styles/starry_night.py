@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from canvas import Array, Layer, Line, Scene, Sheet, colours, mix_angles, ramp, spline
+from canvas import Array, Layer, Line, Scene, colours, ramp, spline
+from sheet import Sheet, mix_angles
 
 SWIRLS = ((392, 188, 128), (530, 290, 68))  # x, y, radius
 STARS = (  # x, y, radius of the disc
@@ -49,9 +50,7 @@ def sky(sheet: Sheet) -> None:
         angles.append(sheet.whirl((cx, cy)))
         weights.append(np.float32(1.5) * np.exp(-((sheet.distance((cx, cy)) / radius / 3) ** 4)))
     sheet.flow = mix_angles(angles, weights)
-    band = np.exp(-(((y - 436 + 0.18 * x + 14 * np.sin(x / 60)) / 30) ** 2)) + 0.35 / (
-        1 + np.exp((400 - y) / 12)
-    )
+    band = np.exp(-(((y - 436 + 0.18 * x + 14 * np.sin(x / 60)) / 30) ** 2)) + 0.35 / (1 + np.exp((400 - y) / 12))
     tone = 0.36 + 0.11 * sheet.streaks(70, 7) + 0.05 * sheet.noise(150, 2) + 0.2 * arms + 0.4 * band
     sheet.guide = ramp(tone, "0b1440 152a72 1f4b9f 2f74bd 66a5d3 a9cfd0 e6e3a8 f6e27a")
 

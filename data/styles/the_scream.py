@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from canvas import Array, Layer, Line, Scene, Sheet, colours, ramp, spline
+from canvas import Array, Layer, Line, Scene, colours, ramp, spline
 from numpy.typing import ArrayLike
+from sheet import Sheet
 
 VANISHING = (-6.0, 318.0)
 BEAMS = (  # slope of the upper edge, depth, colours
@@ -72,16 +73,11 @@ def sky(sheet: Sheet) -> None:
 def shore(sheet: Sheet) -> None:
     """Lay the fjord: far hills, glowing water, and the dark current winding down to the right."""
     x, y = sheet.x, sheet.y
-    area, slope = sheet.below(
-        [(0, 232), (90, 222), (190, 228), (280, 222), (380, 200), (470, 190), (608, 206)]
-    )
+    area, slope = sheet.below([(0, 232), (90, 222), (190, 228), (280, 222), (380, 200), (470, 190), (608, 206)])
     sheet.fill(area, sheet.guide, slope)
     sheet.fill(area, ramp(0.45 + 0.25 * sheet.streaks(80, 6), "0d1526 16263c 23405a 3c5f6a"))
     water, slope = sheet.below([(0, 256), (120, 248), (260, 252), (400, 250), (608, 262)])
-    current = (
-        0.35 * np.sin(x / 60 + y / 40)
-        + np.clip((x - 330) / 160, 0, 1) * np.clip((y - 270) / 120, 0, 1) * 1.25
-    )
+    current = 0.35 * np.sin(x / 60 + y / 40) + np.clip((x - 330) / 160, 0, 1) * np.clip((y - 270) / 120, 0, 1) * 1.25
     sheet.fill(water, sheet.guide, current)
     sheet.fill(water, ramp(0.42 + 0.24 * sheet.streaks(90, 6), "0c1426 14284a 1f4468 37698a 7fa0a0"))
     lake = sheet.mask(spline(LAKE, closed=True))

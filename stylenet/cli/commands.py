@@ -57,6 +57,7 @@ class StylenetCLI(LightningCLI):
             raise InputError("no style given: add style=starry_night, or style=PATH of an image")
         if config.ckpt_path:
             load_network(config.ckpt_path)
+        config.weights_only = True  # a checkpoint is data, never code
         self._name_folder(config.trainer, Path(config.style).stem, _version(config.ckpt_path))
 
     def _name_folder(self, trainer: Namespace, style: str, version: int | None) -> None:
@@ -67,7 +68,9 @@ class StylenetCLI(LightningCLI):
             arguments.name, arguments.version = style, version
             root = Path(arguments.save_dir, style)
         # where Lightning keeps, and looks for, the checkpoint of a requeued SLURM job
-        trainer.default_root_dir = trainer.default_root_dir or str(root if version is None else root / f"version_{version}")
+        trainer.default_root_dir = trainer.default_root_dir or str(
+            root if version is None else root / f"version_{version}"
+        )
 
     def instantiate_classes(self) -> None:
         """Make model, data and trainer; what jsonargparse wraps in its own errors is raised as it was.
@@ -96,12 +99,20 @@ class StylenetCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
-        """Print the run card."""
+        """Print the run card, and have every checkpoint tell what was trained on."""
+        content = self.datamodule.describe()
+        photographs = {"source": content.source, "images": content.images, "substitute": content.substitute}
+        self.model.metadata["photographs"] = photographs
         run_card(self.trainer, self.model, self.datamodule)
+
+    def after_fit(self) -> None:
+        """Say how many photographs were skipped."""
+        if self.datamodule.broken:
+            print(f"{self.datamodule.broken} photographs could not be read and were skipped", file=sys.stderr)
 
 
 def _version(ckpt_path: str | None) -> int | None:
-    """Return the number of the run's folder: the resumed run's, the SLURM job's, which a requeue keeps, or a new one."""
+    """Return the number of the run's folder: the resumed run's, the SLURM job's, which a requeue keeps, or None."""
     match = re.fullmatch(r"version_(\d+)", Path(ckpt_path).resolve().parent.name) if ckpt_path else None
     if match:
         return int(match[1])
@@ -119,6 +130,7 @@ def _quiet() -> None:
 
 def _train() -> int:
     """Run the command line; `sys.argv` is rewritten in place, since DDP's child processes are started from it."""
+    _quiet()
     sys.argv[1:] = expand(sys.argv[1:])
     cli = StylenetCLI(
         StylizerModule,
@@ -137,5 +149,4 @@ def _train() -> int:
 
 def train() -> None:
     """Run `train.py`."""
-    _quiet()
     sys.exit(guarded(_train))

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stylenet.callbacks import run_folder
 from stylenet.data.datamodule import StylizationData
-from stylenet.data.places import DATA
+from stylenet.data.styles import is_homage
 from stylenet.modules.base import StylizerModule
 
 
@@ -27,38 +27,42 @@ def run_card(trainer: pl.Trainer, module: StylizerModule, data: StylizationData)
 def describe_run(trainer: pl.Trainer, module: StylizerModule, data: StylizationData) -> dict[str, str]:
     """Return the lines of the run card."""
     made = module.metadata
-    steps, batch = trainer.max_steps, data.batch_size * trainer.accumulate_grad_batches * trainer.world_size
-    device = trainer.strategy.root_device
+    batch = data.batch_size * trainer.accumulate_grad_batches * trainer.world_size
+    steps = planned_steps(trainer, data, batch)
     seconds = step_time(trainer, module, data) * trainer.accumulate_grad_batches
-    length = (
-        f"{steps:,} steps of {batch} images" if steps > 0 else f"{trainer.max_epochs} epochs of {batch}-image steps"
-    )
+    total = f"{_clock(seconds * steps)} at " if steps else ""
     return {
         "style": f"{made['style']} ({origin(module)})",
         "loss network": loss_network(made["loss_network"]),
         "photographs": str(data.describe()),
         "network": f"{made['class']}, {sum(p.numel() for p in module.network.parameters()):,} parameters",
-        "device": f"{trainer.world_size} x {device.type}, precision {trainer.precision}",
-        "length": length,
-        "expected time": f"{_clock(seconds * steps)} at {seconds:.2f} s a step"
-        if steps > 0
-        else f"{seconds:.2f} s a step",
+        "device": f"{trainer.world_size} x {trainer.strategy.root_device.type}, precision {trainer.precision}",
+        "length": f"{steps:,} steps of {batch} images" if steps else f"steps of {batch} images, without end",
+        "expected time": f"{total}{seconds:.2f} s a step",
         "folder": str(run_folder(trainer)),
     }
 
 
+def planned_steps(trainer: pl.Trainer, data: StylizationData, batch: int) -> int | None:
+    """Return how many optimizer steps the whole run has, None if no end is known."""
+    images = data.describe().images
+    epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+    ends = [trainer.max_steps] if trainer.max_steps > 0 else []
+    if images and epochs:
+        ends.append(epochs * max(1, images // batch))
+    return min(ends, default=None)
+
+
 def loss_network(made: dict[str, str]) -> str:
     """Return the loss network's line, which owns up to a substitute for VGG16."""
-    name = f"{made['backbone']}, {made['weights']} weights"
-    if made["backbone"] == "vgg16" and made["weights"] != "random":
-        return name
-    return f"{name}, a substitute for VGG16 (to download that: --model.backbone=vgg16)"
+    hint = ", a substitute for VGG16 (to download that: model.backbone=vgg16)" if made["substitute"] else ""
+    return f"{made['backbone']}, {made['weights']} weights{hint}"
 
 
 def origin(module: StylizerModule) -> str:
     """Return which picture of that name is used."""
     path = module.style_path
-    if path.parent == DATA / "styles":
+    if is_homage(path):
         return f"{path}: our own homage; `make paintings` fetches the painting"
     return str(path)
 

@@ -7,9 +7,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-from stylenet.errors import InputError, unknown
+from stylenet.errors import unknown
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
@@ -24,7 +22,7 @@ def expand(argv: Sequence[str]) -> list[str]:
     - `key=value` is `--key=value`;
     - the subcommand is `fit` if none is given;
     - `model=NAME`, `style=NAME` and `recipe=NAME` bring in their config files, in this order, before every other
-      option and `--config`, which therefore beat them; without `model`, johnson is the model.
+      option and `--config`, which therefore beat them; johnson is the model until one of them says otherwise.
 
     Args:
         argv: What follows the program's name.
@@ -46,7 +44,7 @@ def expand(argv: Sequence[str]) -> list[str]:
                 rest.append(option)
         else:
             rest.append(option)
-    if not any(key == "model" for key, _ in configs) and not _names_model(rest):
+    if not any(key == "model" for key, _ in configs) and not any(o.startswith("--model=") for o in rest):
         configs.append(("model", CONFIGS / f"{DEFAULT_MODEL}.yaml"))
     ordered = [f"--config={file}" for wanted in NAMED for key, file in configs if key == wanted]
     return [subcommand, *[option for option in ordered if option not in rest], *rest]
@@ -78,31 +76,3 @@ def _config_file(key: str, name: str) -> list[Path]:
     if key == "style":
         return []
     raise unknown(key, name, [path.stem for path in folder.glob("*.yaml") if path.stem != "debug"])
-
-
-def _names_model(options: list[str]) -> bool:
-    """Tell whether an option or a config file among `options` says what the model is."""
-    for option in options:
-        key, _, value = option.partition("=")
-        if key in ("--model", "--model.class_path"):
-            return True
-        if key == "--config" and "class_path" in (_read(value).get("model") or {}):
-            return True
-    return False
-
-
-def _read(path: str) -> dict:
-    """Return the content of a config file.
-
-    Raises:
-        InputError: It is missing or no YAML mapping.
-    """
-    try:
-        content = yaml.safe_load(Path(path).read_text())
-    except OSError:
-        raise InputError(f"no such config file: {path}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds no options")
-    return content

@@ -57,6 +57,11 @@ def find_style(name_or_path: str | Path) -> Path:
     raise unknown("style", name, styles)
 
 
+def is_homage(path: Path) -> bool:
+    """Tell whether a style image is one that this project painted itself."""
+    return path.resolve().parent == DATA / "styles"
+
+
 def load_style(path: str | Path, size: int) -> Tensor:
     """Return a style image, (1, 3, H, W) in [0, 1], scaled so that its short side has `size` pixels.
 

@@ -1,6 +1,7 @@
 """What every stylizer's training has in common."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -16,8 +17,8 @@ from stylenet.networks.checkpoint import KEY, load_network
 class StylizerModule(pl.LightningModule):
     """Train `self.network` to stylize photographs under `self.loss`.
 
-    Subclasses set `network`, call `watch` with the loss, and fill `metadata`, plain values that every checkpoint
-    carries.
+    Subclasses set `network` and `style_path`, call `watch` with the loss, and fill `metadata`, plain values that every
+    checkpoint carries.
 
     Args:
         lr: Learning rate of Adam.
@@ -26,6 +27,7 @@ class StylizerModule(pl.LightningModule):
     """
 
     network: nn.Module
+    style_path: Path
     _outside: tuple[PerceptualLoss, Judge]
 
     def __init__(self, lr: float, lr_decay: float, init_from: str | None) -> None:

@@ -1,8 +1,9 @@
 """Train a Johnson transformer net: one network, one style."""
 
+from pathlib import Path
 from typing import Any
 
-from stylenet.data.styles import find_style, load_style
+from stylenet.data.styles import find_style, is_homage, load_style
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
@@ -82,7 +83,12 @@ class JohnsonModule(StylizerModule):
             self.network,
             style=self.style_path.stem,
             style_size=given["style_size"],
-            loss_network={"backbone": backbone, "weights": weights},
+            homage=is_homage(self.style_path),
+            loss_network={
+                "backbone": backbone,
+                "weights": Path(weights).name,
+                "substitute": backbone != "vgg16" or weights == "random",
+            },
             loss={"normalization": given["normalization"], "weights": self.loss.weights},
             recipe=given["recipe"],
         )

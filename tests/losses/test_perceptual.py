@@ -12,13 +12,13 @@ from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.content import NORMALIZATIONS
 from stylenet.losses.perceptual import PerceptualLoss, layer_weights
 
-STYLES, CONTENTS = ("relu1_2", "relu2_1"), ("relu1_2",)
-NAMES = {"content/relu1_2", "style/relu1_2", "style/relu2_1", "tv"}
+STYLES, CONTENTS = ("relu1_2", "relu2_1"), ("relu1_2", "relu1_1")
+NAMES = {"content/relu1_2", "content/relu1_1", "style/relu1_2", "style/relu2_1", "tv"}
 
 
 @pytest.fixture(scope="module")
 def extractor():
-    return FeatureExtractor("vgg16", STYLES, "random")
+    return FeatureExtractor("vgg16", (*STYLES, *CONTENTS), "random")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_terms_are_the_papers_of_each_layer(normalization, make, extractor, pict
 def test_the_photograph_has_no_content_loss_and_the_painting_no_style_loss(make, pictures):
     painting, photographs, _ = pictures
     terms = make()(photographs, photographs)
-    assert terms["content/relu1_2"] == 0
+    assert terms["content/relu1_2"] == terms["content/relu1_1"] == 0
     assert terms["style/relu1_2"] > 0.001
     terms = make()(painting, photographs[:1])
     assert terms["style/relu1_2"] < 1e-10
@@ -79,8 +79,8 @@ def test_the_photograph_has_no_content_loss_and_the_painting_no_style_loss(make,
 
 def test_the_weights_of_a_group_are_shared_among_its_layers(make):
     loss = make(style_layers={"relu1_2": 1, "relu2_1": 3}, content_weight=2.0, style_weight=8.0, tv_weight=0.5)
-    expected = {"content/relu1_2": 2.0, "style/relu1_2": 2.0, "style/relu2_1": 6.0, "tv": 0.5}
-    assert loss.weights == pytest.approx(expected)
+    contents, styles = {"content/relu1_2": 1.0, "content/relu1_1": 1.0}, {"style/relu1_2": 2.0, "style/relu2_1": 6.0}
+    assert loss.weights == pytest.approx(contents | styles | {"tv": 0.5})
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,12 @@ def test_layers_without_weight_are_refused(layers, make):
 
 
 def test_the_total_is_the_weighted_sum_of_the_terms(make, pictures):
-    loss = make(style_layers={"relu1_2": 1, "relu2_1": 3}, content_weight=2.0, style_weight=8.0, tv_weight=0.5)
+    contents, styles = {"relu1_2": 3, "relu1_1": 1}, {"relu1_2": 1, "relu2_1": 3}
+    loss = make(style_layers=styles, content_layers=contents, content_weight=2.0, style_weight=8.0, tv_weight=0.5)
     terms = loss(pictures[2], pictures[1])
-    value = {name: term.item() for name, term in terms.items()}
-    weighted = 2 * value["content/relu1_2"] + 2 * value["style/relu1_2"] + 6 * value["style/relu2_1"] + value["tv"] / 2
-    assert loss.total(terms).item() == pytest.approx(weighted)
+    weights = {"content/relu1_2": 1.5, "content/relu1_1": 0.5, "style/relu1_2": 2, "style/relu2_1": 6, "tv": 0.5}
+    expected = sum(weights[name] * term.item() for name, term in terms.items())
+    assert loss.total(terms).item() == pytest.approx(expected)
 
 
 def test_texture_alone_needs_no_content_layer(make, pictures):

@@ -1,0 +1,43 @@
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart train test test-all lint bench paintings homages clean
+
+help:  ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $(STAMP)
+
+quickstart: $(STAMP)  ## Install, train a small stylizer offline, make a before/after picture
+	$(BIN)/python -m stylenet.cli.quickstart
+
+train: $(STAMP)  ## Train with the best ingredients at hand: make train ARGS="style=great_wave"
+	$(BIN)/python train.py $(or $(ARGS),style=starry_night)
+
+test: $(STAMP)  ## Run the quick tests
+	$(BIN)/python -m pytest
+
+test-all: $(STAMP)  ## Run every test, the slow and GPU ones too
+	$(BIN)/python -m pytest -m ''
+
+lint: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## Measure speed against a baseline in the same run
+	$(BIN)/python benchmarks/step.py
+
+paintings: $(STAMP)  ## Fetch the real paintings (public domain, Wikimedia Commons) over the homages
+	$(BIN)/python data/styles/fetch.py
+
+homages: $(STAMP)  ## Paint the shipped style pictures anew
+	$(BIN)/python data/styles/paint.py
+
+clean:  ## Remove what training and tests leave behind
+	rm -rf outputs .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from stylenet.cli.shorthand import CONFIGS, expand
+from stylenet.errors import InputError
+
+JOHNSON = f"--config={CONFIGS / 'johnson.yaml'}"
+STARRY = f"--config={CONFIGS / 'styles' / 'starry_night.yaml'}"
+PAPER = f"--config={CONFIGS / 'recipes' / 'paper.yaml'}"
+
+
+def test_fit_and_johnson_are_the_defaults():
+    assert expand(["style=starry_night"]) == ["fit", JOHNSON, STARRY, "--style=starry_night"]
+
+
+def test_other_subcommands_stay():
+    assert expand(["validate", "style=starry_night"])[0] == "validate"
+
+
+def test_help_stays():
+    assert expand(["--help"]) == ["--help"]
+
+
+def test_key_value_becomes_an_option_and_options_stay():
+    assert expand(["trainer.devices=2", "--model.lr=1", "--print_config"])[2:] == [
+        "--trainer.devices=2",
+        "--model.lr=1",
+        "--print_config",
+    ]
+
+
+def test_recipes_come_after_the_style_and_before_everything_else(tmp_path: Path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("trainer: {max_steps: 1}")
+    expanded = expand([f"--config={mine}", "recipe=paper", "style=starry_night", "model=johnson"])
+    assert expanded == ["fit", JOHNSON, STARRY, PAPER, f"--config={mine}", "--style=starry_night"]
+
+
+@pytest.mark.parametrize("argv", [["--style", "starry_night"], ["--style=starry_night"], ["style=starry_night"]])
+def test_every_way_to_give_a_style_brings_in_its_config(argv: list[str]):
+    assert STARRY in expand(argv)
+
+
+def test_a_style_by_path_has_no_config():
+    assert expand(["style=pictures/mine.jpg"]) == ["fit", JOHNSON, "--style=pictures/mine.jpg"]
+
+
+def test_the_default_model_comes_before_configs_that_may_name_another():
+    assert expand(["--config", "other.yaml"]) == ["fit", JOHNSON, "--config=other.yaml"]
+    assert expand(["-c", "other.yaml"]) == ["fit", JOHNSON, "--config=other.yaml"]
+
+
+def test_a_model_by_its_class_path_stays():
+    assert expand(["model=some.package.Model"]) == ["fit", "--model=some.package.Model"]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["style=starry_night", "recipe=paper", "trainer.devices=2"], ["fit", "--style=a/b.jpg"], ["model=johnson"], []],
+)
+def test_expanding_twice_changes_nothing_since_child_processes_expand_again(argv: list[str]):
+    assert expand(expand(argv)) == expand(argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["model=jonson"], "did you mean 'johnson'"),
+        (["recipe=papr"], "did you mean 'paper'"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest_right_one(argv: list[str], words: str):
+    with pytest.raises(InputError, match=words):
+        expand(argv)

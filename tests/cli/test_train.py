@@ -1,0 +1,233 @@
+"""`train.py` in this process: what it writes, what rules on a resume, what it refuses."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import load_file
+
+from stylenet.cli.commands import _train
+from stylenet.cli.exits import guarded
+from stylenet.networks.checkpoint import load_network
+
+DEBUG = f"--config={Path(__file__).parents[2] / 'configs' / 'debug.yaml'}"
+RUN = Path("outputs/debug/starry_night/version_0")
+Train = Callable[..., int]
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare_environment: None) -> Train:
+    """Run the command line in tmp_path with configs/debug.yaml and return its exit code."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["train.py", DEBUG, *arguments])
+        return guarded(_train)
+
+    return run
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return torch.load(checkpoint, weights_only=True)["state_dict"]
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_run_writes_config_events_checkpoints_and_grids(train: Train):
+    assert train("style=starry_night") == 0
+    names = {path.name for path in files_below(RUN)}
+    assert {"config.yaml", "last.ckpt", "stylizer.safetensors", "step_000002.png", "step_000004.png"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+
+
+def test_the_run_card_comes_first_and_owns_up_to_substitutes(train: Train, capsys: pytest.CaptureFixture):
+    train("style=starry_night")
+    printed = capsys.readouterr()
+    card = " ".join(printed.err.split())
+    assert card.startswith("style starry_night")
+    for words in ("homage", "substitute for VGG16", "substitute for COCO 2014", "4 steps of 2 images", "expected time"):
+        assert words in card
+
+
+def test_checkpoints_hold_the_network_alone_and_rebuild_it(train: Train):
+    train("style=starry_night")
+    state = weights(RUN / "last.ckpt")
+    assert state
+    assert all(name.startswith("network.") for name in state)
+    slim, metadata = load_network(RUN / "stylizer.safetensors")
+    full, _ = load_network(RUN / "last.ckpt")
+    photograph = torch.rand(1, 3, 37, 50)
+    assert torch.equal(slim(photograph), full(photograph))
+    assert metadata["style"] == "starry_night"
+    assert metadata["loss_network"] == {"backbone": "vgg19_16x", "weights": "random", "substitute": True}
+    assert metadata["photographs"] == {"source": "synthetic", "images": None, "substitute": True}
+    assert metadata["homage"] is True
+    assert metadata["steps"] == 4
+    assert {name.removeprefix("network.") for name in state} == set(load_file(RUN / "stylizer.safetensors"))
+
+
+def test_tensorboard_gets_raw_and_weighted_terms_a_layer_and_the_photographs_own_figures(train: Train):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train("style=starry_night")
+    events = EventAccumulator(str(RUN))
+    events.Reload()
+    tags = set(events.Tags()["scalars"])
+    wanted = {"raw/style/lift1_1", "weighted/style/lift1_1", "raw/content/relu3_1", "raw/tv", "train/loss", "lr-Adam"}
+    wanted |= {"val/ssim", "val/gram_difference", "val/ssim_photograph", "val/gram_difference_photograph"}
+    assert wanted <= tags
+    assert events.Tags()["images"] == ["val/grid"]
+    raw, weighted = (events.Scalars(f"{kind}/style/lift1_1")[-1].value for kind in ("raw", "weighted"))
+    assert weighted == pytest.approx(raw * 30 / 5, rel=1e-5)
+    assert events.Scalars("val/ssim_photograph")[-1].value == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("extra", [[], ["trainer.accumulate_grad_batches=2"], ["data.num_workers=1"]])
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(train: Train, photographs: Path, extra: list[str]):
+    own = ["style=starry_night", "data.source=folder", f"data.root={photographs}", "model.lr_decay=0.1", *extra]
+    save = "trainer.logger.init_args.save_dir="
+    assert train(*own, "trainer.max_steps=9", f"{save}straight") == 0
+    assert train(*own, "trainer.max_steps=4", f"{save}cut") == 0
+    last = Path("cut/starry_night/version_0/last.ckpt")
+    assert train(*own, "trainer.max_steps=9", f"{save}cut", f"--ckpt_path={last}") == 0
+    assert_same(weights(last), weights(Path("straight/starry_night/version_0/last.ckpt")))
+    assert [path.name for path in last.parent.glob("*.ckpt")] == ["last.ckpt"]
+    assert not Path("cut/starry_night/version_1").exists()
+
+
+def test_on_resume_the_command_line_rules_and_the_style_stays(train: Train):
+    train("style=starry_night", "trainer.max_steps=2")
+    assert train("style=great_wave", "model.lr=0.5", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=3") == 0
+    config = yaml.safe_load(Path("outputs/debug/great_wave/version_0/config.yaml").read_text())
+    assert config["style"] == "great_wave"
+    assert config["model"]["init_args"]["lr"] == 0.5
+    slim, metadata = load_network("outputs/debug/great_wave/version_0/stylizer.safetensors")
+    assert (metadata["style"], metadata["steps"]) == ("great_wave", 3)
+
+
+def test_init_from_takes_the_weights_and_nothing_else(train: Train):
+    train("style=starry_night")
+    frozen = [
+        "style=great_wave",
+        "model.lr=0",
+        "trainer.max_steps=1",
+        f"model.init_from={RUN / 'stylizer.safetensors'}",
+    ]
+    assert train(*frozen) == 0
+    old = load_file(RUN / "stylizer.safetensors")
+    assert_same(load_file("outputs/debug/great_wave/version_0/stylizer.safetensors"), old)
+    _, metadata = load_network("outputs/debug/great_wave/version_0/stylizer.safetensors")
+    assert metadata["steps"] == 1
+
+
+def test_init_from_a_network_of_another_shape_is_refused(train: Train, capsys: pytest.CaptureFixture):
+    train("style=starry_night")
+    assert train("style=great_wave", "model.width=4", f"model.init_from={RUN / 'last.ckpt'}") == 2
+    assert "another shape" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_bf16_autocast_trains(train: Train):
+    assert train("style=starry_night", "trainer.precision=bf16-mixed") == 0
+    assert all(tensor.isfinite().all() for tensor in weights(RUN / "last.ckpt").values())
+    assert all(tensor.dtype == torch.float32 for tensor in weights(RUN / "last.ckpt").values())
+
+
+def test_a_printed_config_makes_the_same_run(train: Train, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as exit_info:
+        train("style=starry_night", "model.lr=0.25", "--print_config")
+    assert exit_info.value.code in (0, None)
+    Path("mine.yaml").write_text(capsys.readouterr().out)
+    assert train("--config=mine.yaml") == 0
+    config = yaml.safe_load((RUN / "config.yaml").read_text())
+    assert (config["style"], config["model"]["init_args"]["lr"]) == ("starry_night", 0.25)
+
+
+def test_later_configs_beat_earlier_ones_and_options_beat_both(train: Train):
+    Path("one.yaml").write_text("trainer: {max_steps: 1}\nmodel: {init_args: {lr: 0.5, width: 4}}")
+    Path("two.yaml").write_text("model: {init_args: {lr: 0.25}}")
+    assert train("style=starry_night", "--config=one.yaml", "--config=two.yaml", "model.norm=batch") == 0
+    given = yaml.safe_load((RUN / "config.yaml").read_text())["model"]["init_args"]
+    assert (given["lr"], given["width"], given["norm"]) == (0.25, 4, "batch")
+
+
+def test_a_style_may_be_the_path_of_an_image(train: Train, photographs: Path):
+    assert train(f"style={photographs / '03.png'}") == 0
+    assert load_network("outputs/debug/03/version_0/stylizer.safetensors")[1]["style"] == "03"
+
+
+def test_switching_logger_checkpoints_and_bar_off_works(train: Train):
+    off = ["trainer.logger=false", "trainer.enable_checkpointing=false", "trainer.enable_progress_bar=false"]
+    assert train("style=starry_night", *off) == 0
+    assert Path("checkpoints/starry_night/stylizer.safetensors").is_file()
+
+
+def test_a_skipped_photograph_is_counted(train: Train, photographs: Path, capsys: pytest.CaptureFixture):
+    (photographs / "02.png").write_bytes(b"no image")
+    with pytest.warns(UserWarning, match="02.png"):
+        assert train("style=starry_night", "data.source=folder", f"data.root={photographs}", "trainer.max_steps=9") == 0
+    assert "1 photographs could not be read and were skipped" in capsys.readouterr().err
+
+
+BAD = {
+    "no style": ([], "no style given"),
+    "unknown style": (["style=stary_night"], "did you mean 'starry_night'"),
+    "missing style image": (["style=nowhere/x.jpg"], "no style image at nowhere/x.jpg"),
+    "unknown key": (["style=starry_night", "modle.lr=1"], "unknown option modle.lr"),
+    "unknown model option": (["style=starry_night", "model.lrr=1"], "did you mean model.lr"),
+    "unknown trainer option": (["style=starry_night", "trainer.max_step=1"], "did you mean trainer.max_steps"),
+    "unknown data option": (["style=starry_night", "data.sise=1"], "did you mean data.size"),
+    "unknown layer": (["style=starry_night", "model.style_layers=[relu9_9]"], "unknown layer of vgg19_16x 'relu9_9'"),
+    "unknown backbone": (["style=starry_night", "model.backbone=vgg61"], "unknown backbone 'vgg61'"),
+    "unknown normalization": (["style=starry_night", "model.normalization=jonson"], "did you mean 'johnson'"),
+    "missing weights": (["style=starry_night", "model.weights=none.pth"], "none.pth"),
+    "missing folder": (["style=starry_night", "data.source=folder", "data.root=nowhere"], "no such folder: nowhere"),
+    "missing coco": (["style=starry_night", "data.source=coco", "data.root=nowhere"], "train2014.zip"),
+    "empty folder": (["style=starry_night", "data.source=folder", "data.root=empty"], "no images in empty"),
+    "missing config": (["style=starry_night", "--config=none.yaml"], "none.yaml"),
+    "broken config": (["style=starry_night", "--config=broken.yaml"], "config"),
+    "wrong type": (["style=starry_night", "trainer.max_steps=many"], "trainer.max_steps"),
+    "missing checkpoint": (["style=starry_night", "--ckpt_path=none.ckpt"], "no such file: none.ckpt"),
+    "tiny style": (["style=tiny.png"], "3x3"),
+    "broken style": (["style=text.jpg"], "text.jpg"),
+    "no accelerator": (["style=starry_night", "trainer.accelerator=mps"], "mps"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture, case: str
+):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.jpg").write_text("no image")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    Image.new("RGB", (3, 3)).save(tmp_path / "tiny.png")
+    before = files_below(tmp_path)
+    arguments, words = BAD[case]
+    assert train(*arguments) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert words.lower() in lines[0].lower()
+    assert files_below(tmp_path) == before
+
+
+def test_a_malicious_checkpoint_is_refused_and_not_run(train: Train, capsys: pytest.CaptureFixture):
+    class Malice:
+        def __reduce__(self):
+            return Path.touch, (Path("ran"),)
+
+    torch.save({"state_dict": Malice()}, "bad.ckpt")
+    assert train("style=starry_night", "--ckpt_path=bad.ckpt") == 2
+    assert "cannot be read safely" in capsys.readouterr().err
+    assert not Path("ran").exists()

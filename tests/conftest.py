@@ -1,0 +1,60 @@
+"""What every test may use: generated images and a command line run as a user would."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
+
+ROOT = Path(__file__).resolve().parents[1]
+DEBUG = f"--config={ROOT / 'configs' / 'debug.yaml'}"
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without weights and images of its own."""
+    for name in ("STYLENET_WEIGHTS", "STYLENET_IMAGES", "STYLENET_COCO"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """A folder of twelve small generated photographs."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    generator = torch.Generator().manual_seed(0)
+    for index in range(12):
+        coarse = torch.rand(1, 3, 5, 6, generator=generator)
+        image = torch.nn.functional.interpolate(coarse, (40, 48), mode="bicubic").clamp(0, 1)[0]
+        array = image.mul(255).byte().permute(1, 2, 0).numpy()
+        Image.fromarray(array).save(folder / f"{index:02d}.png")
+    return folder
+
+
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture
+def train_command(tmp_path: Path, bare_environment: None) -> Run:
+    """Run train.py in tmp_path on one thread and return the finished process."""
+
+    def run(*arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "train.py"), *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    return run
