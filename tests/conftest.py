@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from support import ROOT
 
 torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
-
-ROOT = Path(__file__).resolve().parents[1]
-DEBUG = f"--config={ROOT / 'configs' / 'debug.yaml'}"
 
 
 @pytest.fixture
@@ -38,18 +36,15 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
-Run = Callable[..., subprocess.CompletedProcess]
-
-
 @pytest.fixture
-def train_command(tmp_path: Path, bare_environment: None) -> Run:
+def train_command(tmp_path: Path, bare_environment: None) -> Callable[..., subprocess.CompletedProcess]:
     """Run train.py in tmp_path on one thread and return the finished process."""
 
     def run(*arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
         done = subprocess.run(
             [sys.executable, str(ROOT / "train.py"), *arguments],
             cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests"), **environment},
             capture_output=True,
             text=True,
             timeout=240,

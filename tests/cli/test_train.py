@@ -9,12 +9,12 @@ import torch
 import yaml
 from PIL import Image
 from safetensors.torch import load_file
+from support import DEBUG
 
 from stylenet.cli.commands import _train
 from stylenet.cli.exits import guarded
 from stylenet.networks.checkpoint import load_network
 
-DEBUG = f"--config={Path(__file__).parents[2] / 'configs' / 'debug.yaml'}"
 RUN = Path("outputs/debug/starry_night/version_0")
 Train = Callable[..., int]
 

@@ -141,6 +141,12 @@ def test_random_weights_follow_from_the_seed():
     assert not torch.equal(weights(0), weights(1))
 
 
+def test_random_weights_differ_from_layer_to_layer():
+    network = BACKBONES["vgg19_16x"].build()
+    initialize(network)
+    assert not torch.equal(network.conv3_2.weight, network.conv3_3.weight)
+
+
 def test_batch_norm_starts_neutral():
     norm = torch.nn.BatchNorm2d(4)
     for tensor in norm.state_dict().values():
