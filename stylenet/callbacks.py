@@ -48,7 +48,7 @@ class LastCheckpoint(Checkpoint):
         due = step % self.every_n_train_steps == 0 or step >= self.final_step or trainer.should_stop
         if due and step != self.saved_step and not trainer.fast_dev_run:
             self.saved_step = step
-            trainer.save_checkpoint(run_folder(trainer) / LAST)
+            trainer.save_checkpoint(run_folder(trainer) / LAST, weights_only=False)  # with the optimizer
 
 
 class SlimCheckpoint(Callback):

@@ -98,6 +98,11 @@ class PerceptualLoss(nn.Module):
         terms["tv"] = total_variation_loss(images, unit)
         return terms
 
-    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """Return the weighted sum of `terms`."""
-        return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+    def weighted(self, terms: Mapping[str, Tensor], style_scale: float = 1.0) -> dict[str, Tensor]:
+        """Return each of `terms` times its weight; those of the style also times `style_scale`."""
+        scales = {name: style_scale if name.startswith("style/") else 1.0 for name in terms}
+        return {name: scales[name] * self.weights[name] * term for name, term in terms.items()}
+
+    def total(self, terms: Mapping[str, Tensor], style_scale: float = 1.0) -> Tensor:
+        """Return the sum of the weighted terms: the loss."""
+        return torch.stack(list(self.weighted(terms, style_scale).values())).sum()

@@ -23,6 +23,8 @@ class StylizerModule(pl.LightningModule):
     Args:
         lr: Learning rate of Adam.
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`, as in the code of AdaIN's authors; 0 is constant.
+        style_warmup: Steps over which the weight of the style grows a hundredfold, geometrically, to its full value; a
+            network that meets the full weight at once learns a texture and never sees the photograph. 0 is none.
         init_from: Checkpoint whose weights are the start; nothing else is taken from it.
     """
 
@@ -30,9 +32,9 @@ class StylizerModule(pl.LightningModule):
     style_path: Path
     _outside: tuple[PerceptualLoss, Judge]
 
-    def __init__(self, lr: float, lr_decay: float, init_from: str | None) -> None:
+    def __init__(self, lr: float, lr_decay: float, style_warmup: int, init_from: str | None) -> None:
         super().__init__()
-        self.lr, self.lr_decay, self.init_from = lr, lr_decay, init_from
+        self.lr, self.lr_decay, self.style_warmup, self.init_from = lr, lr_decay, style_warmup, init_from
         self.metadata: dict[str, Any] = {}
 
     def watch(self, loss: PerceptualLoss, judge: Judge) -> None:
@@ -78,19 +80,18 @@ class StylizerModule(pl.LightningModule):
     def training_step(self, photographs: Tensor, batch_idx: int) -> Tensor:
         """Return the loss of a batch of photographs, (B, 3, H, W) in [0, 1]."""
         terms = self.loss(self.network(photographs), photographs)
-        total = self.loss.total(terms)
-        self._log_terms(terms, total)
+        style_scale = warmup(self.global_step, self.style_warmup)
+        total = self.loss.total(terms, style_scale)
+        self._log_terms(terms, self.loss.weighted(terms, style_scale), total)
         return total
 
-    def _log_terms(self, terms: Mapping[str, Tensor], total: Tensor) -> None:
+    def _log_terms(self, terms: Mapping[str, Tensor], weighted: Mapping[str, Tensor], total: Tensor) -> None:
         """Log raw and weighted terms of each layer, and their weighted groups to the progress bar."""
-        groups: dict[str, Tensor] = {}
-        for name, term in terms.items():
-            weighted = self.loss.weights[name] * term.detach()
-            group = name.split("/")[0]
-            groups[group] = groups[group] + weighted if group in groups else weighted
-            self.log_dict({f"raw/{name}": term.detach(), f"weighted/{name}": weighted})
-        self.log_dict({f"train/{group}": value for group, value in groups.items()}, prog_bar=True)
+        self.log_dict({f"raw/{name}": term.detach() for name, term in terms.items()})
+        self.log_dict({f"weighted/{name}": term.detach() for name, term in weighted.items()})
+        for group in ("content", "style", "tv"):
+            parts = [term.detach() for name, term in weighted.items() if name.split("/")[0] == group]
+            self.log(f"train/{group}", torch.stack(parts).sum(), prog_bar=True)
         self.log("train/loss", total.detach(), prog_bar=True)
 
     def validation_step(self, photographs: Tensor, batch_idx: int) -> Tensor:
@@ -114,6 +115,11 @@ class StylizerModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the metadata that rebuilds the network without this class."""
         checkpoint[KEY] = self.metadata | {"steps": self.global_step}
+
+
+def warmup(step: int, steps: int) -> float:
+    """Return the scale of the style's weight at `step` of a warm-up of `steps`: from 0.01 to 1, geometrically."""
+    return 100.0 ** (step / steps - 1) if step < steps else 1.0
 
 
 class _Decay:

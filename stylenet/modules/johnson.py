@@ -35,6 +35,7 @@ class JohnsonModule(StylizerModule):
         norm: `instance` or `batch`.
         lr: Learning rate of Adam.
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
+        style_warmup: Steps over which the style's weight grows to its full value.
         init_from: Checkpoint whose weights are the start.
         recipe: Name of the recipe in use, kept in the checkpoint.
     """
@@ -49,16 +50,17 @@ class JohnsonModule(StylizerModule):
         content_layers: list[str] | dict[str, float] | None = None,
         normalization: str = "relative",
         content_weight: float = 1.0,
-        style_weight: float = 30.0,
+        style_weight: float = 5.0,
         tv_weight: float = 0.02,
         width: int = 32,
         norm: str = "instance",
         lr: float = 1e-3,
         lr_decay: float = 0.0,
+        style_warmup: int = 1000,
         init_from: str | None = None,
         recipe: str | None = None,
     ) -> None:
-        super().__init__(lr, lr_decay, init_from)
+        super().__init__(lr, lr_decay, style_warmup, init_from)
         self.save_hyperparameters()
         self.network = JohnsonNet(width, norm)
         if backbone == "auto":
