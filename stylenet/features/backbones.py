@@ -84,7 +84,7 @@ BACKBONES: dict[str, Backbone] = {
         build=VGG19x16,
         layers={f"relu{b}_{n}": f"relu{b}_{n}_map" for b, depth in DEPTHS.items() for n in range(1, depth + 1)}
         | {f"lift{b}_1": f"lift{b}_1_map" for b in DEPTHS},
-        style_layers=("lift1_1", "lift2_1", "lift3_1", "lift4_1", "lift5_1"),
+        style_layers=("lift1_1", "lift2_1", "lift3_1", "lift4_1"),
         content_layers=("relu3_1",),
         weights_file="vgg19_16x.safetensors",
         mean=(0.0, 0.0, 0.0),
