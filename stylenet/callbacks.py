@@ -1,6 +1,8 @@
 """What happens around the training: the run's folder, grids, throughput, slim checkpoints, Ctrl-C."""
 
+import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
@@ -23,6 +26,11 @@ LAST = "last.ckpt"
 def run_folder(trainer: pl.Trainer) -> Path:
     """Return where a run writes: the logger's folder. Rank 0 tells the others, so all of them must ask."""
     return Path(trainer.log_dir or ".")
+
+
+def slurm_job() -> int | None:
+    """Return the number of the SLURM batch job that this process belongs to, None outside of one."""
+    return int(os.environ["SLURM_JOB_ID"]) if SLURMEnvironment.detect() else None
 
 
 class LastCheckpoint(Checkpoint):
@@ -69,22 +77,23 @@ class SlimCheckpoint(Callback):
 class Interrupt(Callback):
     """Ctrl-C finishes the step at hand, saves `last.ckpt` and the slim file and stops; a second one stops at once.
 
-    Lightning's own answer to Ctrl-C may strike within an optimizer step, and a checkpoint written then would not
-    resume exactly.
+    SIGUSR1, by which SLURM tells a job that its time is nearly up, does the same and has the job requeued. Lightning's
+    own answers to both may strike within an optimizer step, and a checkpoint written then would not resume exactly.
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        self._previous: Any = None
+        self.asked, self.requeue = False, False
+        self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen for Ctrl-C."""
+        """Listen."""
         self.step = trainer.global_step
-        self._previous = signal.signal(signal.SIGINT, self._ask)
+        numbers = [signal.SIGINT, *([signal.SIGUSR1] if slurm_job() is not None else [])]
+        self._previous = {number: signal.signal(number, self._ask) for number in numbers}
 
-    def _ask(self, *_: Any) -> None:
-        self.asked = True
-        signal.signal(signal.SIGINT, self._previous)
+    def _ask(self, number: int, _: Any) -> None:
+        self.asked, self.requeue = True, self.requeue or number != signal.SIGINT
+        signal.signal(number, self._previous[number])
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Stop if asked, after a whole optimizer step.
@@ -104,11 +113,16 @@ class Interrupt(Callback):
             path = run_folder(trainer) / LAST
             rank_zero_info(f"interrupted; to go on, repeat the command with --ckpt_path={path}")
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Have SLURM start the job again; it goes on from `last.ckpt`."""
+        if self.requeue and trainer.is_global_zero:
+            subprocess.run(["scontrol", "requeue", str(slurm_job())], check=True)
+
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Stop listening."""
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
 
 
 class ValidationGrid(Callback):

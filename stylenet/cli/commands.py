@@ -1,7 +1,6 @@
 """The command `train`: LightningCLI behind a shorthand, with a run card and one-line errors."""
 
 import logging
-import os
 import re
 import sys
 import warnings
@@ -13,7 +12,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, Namespace
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from stylenet.callbacks import Interrupt, LastCheckpoint, SlimCheckpoint, Throughput, ValidationGrid
+from stylenet.callbacks import LAST, Interrupt, LastCheckpoint, SlimCheckpoint, Throughput, ValidationGrid, slurm_job
 from stylenet.cli.exits import INTERRUPTED, OK, guarded, one_line
 from stylenet.cli.parser import Parser
 from stylenet.cli.run_card import run_card
@@ -24,7 +23,10 @@ from stylenet.modules.base import StylizerModule
 from stylenet.networks.checkpoint import load_network
 from stylenet.progress import TrainingProgress
 
-LOGGER = {"class_path": "lightning.pytorch.loggers.TensorBoardLogger", "init_args": {"save_dir": "checkpoints"}}
+LOGGER = {
+    "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
+    "init_args": {"save_dir": "checkpoints", "default_hp_metric": False},
+}
 TRAINER = {
     "logger": LOGGER,
     "use_distributed_sampler": False,  # `stylenet.data.sampling` deals the samples out
@@ -55,22 +57,27 @@ class StylenetCLI(LightningCLI):
         config = self.config[self.subcommand]
         if config.style is None:
             raise InputError("no style given: add style=starry_night, or style=PATH of an image")
+        self._name_folder(config, Path(config.style).stem)
         if config.ckpt_path:
             load_network(config.ckpt_path)
         config.weights_only = True  # a checkpoint is data, never code
-        self._name_folder(config.trainer, Path(config.style).stem, _version(config.ckpt_path))
 
-    def _name_folder(self, trainer: Namespace, style: str, version: int | None) -> None:
-        """Set where the logger, and Lightning for what it writes itself, puts things."""
+    def _name_folder(self, config: Namespace, style: str) -> None:
+        """Set the run's folder: the resumed run's, the SLURM job's, which a requeue keeps, or a new one."""
+        trainer, job = config.trainer, slurm_job()
+        resumed = (
+            re.fullmatch(r"version_(\d+)", Path(config.ckpt_path).resolve().parent.name) if config.ckpt_path else None
+        )
+        version = job if job is not None else int(resumed[1]) if resumed else None
         root = Path("checkpoints", style)
         if getattr(trainer.logger, "class_path", "").endswith("TensorBoardLogger"):
             arguments = trainer.logger.init_args
             arguments.name, arguments.version = style, version
             root = Path(arguments.save_dir, style)
-        # where Lightning keeps, and looks for, the checkpoint of a requeued SLURM job
-        trainer.default_root_dir = trainer.default_root_dir or str(
-            root if version is None else root / f"version_{version}"
-        )
+        folder = root if version is None else root / f"version_{version}"
+        trainer.default_root_dir = trainer.default_root_dir or str(folder)
+        if job is not None and (folder / LAST).is_file():  # a requeued job goes on where it was
+            config.ckpt_path = str(folder / LAST)
 
     def instantiate_classes(self) -> None:
         """Make model, data and trainer; what jsonargparse wraps in its own errors is raised as it was.
@@ -94,6 +101,8 @@ class StylenetCLI(LightningCLI):
         if flags.logger:
             own.append(LearningRateMonitor("step"))
         self.trainer_defaults["callbacks"] = own
+        if self.subcommand != "fit":
+            self.save_config_callback = None  # it would overwrite the training's
         if flags.enable_checkpointing is False:
             self._parser(self.subcommand).callback_keys.remove("checkpoint")
         return super().instantiate_trainer(**kwargs)
@@ -109,14 +118,6 @@ class StylenetCLI(LightningCLI):
         """Say how many photographs were skipped."""
         if self.datamodule.broken:
             print(f"{self.datamodule.broken} photographs could not be read and were skipped", file=sys.stderr)
-
-
-def _version(ckpt_path: str | None) -> int | None:
-    """Return the number of the run's folder: the resumed run's, the SLURM job's, which a requeue keeps, or None."""
-    match = re.fullmatch(r"version_(\d+)", Path(ckpt_path).resolve().parent.name) if ckpt_path else None
-    if match:
-        return int(match[1])
-    return int(os.environ["SLURM_JOB_ID"]) if "SLURM_JOB_ID" in os.environ else None
 
 
 def _quiet() -> None:

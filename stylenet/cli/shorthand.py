@@ -34,20 +34,21 @@ def expand(argv: Sequence[str]) -> list[str]:
     if arguments[:1] and arguments[0] in ("-h", "--help"):
         return arguments
     subcommand = arguments.pop(0) if arguments and arguments[0] in SUBCOMMANDS else "fit"
-    options = _joined([_dashed(argument) for argument in arguments])
-    configs, rest = [], []
-    for option in options:
+    first: list[tuple[str, str]] = []
+    rest = []
+    for option in _joined([_dashed(argument) for argument in arguments]):
         key, _, value = option.removeprefix("--").partition("=")
-        if key in NAMED and option.startswith("--") and "." not in value:
-            configs += [(key, file) for file in _config_file(key, value)]
-            if key == "style":
-                rest.append(option)
+        if key in NAMED and option.startswith("--"):
+            first += [(key, option)] if key == "model" and "." in value else _config_options(key, value)
+            rest += [option] if key == "style" else []
+        elif key == "config" and (owner := _owner(value)):
+            first.append((owner, f"--config={Path(value).resolve()}"))
         else:
             rest.append(option)
-    if not any(key == "model" for key, _ in configs) and not any(o.startswith("--model=") for o in rest):
-        configs.append(("model", CONFIGS / f"{DEFAULT_MODEL}.yaml"))
-    ordered = [f"--config={file}" for wanted in NAMED for key, file in configs if key == wanted]
-    return [subcommand, *[option for option in ordered if option not in rest], *rest]
+    if not any(key == "model" for key, _ in first):
+        first += _config_options("model", DEFAULT_MODEL)
+    ordered = [option for wanted in NAMED for key, option in first if key == wanted]
+    return [subcommand, *dict.fromkeys(ordered), *rest]
 
 
 def _dashed(argument: str) -> str:
@@ -67,12 +68,18 @@ def _joined(options: list[str]) -> list[str]:
     return joined
 
 
-def _config_file(key: str, name: str) -> list[Path]:
-    """Return the config file of a name, in a list; none for a style that has none (it may be an image's name)."""
-    folder = NAMED[key]
-    file = folder / f"{name}.yaml"
+def _config_options(key: str, name: str) -> list[tuple[str, str]]:
+    """Return the config option of a name, in a list; none for a style without one (it may be an image's name)."""
+    file = NAMED[key] / f"{name}.yaml"
     if file.is_file():
-        return [file]
+        return [(key, f"--config={file}")]
     if key == "style":
         return []
-    raise unknown(key, name, [path.stem for path in folder.glob("*.yaml") if path.stem != "debug"])
+    raise unknown(key, name, [path.stem for path in NAMED[key].glob("*.yaml") if path.stem != "debug"])
+
+
+def _owner(config: str) -> str | None:
+    """Return which of `NAMED` a config file belongs to, whether it was named or given by its path."""
+    path = Path(config).resolve()
+    owners = (key for key, folder in NAMED.items() if path.parent == folder and path.stem != "debug")
+    return next(owners, None)

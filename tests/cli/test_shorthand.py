@@ -51,13 +51,19 @@ def test_the_default_model_comes_before_configs_that_may_name_another():
     assert expand(["-c", "other.yaml"]) == ["fit", JOHNSON, "--config=other.yaml"]
 
 
-def test_a_model_by_its_class_path_stays():
-    assert expand(["model=some.package.Model"]) == ["fit", "--model=some.package.Model"]
+def test_a_model_by_its_class_path_comes_first_since_a_style_config_sets_its_options():
+    assert expand(["style=starry_night", "model=a.Model"]) == ["fit", "--model=a.Model", STARRY, "--style=starry_night"]
+
+
+def test_a_shipped_config_given_by_its_path_takes_the_place_of_its_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(CONFIGS.parent)
+    by_path = expand(["style=starry_night", "--config", "configs/recipes/paper.yaml", "-c", "configs/johnson.yaml"])
+    assert by_path == expand(["model=johnson", "style=starry_night", "recipe=paper"])
 
 
 @pytest.mark.parametrize(
     "argv",
-    [["style=starry_night", "recipe=paper", "trainer.devices=2"], ["fit", "--style=a/b.jpg"], ["model=johnson"], []],
+    [["style=starry_night", "recipe=paper", "trainer.devices=2"], ["fit", "--style=a/b.jpg"], ["model=a.Model"], []],
 )
 def test_expanding_twice_changes_nothing_since_child_processes_expand_again(argv: list[str]):
     assert expand(expand(argv)) == expand(argv)

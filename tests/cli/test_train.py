@@ -116,6 +116,14 @@ def test_on_resume_the_command_line_rules_and_the_style_stays(train: Train):
     assert (metadata["style"], metadata["steps"]) == ("great_wave", 3)
 
 
+def test_validating_a_checkpoint_leaves_its_run_as_it_was(train: Train, monkeypatch: pytest.MonkeyPatch):
+    train("style=starry_night")
+    before = {path: path.read_bytes() for path in files_below(RUN) if path.suffix in (".yaml", ".ckpt", ".safetensors")}
+    monkeypatch.setattr(sys, "argv", ["t", "validate", "style=starry_night", DEBUG, f"--ckpt_path={RUN / 'last.ckpt'}"])
+    assert guarded(_train) == 0
+    assert before == {path: path.read_bytes() for path in before}
+
+
 def test_init_from_takes_the_weights_and_nothing_else(train: Train):
     train("style=starry_night")
     frozen = [
