@@ -33,6 +33,7 @@ class JohnsonModule(StylizerModule):
         tv_weight: Weight of the total variation loss.
         width: Channels of the network's first layer.
         norm: `instance` or `batch`.
+        output: `linear`, `tanh` or `residual`, see `stylenet.networks.johnson`.
         lr: Learning rate of Adam.
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
         style_warmup: Steps over which the style's weight grows to its full value.
@@ -54,6 +55,7 @@ class JohnsonModule(StylizerModule):
         tv_weight: float = 0.02,
         width: int = 32,
         norm: str = "instance",
+        output: str = "linear",
         lr: float = 1e-3,
         lr_decay: float = 0.0,
         style_warmup: int = 1000,
@@ -62,7 +64,7 @@ class JohnsonModule(StylizerModule):
     ) -> None:
         super().__init__(lr, lr_decay, style_warmup, init_from)
         self.save_hyperparameters()
-        self.network = JohnsonNet(width, norm)
+        self.network = JohnsonNet(width, norm, output=output)
         if backbone == "auto":
             backbone, weights = best_at_hand()
         spec = get_backbone(backbone)

@@ -8,7 +8,7 @@ from stylenet.networks.layers import Conv, ConvBlock, ResidualBlock, UpsampleBlo
 
 STRIDE = 4
 SMALLEST = 16
-OUTPUTS = ("tanh", "linear")
+OUTPUTS = ("tanh", "linear", "residual")
 
 
 class JohnsonNet(nn.Module):
@@ -22,7 +22,9 @@ class JohnsonNet(nn.Module):
         width: Channels of the first convolution; 32 as in the paper. The residual blocks have four times as many.
         norm: `instance` or `batch`.
         blocks: Number of residual blocks.
-        output: `tanh`, scaled to [0, 1]; or `linear`, clamped to [0, 1] outside training, as in pytorch/examples.
+        output: `tanh`, scaled to [0, 1] as in the paper, where it saturates dark areas may stay black for ever;
+            `linear` about 0.5, as in pytorch/examples; `residual`, linear about the photograph. The last two are
+            clamped to [0, 1] outside training.
 
     Raises:
         InputError: Unknown norm or output.
@@ -59,9 +61,10 @@ class JohnsonNet(nn.Module):
         x = self.encoder(2 * x - 1)  # (B, 4*width, H/4, W/4)
         x = self.residuals(x)
         x = self.decoder(x)  # (B, 3, H, W)
-        return self._to_unit_range(x)[..., :height, :width]
+        return self._output(x[..., :height, :width], images)
 
-    def _to_unit_range(self, x: Tensor) -> Tensor:
+    def _output(self, x: Tensor, images: Tensor) -> Tensor:
         if self.arguments["output"] == "tanh":
             return 0.5 + 0.5 * x.tanh()
+        x = x + (images if self.arguments["output"] == "residual" else 0.5)
         return x if self.training else x.clamp(0, 1)

@@ -54,6 +54,7 @@ def read_pytorch_example(content: Mapping[str, Tensor], source: str) -> tuple[nn
         tensors["encoder.0.0.weight"] = 127.5 * first
         for kind in ("weight", "bias"):
             tensors[f"decoder.2.{kind}"] /= 255
+        tensors["decoder.2.bias"] -= 0.5  # which our linear output adds
         network = JohnsonNet(output="linear")
         network.load_state_dict(tensors)
     except (KeyError, AttributeError, IndexError, RuntimeError):

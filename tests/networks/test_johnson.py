@@ -18,7 +18,7 @@ def shaken(network, seed=0):
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
-@pytest.mark.parametrize("output", ["tanh", "linear"])
+@pytest.mark.parametrize("output", ["tanh", "linear", "residual"])
 @pytest.mark.parametrize("size", SIZES)
 def test_gives_exactly_the_size_and_range(size, norm, output):
     network = shaken(JohnsonNet(width=2, blocks=1, norm=norm, output=output))
