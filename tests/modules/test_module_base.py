@@ -1,0 +1,63 @@
+import pytest
+import torch
+
+from stylenet.errors import InputError
+from stylenet.modules.base import warmup
+from stylenet.modules.johnson import JohnsonModule
+from stylenet.networks.checkpoint import describe, save_network
+from stylenet.networks.johnson import JohnsonNet
+
+
+@pytest.fixture
+def module(bare_environment: None) -> JohnsonModule:
+    return JohnsonModule("starry_night", style_size=32, backbone="vgg19_16x", weights="random", width=4, lr_decay=0.5)
+
+
+def test_the_loss_network_is_in_no_state_dict_and_unknown_to_ddp(module: JohnsonModule):
+    assert {name.split(".")[0] for name in module.state_dict()} == {"network"}
+    assert len(list(module.parameters())) == len(list(module.network.parameters()))
+    assert list(module.buffers()) == []
+
+
+def test_what_is_outside_the_tree_moves_along(module: JohnsonModule):
+    module.to(torch.float64)
+    assert {parameter.dtype for parameter in module.loss.extractor.parameters()} == {torch.float64}
+    assert module.loss.style_variation.dtype == torch.float64
+    photographs = torch.rand(2, 3, 32, 32, dtype=torch.float64)
+    assert module.loss.total(module.loss(module(photographs), photographs)).dtype == torch.float64
+
+
+def test_a_step_gives_gradients_to_every_weight_of_the_network_and_to_no_other(module: JohnsonModule):
+    photographs = torch.rand(2, 3, 32, 32)
+    module.loss.total(module.loss(module(photographs), photographs)).backward()
+    assert all(parameter.grad is not None for parameter in module.network.parameters())
+    assert all(parameter.grad is None for parameter in module.loss.extractor.parameters())
+
+
+def test_style_warm_up_grows_a_hundredfold_geometrically():
+    assert warmup(0, 100) == pytest.approx(0.01)
+    assert warmup(50, 100) == pytest.approx(0.1)
+    assert [warmup(100, 100), warmup(101, 100), warmup(0, 0)] == [1, 1, 1]
+
+
+def test_the_learning_rate_decays_hyperbolically(module: JohnsonModule):
+    configured = module.configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    rates = []
+    for _ in range(3):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx([1e-3, 1e-3 / 1.5, 1e-3 / 2])
+
+
+def test_auto_takes_the_best_loss_network_at_hand(bare_environment: None):
+    made = JohnsonModule("starry_night", style_size=32, width=4).metadata["loss_network"]
+    assert made == {"backbone": "vgg19_16x", "weights": "random", "substitute": True}
+
+
+def test_init_from_needs_a_network_of_the_same_shape(tmp_path, bare_environment: None):
+    other = JohnsonNet(width=2)
+    save_network(other, tmp_path / "other.safetensors", describe(other))
+    with pytest.raises(InputError, match="another shape"):
+        JohnsonModule("starry_night", style_size=32, width=4, init_from=str(tmp_path / "other.safetensors"))

@@ -1,0 +1,42 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+
+from stylenet.callbacks import ValidationGrid, slurm_job
+
+
+def trainer(folder, **more):
+    return SimpleNamespace(
+        log_dir=str(folder),
+        sanity_checking=False,
+        fast_dev_run=False,
+        is_global_zero=True,
+        global_step=7,
+        loggers=[],
+        **more,
+    )
+
+
+@pytest.mark.parametrize(("batches", "shown"), [([2, 2, 2], 4), ([3, 3], 4), ([1], 1)])
+def test_the_grid_shows_the_first_photographs_above_their_stylized_selves(tmp_path, batches: list[int], shown: int):
+    callback = ValidationGrid(count=4)
+    callback.on_validation_epoch_start(trainer(tmp_path), None)
+    for size in batches:
+        photographs = torch.zeros(size, 3, 8, 8)
+        callback.on_validation_batch_end(trainer(tmp_path), None, photographs + 0.5, photographs, 0)
+    callback.on_validation_epoch_end(trainer(tmp_path), None)
+    sheet = Image.open(tmp_path / "grids" / "step_000007.png")
+    assert sheet.size == (4 + shown * 12, 4 + 2 * 12)
+    assert sheet.getpixel((8, 8)) == (0, 0, 0)
+    assert sheet.getpixel((8, 20)) == (128, 128, 128)
+
+
+def test_an_interactive_job_is_no_batch_job(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "5")
+    monkeypatch.setenv("SLURM_NTASKS", "1")
+    monkeypatch.setenv("SLURM_JOB_NAME", "bash")
+    assert slurm_job() is None
+    monkeypatch.setenv("SLURM_JOB_NAME", "train")
+    assert slurm_job() == 5
