@@ -1,5 +1,6 @@
 """What every stylizer's training has in common."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,13 @@ class StylizerModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the metadata that rebuilds the network without this class."""
         checkpoint[KEY] = self.metadata | {"steps": self.global_step}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Warn where a resumed run trains on something else than before: another loss network found by `auto`, say."""
+        before = checkpoint.get(KEY, {})
+        for name in ("style", "loss_network", "loss"):
+            if before.get(name) != self.metadata.get(name):
+                warnings.warn(f"{name} was {before.get(name)}, is {self.metadata.get(name)}", stacklevel=2)
 
 
 def warmup(step: int, steps: int) -> float:

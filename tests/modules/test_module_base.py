@@ -61,3 +61,9 @@ def test_init_from_needs_a_network_of_the_same_shape(tmp_path, bare_environment:
     save_network(other, tmp_path / "other.safetensors", describe(other))
     with pytest.raises(InputError, match="another shape"):
         JohnsonModule("starry_night", style_size=32, width=4, init_from=str(tmp_path / "other.safetensors"))
+
+
+def test_a_resume_with_another_loss_is_warned_about(module: JohnsonModule):
+    checkpoint = {"stylenet": module.metadata | {"loss_network": {"backbone": "vgg16"}}}
+    with pytest.warns(UserWarning, match="loss_network was {'backbone': 'vgg16'}"):
+        module.on_load_checkpoint(checkpoint)
