@@ -36,6 +36,7 @@ def describe_run(trainer: pl.Trainer, module: StylizerModule, data: StylizationD
         "loss network": loss_network(made["loss_network"]),
         "photographs": str(data.describe()),
         "network": f"{made['class']}, {sum(p.numel() for p in module.network.parameters()):,} parameters",
+        "start": f"weights of {module.init_from}" if module.init_from else "random weights",
         "device": f"{trainer.world_size} x {trainer.strategy.root_device.type}, precision {trainer.precision}",
         "length": f"{steps:,} steps of {batch} images" if steps else f"steps of {batch} images, without end",
         "expected time": f"{total}{seconds:.2f} s a step",
