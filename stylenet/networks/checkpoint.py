@@ -43,6 +43,7 @@ def save_network(network: nn.Module, path: str | Path, metadata: Mapping[str, An
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with written_beside(path) as temporary:
+        temporary.touch()  # with the user's own permissions; safetensors would make a file for its owner only
         save_file(tensors, temporary, metadata={KEY: json.dumps(metadata)})
 
 
