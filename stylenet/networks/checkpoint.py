@@ -5,6 +5,7 @@ network, the rest says how it was made. A Lightning checkpoint carries the same 
 """
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,10 @@ def save_network(network: nn.Module, path: str | Path, metadata: Mapping[str, An
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with written_beside(path) as temporary:
-        temporary.touch()  # with the user's own permissions; safetensors would make a file for its owner only
         save_file(tensors, temporary, metadata={KEY: json.dumps(metadata)})
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # safetensors makes files that only their owner can read
 
 
 def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
