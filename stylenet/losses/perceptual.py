@@ -103,6 +103,6 @@ class PerceptualLoss(nn.Module):
         scales = {name: style_scale if name.startswith("style/") else 1.0 for name in terms}
         return {name: scales[name] * self.weights[name] * term for name, term in terms.items()}
 
-    def total(self, terms: Mapping[str, Tensor], style_scale: float = 1.0) -> Tensor:
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Return the sum of the weighted terms: the loss."""
-        return torch.stack(list(self.weighted(terms, style_scale).values())).sum()
+        return torch.stack(list(self.weighted(terms).values())).sum()

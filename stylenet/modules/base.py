@@ -81,9 +81,9 @@ class StylizerModule(pl.LightningModule):
     def training_step(self, photographs: Tensor, batch_idx: int) -> Tensor:
         """Return the loss of a batch of photographs, (B, 3, H, W) in [0, 1]."""
         terms = self.loss(self.network(photographs), photographs)
-        style_scale = warmup(self.global_step, self.style_warmup)
-        total = self.loss.total(terms, style_scale)
-        self._log_terms(terms, self.loss.weighted(terms, style_scale), total)
+        weighted = self.loss.weighted(terms, warmup(self.global_step, self.style_warmup))
+        total = torch.stack(list(weighted.values())).sum()
+        self._log_terms(terms, weighted, total)
         return total
 
     def _log_terms(self, terms: Mapping[str, Tensor], weighted: Mapping[str, Tensor], total: Tensor) -> None:
