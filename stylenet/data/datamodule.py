@@ -11,7 +11,17 @@ import lightning.pytorch as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset
 
-from stylenet.data.datasets import Alternating, Crops, Files, Folder, Photographs, Wholes, evenly_spaced, hold_out
+from stylenet.data.datasets import (
+    ZOOM,
+    Alternating,
+    Crops,
+    Files,
+    Folder,
+    Photographs,
+    Wholes,
+    evenly_spaced,
+    hold_out,
+)
 from stylenet.data.huggingface import COCO, load_table
 from stylenet.data.sampling import ResumableLoader, SampleOrder
 from stylenet.data.sources import SOURCES, Content, Source, find_source
@@ -42,6 +52,8 @@ class StylizationData(pl.LightningDataModule):
         seed: Of the order, the crops and the synthetic images.
         split: Split of a Hugging Face dataset.
         streaming: Read the Hugging Face dataset while training, without an end: needs max_steps.
+        zoom: A crop shows from 1/zoom of a photograph's short side up to all of it. More than the default of 1.25 (2
+            where photographs are few) prepares a network for large images, whose features are large and smooth.
     """
 
     def __init__(
@@ -56,6 +68,7 @@ class StylizationData(pl.LightningDataModule):
         seed: int = 0,
         split: str = "train",
         streaming: bool = False,
+        zoom: float | None = None,
     ) -> None:
         super().__init__()
         if source not in SOURCES:
@@ -65,6 +78,8 @@ class StylizationData(pl.LightningDataModule):
         _check_at_least(16, size=size)
         _check_at_least(1, batch_size=batch_size)
         _check_at_least(0, num_workers=num_workers or 0, val_count=val_count, seed=seed)
+        if zoom is not None and not zoom >= 1:
+            raise InputError(f"data.zoom is {zoom}: give at least 1")
         self.source = source
         self.root = root
         self.size = size
@@ -75,6 +90,7 @@ class StylizationData(pl.LightningDataModule):
         self.seed = seed
         self.split = split
         self.streaming = streaming
+        self.zoom = zoom
         self.content: Content | None = None
         self.train_set: Dataset | None = None
         self.val_set: Any = None
@@ -169,10 +185,10 @@ class StylizationData(pl.LightningDataModule):
             photographs = self._photographs(source.files, kept)
             photographs.read(0)  # if all are broken, say so now and not from a worker process
             if source.name == "embedded":  # few photographs: show smaller parts, and synthetic ones in turn
-                crops = Crops(photographs, self.size, self.seed, zoom=2)
+                crops = Crops(photographs, self.size, self.seed, self.zoom or 2)
                 self.train_set = Alternating(crops, DeadLeaves(self.size, self.seed))
             else:
-                self.train_set = Crops(photographs, self.size, self.seed)
+                self.train_set = Crops(photographs, self.size, self.seed, self.zoom or ZOOM)
             self.val_set = Wholes(self._photographs(source.files, held), self.size)
         self._set_up_validation(source.held_out)
         self.content = Content(source.name, source.place, images, len(self.val_set), not source.is_coco)
@@ -181,7 +197,7 @@ class StylizationData(pl.LightningDataModule):
         """Make the datasets of a stream; validation takes its first photographs, which training will see as well."""
         name = self.root or COCO
         table = load_table(name, self.split, streaming=True)
-        self.train_set = Stream(table, self.size, self.seed, self.batch_size)
+        self.train_set = Stream(table, self.size, self.seed, self.batch_size, self.zoom or ZOOM)
         self._skipping.append(self.train_set)
         self.val_set = [] if self.val_root else first_photographs(table, self.val_count, self.size)
         self._set_up_validation(None)

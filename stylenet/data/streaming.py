@@ -15,7 +15,7 @@ from datasets.distributed import split_dataset_by_node
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from stylenet.data.datasets import PATIENCE, centre_crop, random_crop
+from stylenet.data.datasets import PATIENCE, ZOOM, centre_crop, random_crop
 from stylenet.data.huggingface import read_record
 from stylenet.data.sampling import ResumableLoader, generator
 from stylenet.errors import InputError
@@ -37,15 +37,19 @@ class Stream(IterableDataset):
         size: Pixels of a side.
         seed: Of the order and of the crops.
         batch_size: Samples in a batch of one process.
+        zoom: See `stylenet.data.datasets.random_crop`.
         rank: This training process.
         world: Number of training processes.
     """
 
-    def __init__(self, table: Any, size: int, seed: int, batch_size: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, table: Any, size: int, seed: int, batch_size: int, zoom: float = ZOOM, rank: int = 0, world: int = 1
+    ) -> None:
         self.table = table
         self.size = size
         self.seed = seed
         self.batch_size = batch_size
+        self.zoom = zoom
         self.rank = rank
         self.world = world
         self.trained = 0  # batches of this process that were trained on; set before iteration begins
@@ -77,7 +81,7 @@ class Stream(IterableDataset):
                 continue
             for mine in range(number + 1 - owed, number + 1):
                 sample = (mine * self.world + self.rank) * workers + worker
-                yield random_crop(image, self.size, generator(self.seed, 1, sample))
+                yield random_crop(image, self.size, generator(self.seed, 1, sample), self.zoom)
             owed = 0
 
     def _records(self) -> Iterator[dict[str, Any]]:

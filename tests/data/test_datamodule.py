@@ -26,6 +26,14 @@ def test_workers_change_nothing(photographs):
     assert all(torch.equal(a, b) for a, b in zip(alone, helped, strict=True))
 
 
+def test_zoom_shows_smaller_parts_of_the_photographs(photographs):
+    def smoothness(zoom):
+        batches = list(folder_data(photographs(30), zoom=zoom, size=32).train_dataloader())
+        return torch.cat(batches).diff(dim=-1).abs().mean()
+
+    assert smoothness(4.0) < 0.7 * smoothness(1.0)
+
+
 def test_validation_is_always_the_same_and_held_out(photographs):
     folder = photographs(20)
     first, again = (folder_data(folder, seed=seed, val_count=3) for seed in (0, 1))
@@ -99,6 +107,7 @@ def test_coco_is_no_substitute(photographs, tmp_path):
         ({"batch_size": 0}, "data.batch_size is 0: give at least 1"),
         ({"size": 8}, "data.size is 8: give at least 16"),
         ({"seed": -1}, "data.seed"),
+        ({"zoom": 0.5}, "data.zoom is 0.5: give at least 1"),
         ({"source": "folder", "streaming": True}, "needs data.source=huggingface"),
     ],
 )
