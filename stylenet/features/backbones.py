@@ -2,7 +2,8 @@
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 import torchvision
@@ -10,6 +11,7 @@ from torch import nn
 
 from stylenet.errors import unknown
 from stylenet.features.vgg19_16x import DEPTHS, VGG19x16
+from stylenet.features.vit import DEPTH, VisionTransformer
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -21,14 +23,16 @@ class Backbone:
 
     Attributes:
         build: Returns the network; called under the meta device, so it costs neither time nor memory.
-        layers: Layer names of the field, e.g. `relu2_2`, mapped to module paths.
+        layers: Layer names of the field, e.g. `relu2_2`, or torchvision's, mapped to module paths.
         style_layers: Read by style losses unless told otherwise.
         content_layers: Read by content losses unless told otherwise.
         weights_file: The file of the `imagenet` weights, as torchvision names it.
         weights_url: Where that file is fetched from; empty where it cannot be.
         mean: Subtracted from RGB in [0, 1], a channel each.
         std: Divides after that.
-        smallest: Images with fewer pixels a side have no features in the deepest layer.
+        smallest: Images with fewer pixels a side have no features in the deepest layer, or features of padding alone.
+        robust_file: The file of the `robust` weights, of an adversarially trained network; empty where there is none.
+        legacy: Patterns of tensor names in old weights files, mapped to what replaces them.
     """
 
     build: Callable[[], nn.Module]
@@ -40,6 +44,8 @@ class Backbone:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     smallest: int = 16
+    robust_file: str = ""
+    legacy: Mapping[str, str] = field(default_factory=dict)
 
 
 def _vgg_layers(depths: tuple[int, ...]) -> dict[str, str]:
@@ -54,10 +60,12 @@ def _vgg_layers(depths: tuple[int, ...]) -> dict[str, str]:
     return layers
 
 
-def _torchvision(name: str, layers: Mapping[str, str], style: tuple[str, ...], content: tuple[str, ...]) -> Backbone:
-    """Return a torchvision classifier as a backbone."""
+def _torchvision(
+    name: str, layers: Mapping[str, str], style: tuple[str, ...], content: tuple[str, ...], **rest: Any
+) -> Backbone:
+    """Return a torchvision classifier as a backbone; `rest` are other attributes of it."""
     url = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].url
-    return Backbone(
+    backbone = Backbone(
         build=lambda: torchvision.models.get_model(name),
         layers=layers,
         style_layers=style,
@@ -65,6 +73,12 @@ def _torchvision(name: str, layers: Mapping[str, str], style: tuple[str, ...], c
         weights_file=url.rsplit("/", 1)[-1],
         weights_url=url,
     )
+    return replace(backbone, **rest)
+
+
+def _own_names(prefix: str, names: str) -> dict[str, str]:
+    """Return layers that are called by their module paths: `prefix` with each of `names`."""
+    return {prefix + name: prefix + name for name in names.split()}
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -91,6 +105,41 @@ BACKBONES: dict[str, Backbone] = {
         std=(1.0, 1.0, 1.0),
         smallest=32,  # reflection padding needs two pixels to reflect, at a sixteenth of the size
     ),
+    # From here on the default layers are ours: style at strides 2, 4, 8 and 16, content at 8; in a ViT all are 16.
+    "resnet50": _torchvision(  # imagenet is IMAGENET1K_V1, as the studies have it: V2 was trained by another recipe
+        "resnet50",
+        {"conv1": "conv1", "relu1": "relu"}
+        | {f"{kind}{n}": f"layer{n}" for kind in ("layer", "rb") for n in range(1, 5)},
+        style=("relu1", "layer1", "layer2", "layer3"),
+        content=("layer2",),
+        smallest=32,
+        robust_file="resnet50_l2_eps3.ckpt",  # Salman et al. 2020
+    ),
+    "densenet121": _torchvision(
+        "densenet121",
+        _own_names("features.", "conv0 relu0 denseblock1 denseblock2 denseblock3 denseblock4 norm5")
+        | _own_names("features.", "transition1 transition2 transition3"),
+        style=("features.relu0", "features.denseblock1", "features.denseblock2", "features.denseblock3"),
+        content=("features.denseblock2",),
+        smallest=29,
+        legacy={r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.": r"\1\2."},
+    ),
+    "squeezenet1_1": _torchvision(  # 0 is a convolution, 1 its ReLU, the others are fire modules
+        "squeezenet1_1",
+        _own_names("features.", "0 1 3 4 6 7 9 10 11 12"),
+        style=("features.1", "features.4", "features.7", "features.12"),
+        content=("features.7",),
+        smallest=17,
+    ),
+    "vit_b_16": _torchvision(  # see `stylenet.features.vit`
+        "vit_b_16",
+        {"conv_proj": "conv_proj"} | {f"encoder.layers.encoder_layer_{n}": f"maps.{n}" for n in range(DEPTH)},
+        style=tuple(f"encoder.layers.encoder_layer_{n}" for n in (0, 2, 5, 8)),
+        content=("encoder.layers.encoder_layer_5",),
+        build=VisionTransformer,
+        smallest=16,
+        legacy={r"\.mlp\.linear_1\.": ".mlp.0.", r"\.mlp\.linear_2\.": ".mlp.3."},
+    ),
 }
 
 
@@ -108,13 +157,23 @@ def get_backbone(name: str) -> Backbone:
 def initialize(network: nn.Module, seed: int = 0) -> None:
     """Give `network` seeded random weights that keep the scale of activations (He et al. 2015), in place.
 
+    Norms start neutral: batch norm with mean 0, variance 1, weight 1 and bias 0 is the identity in eval mode. Hence in
+    a ResNet, where nothing holds the sum of a block's two branches down, the energy grows about twofold a block.
+    Attention follows Glorot and Bengio 2010, class tokens and position embeddings are normal with deviation 0.02.
+
     A layer's weights follow from its name and the seed alone: they do not depend on which others are held.
     """
     for name, module in network.named_modules():
+        generator = torch.Generator().manual_seed(seed + zlib.crc32(name.encode()))
         if isinstance(module, (nn.Conv2d, nn.Linear)):
-            generator = torch.Generator().manual_seed(seed + zlib.crc32(name.encode()))
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.MultiheadAttention):  # its output layer is a Linear of its own
+            nn.init.xavier_uniform_(module.in_proj_weight, generator=generator)
+            nn.init.zeros_(module.in_proj_bias)
+        elif isinstance(module, (nn.BatchNorm2d, nn.LayerNorm)):
             module.reset_parameters()
+        else:
+            for parameter in module.parameters(recurse=False):
+                nn.init.normal_(parameter, std=0.02, generator=generator)

@@ -1,7 +1,8 @@
 """Images to named feature maps."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -10,6 +11,8 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
 from stylenet.features.weights import load_weights
+
+POOLINGS = ("max", "avg")
 
 
 class FeatureExtractor(nn.Module):
@@ -22,39 +25,58 @@ class FeatureExtractor(nn.Module):
     Args:
         backbone: A name of the zoo, e.g. `vgg16`.
         layers: Names of the backbone's layers, e.g. `relu2_2`.
-        weights: `imagenet`, `random` (seeded) or the path of a weights file.
+        weights: `imagenet`, `random` (seeded), `robust` (resnet50) or the path of a weights file.
+        pooling: `max`, as the backbones were trained, or `avg`, which Gatys et al. 2016 found to look better. It
+            replaces max pooling and nothing else: vit_b_16 has none. Padding does not count into the averages, which
+            the paper's networks do not have, as it does not count into maxima.
 
     Raises:
-        InputError: Unknown backbone or layer, or weights that cannot be had.
+        InputError: Unknown backbone, layer or pooling, or weights that cannot be had.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, backbone: str = "vgg16", layers: Sequence[str] = ("relu2_2",), weights: str = "imagenet"
+        self,
+        backbone: str = "vgg16",
+        layers: Sequence[str] = ("relu2_2",),
+        weights: str = "imagenet",
+        pooling: str = "max",
     ) -> None:
         super().__init__()
         spec = get_backbone(backbone)
         for layer in layers:
             if layer not in spec.layers:
                 raise unknown(f"layer of {backbone}", layer, spec.layers)
+        if pooling not in POOLINGS:
+            raise unknown("pooling", pooling, POOLINGS)
+        self.layers, self.paths, self.smallest = tuple(layers), spec.layers, spec.smallest
         with torch.device("meta"):
             whole = spec.build().eval()
-        body = _cut(whole, {spec.layers[layer]: layer for layer in layers}).to_empty(device="cpu")
-        load_weights(body, backbone, weights)
+        if pooling == "avg":
+            _average_pools(whole)
+        body = _trace(whole, {spec.layers[layer] for layer in layers}).to_empty(device="cpu")
+        mean, std = load_weights(body, backbone, weights)
         for module in body.modules():
             if isinstance(module, nn.ReLU):
                 module.inplace = False
         self.body = body.eval().requires_grad_(False)
-        self.paths, self.smallest = spec.layers, spec.smallest
-        self.register_buffer("mean", torch.tensor(spec.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(spec.std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def up_to(self, layers: Sequence[str]) -> "FeatureExtractor":
-        """Return an extractor of some of these layers, which stops sooner and shares these weights."""
-        fewer = copy.deepcopy(self)
-        fewer.body = _cut(self.body, {self.paths[layer]: layer for layer in layers})
+        """Return an extractor of some of these layers, which stops sooner and shares these weights.
+
+        Raises:
+            InputError: This extractor does not give such a layer.
+        """
+        for layer in layers:
+            if layer not in self.layers:
+                raise unknown("layer of this extractor", layer, self.layers)
+        body = _cut(self.body, {self.paths[layer] for layer in layers})
+        fewer = copy.deepcopy(self, {id(self.body): body})
+        fewer.layers = tuple(layers)
         return fewer
 
     def train(self, mode: bool = True) -> "FeatureExtractor":
@@ -73,10 +95,33 @@ class FeatureExtractor(nn.Module):
                 f"an image of {width}x{height} pixels has no features: take one of at least "
                 f"{self.smallest}x{self.smallest}"
             )
-        return self.body((images - self.mean) / self.std)
+        maps = self.body((images - self.mean) / self.std)
+        return {layer: maps[self.paths[layer]] for layer in self.layers}
 
 
-def _cut(network: nn.Module, nodes: Mapping[str, str]) -> fx.GraphModule:
-    """Return the part of `network` that leads to `nodes`, `{module path: name}`, with the same weights."""
-    both = create_feature_extractor(network, dict(nodes))  # holds a graph for training too, and wakes it when copied
+def _average_pools(network: nn.Module) -> None:
+    """Put average pools of the same geometry into the places of max pools."""
+    for name, pool in list(network.named_modules()):
+        if isinstance(pool, nn.MaxPool2d):
+            average = nn.AvgPool2d(pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode, count_include_pad=False)
+            network.set_submodule(name, average)
+
+
+def _trace(network: nn.Module, paths: Set[str]) -> fx.GraphModule:
+    """Return the part of `network` that leads to the modules at `paths`, `{path: what it gives}`."""
+    both = create_feature_extractor(network, sorted(paths))  # holds a graph for training too, and wakes it when copied
     return fx.GraphModule(both, both.graph)
+
+
+def _cut(body: fx.GraphModule, paths: Set[str]) -> fx.GraphModule:
+    """Return the part of a traced network that leads to some of its `paths`, with the same weights.
+
+    Not traced once more: in a traced network, what functions give (a fire module's concatenation) is in no module.
+    """
+    graph = copy.deepcopy(body.graph)
+    graph.owning_module = body
+    output = graph.output_node()
+    nodes = cast(Mapping[str, fx.Node], output.args[0])
+    output.args = ({path: node for path, node in nodes.items() if path in paths},)
+    graph.eliminate_dead_code()
+    return fx.GraphModule(body, graph).eval()

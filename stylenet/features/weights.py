@@ -1,6 +1,7 @@
 """Where a backbone's weights come from, and how files of several layouts are read."""
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -13,6 +14,14 @@ from torch import Tensor, nn
 
 from stylenet.errors import InputError
 from stylenet.features.backbones import BACKBONES, Backbone, get_backbone, initialize
+
+Normalization = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a channel each
+
+ROBUST_HOME = "https://huggingface.co/madrylab/robust-imagenet-models"  # of Microsoft's robust-models-transfer
+KEEP_TENSORS = (
+    "import sys, torch; c = torch.load(sys.argv[1], 'cpu', weights_only=False); c = c.get('state_dict', c); "
+    "torch.save({k: v for k, v in c.get('model', c).items() if torch.is_tensor(v)}, sys.argv[2])"
+)
 
 
 def search_folders() -> list[Path]:
@@ -43,7 +52,8 @@ def read_file(path: Path) -> dict[str, Any]:
     """Return what a file of tensors holds: safetensors, or a pickle read with `weights_only=True`.
 
     Raises:
-        InputError: The file is missing, broken, or a pickle of more than tensors and plain values.
+        InputError: The file is missing, broken, or a pickle of more than tensors and plain values; the latter names
+            the command that keeps the tensors alone, for who trusts the file.
     """
     try:
         if path.suffix == ".safetensors":
@@ -52,11 +62,20 @@ def read_file(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"no such file: {path}") from None
     except Exception as error:  # a truncated pickle raises nearly anything: IndexError, struct.error, ...
-        reason = type(error).__name__
-        raise InputError(f"{path} cannot be read safely: it is broken or holds more than tensors ({reason})") from None
+        raise InputError(f"{path} cannot be read safely: it {_fault(path, error)}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no state dict")
     return content
+
+
+def _fault(path: Path, error: Exception) -> str:
+    """Return what is wrong with the file of weights at `path`, which `error` tells, and the mend if there is one."""
+    refused = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))  # torch says otherwise of os and sys: no mend
+    if not refused:
+        return f"is broken or holds more than tensors ({type(error).__name__})"
+    tensors = path.with_suffix(".tensors.pt")
+    command = shlex.join(["python", "-c", KEEP_TENSORS, str(path), str(tensors)])
+    return f"holds more than tensors ({refused[1]}); only if you trust it, run `{command}` and give {tensors}"
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -80,16 +99,17 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None
     """
     wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     first = next(iter(wanted))
-    prefixes = [key[: -len(first)] for key in tensors if key == first or key.endswith("." + first)]
-    amiss = first
-    for prefix in prefixes:
+    prefixes = {key[: -len(first)] for key in tensors if key == first or key.endswith("." + first)}
+    amiss = list(wanted)
+    for prefix in sorted(prefixes, key=len):  # the robustness library's copies for its attacker have a longer one
         found = {key: tensors[prefix + key] for key in wanted if prefix + key in tensors}
         wrong = [key for key, value in wanted.items() if key not in found or found[key].shape != value.shape]
         if not wrong:
             network.load_state_dict(found, strict=False)
             return
-        amiss = wrong[0]
-    raise InputError(f"{source} does not fit this backbone: no {amiss} of shape {tuple(wanted[amiss].shape)}")
+        amiss = min(wrong, amiss, key=len)
+    shape = tuple(wanted[amiss[0]].shape)
+    raise InputError(f"{source} does not fit this backbone: no {amiss[0]} of shape {shape}")
 
 
 def download(backbone: str, spec: Backbone) -> Path:
@@ -117,13 +137,19 @@ def download(backbone: str, spec: Backbone) -> Path:
     return target
 
 
-def load_weights(network: nn.Module, backbone: str, weights: str) -> None:
+def load_weights(network: nn.Module, backbone: str, weights: str) -> Normalization:
     """Fill `network`, a backbone or the part of it that is used, in place.
 
     Args:
         network: Its parameters carry the backbone's own names.
         backbone: A name of the zoo.
-        weights: `imagenet` (found locally, else downloaded), `random` (seeded), or the path of a file.
+        weights: `imagenet` (found locally, else downloaded), `random` (seeded), `robust` (adversarially trained, found
+            locally) or the path of a file.
+
+    Returns:
+        Mean and deviation of each colour that these weights are meant for: the file's own, if it is the robustness
+        library's and carries them, else the zoo's. That library also clamps images to [0, 1] first, which we leave
+        out: it would take the gradient away from colours just outside.
 
     Raises:
         InputError: The weights cannot be had or do not fit. Nothing falls back silently.
@@ -131,9 +157,48 @@ def load_weights(network: nn.Module, backbone: str, weights: str) -> None:
     spec = get_backbone(backbone)
     if weights == "random":
         initialize(network)
-        return
-    path = find_weights(spec.weights_file) or download(backbone, spec) if weights == "imagenet" else find_file(weights)
-    fill(network, read_tensors(path), str(path))
+        return spec.mean, spec.std
+    path = _locate(backbone, spec, weights)
+    tensors = read_tensors(path)
+    fill(network, {_modern(key, spec.legacy): value for key, value in tensors.items()}, str(path))
+    return find_normalization(tensors) or (spec.mean, spec.std)
+
+
+def find_normalization(tensors: Mapping[str, Tensor]) -> Normalization | None:
+    """Return the mean and deviation in a file of the robustness library, or None."""
+    found = [
+        value for key in ("mean", "std") for name, value in tensors.items() if name.endswith(f"normalizer.new_{key}")
+    ]
+    return (tuple(found[0].flatten().tolist()), tuple(found[1].flatten().tolist())) if len(found) == 2 else None
+
+
+def _modern(key: str, legacy: Mapping[str, str]) -> str:
+    """Return the name that a tensor has today."""
+    for pattern, replacement in legacy.items():
+        key = re.sub(pattern, replacement, key)
+    return key
+
+
+def _locate(backbone: str, spec: Backbone, weights: str) -> Path:
+    """Return the file of these weights.
+
+    Raises:
+        InputError: There is none, and it cannot be downloaded.
+    """
+    if weights == "imagenet":
+        return find_weights(spec.weights_file) or download(backbone, spec)
+    if weights != "robust":
+        return find_file(weights)
+    if not spec.robust_file:
+        robust = ", ".join(name for name, other in BACKBONES.items() if other.robust_file)
+        raise InputError(f"no robust weights for {backbone}, only for {robust}: give imagenet, random or a file")
+    path = find_weights(spec.robust_file)
+    if path is None:
+        places = ", ".join(str(folder) for folder in search_folders())
+        raise InputError(
+            f"no {spec.robust_file} in {places}: fetch it from {ROBUST_HOME} into a folder named by STYLENET_WEIGHTS"
+        )
+    return path
 
 
 def find_file(weights: str) -> Path:
@@ -146,5 +211,5 @@ def find_file(weights: str) -> Path:
     found = path if path.is_file() else find_weights(weights)
     if found is None:
         places = ", ".join(str(folder) for folder in search_folders())
-        raise InputError(f"no weights {weights!r}: give imagenet, random or a file (searched {places})")
+        raise InputError(f"no weights {weights!r}: give imagenet, random, robust or a file (searched {places})")
     return found

@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from stylenet.errors import InputError
+from stylenet.features.backbones import BACKBONES, get_backbone
 from stylenet.features.extractor import FeatureExtractor
 
 CONV1_1, CONV1_2, CONV2_1, CONV2_2 = 64 * 28, 64 * 577, 128 * 577, 128 * 1153  # filters times (fan-in + bias)
@@ -132,7 +133,39 @@ def test_up_to_stops_sooner_and_shares_the_weights(extractor, image):
     assert set(extractor(image)) == {"conv1_1", "relu1_1", "relu2_2"}  # unchanged itself
 
 
-@pytest.mark.parametrize(("backbone", "layer", "size"), [("vgg16", "relu5_3", 16), ("vgg19_16x", "lift5_1", 32)])
+def test_up_to_gives_some_of_its_own_layers(extractor):
+    fewer = extractor.up_to(("relu1_1",))
+    assert fewer.layers == ("relu1_1",)
+    assert extractor.up_to(()).layers == ()
+    assert count(extractor.up_to(())) == 0
+    with pytest.raises(InputError, match="unknown layer of this extractor 'relu2_2': .*known are relu1_1"):
+        fewer.up_to(("relu2_2",))
+
+
+def test_features_come_in_the_order_asked_for(image):
+    layers = ("relu2_2", "conv1_1", "relu1_2")
+    assert tuple(FeatureExtractor("vgg16", layers, "random")(image)) == layers
+
+
+@pytest.mark.parametrize("backbone", [name for name in BACKBONES if name != "vit_b_16"])
+def test_images_in_channels_last_give_features_in_channels_last(backbone):
+    layers = get_backbone(backbone).style_layers
+    image = torch.rand(2, 3, 48, 48).contiguous(memory_format=torch.channels_last)
+    for layer, values in FeatureExtractor(backbone, layers, "random")(image).items():
+        assert values.is_contiguous(memory_format=torch.channels_last), layer
+
+
+@pytest.mark.parametrize(
+    ("backbone", "layer", "size"),
+    [
+        ("vgg16", "relu5_3", 16),
+        ("vgg19_16x", "lift5_1", 32),
+        ("resnet50", "layer4", 32),
+        ("densenet121", "features.norm5", 29),
+        ("squeezenet1_1", "features.12", 17),
+        ("vit_b_16", "encoder.layers.encoder_layer_0", 16),
+    ],
+)
 def test_too_small_images_are_refused_and_the_smallest_are_not(backbone, layer, size):
     extractor = FeatureExtractor(backbone, (layer,), "random")
     assert extractor(torch.rand(1, 3, size, size))[layer].isfinite().all()
