@@ -12,15 +12,17 @@ from stylenet.callbacks import LastCheckpoint, ValidationGrid
 from stylenet.cli.shorthand import SUBCOMMANDS
 from stylenet.data.datamodule import StylizationData
 from stylenet.errors import InputError
+from stylenet.losses.options import LossOptions
 from stylenet.modules.johnson import JohnsonModule
 
-GROUPS = {
-    "model": JohnsonModule,
-    "data": StylizationData,
-    "trainer": pl.Trainer,
-    "checkpoint": LastCheckpoint,
-    "grid": ValidationGrid,
-}
+GROUPS = (
+    ("model", JohnsonModule),
+    ("model", LossOptions),
+    ("data", StylizationData),
+    ("trainer", pl.Trainer),
+    ("checkpoint", LastCheckpoint),
+    ("grid", ValidationGrid),
+)
 TOP = ("style", "recipe", "model", "config", "ckpt_path", "seed_everything", "print_config")
 _REFUSED = re.compile(r"(?:unrecognized arguments: |Option '|Key ')-{0,2}([\w.]+)", re.IGNORECASE)
 _NESTED = re.compile(r"unknown option .*")
@@ -44,7 +46,7 @@ class Parser(LightningArgumentParser):
 def refusal(name: str) -> str:
     """Return what to say of an option that does not exist, with the nearest one that does."""
     known = [*TOP, *SUBCOMMANDS]
-    for group, owner in GROUPS.items():
+    for group, owner in GROUPS:
         known += [f"{group}.{parameter}" for parameter in inspect.signature(owner).parameters]
     tails = {option.rpartition(".")[2]: option for option in known}
     plain = name.replace("init_args.", "")

@@ -1,7 +1,19 @@
-"""Pure functions that the losses are made of."""
+"""Pure functions that the losses are made of.
+
+Those over feature maps take a soft mask: a weight in [0, 1] for each place, (B, 1, H, W) or (1, 1, H, W). None means
+everywhere. Where a mask is empty, so is what it weights: 0, never NaN.
+"""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from stylenet.errors import InputError
+
+SMALLEST = 1e-12
+"""What energies and weights are at least, where they divide."""
 
 
 def at_least_float32(values: Tensor) -> Tensor:
@@ -9,15 +21,19 @@ def at_least_float32(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def gram(features: Tensor) -> Tensor:
+def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
     """Return the Gram matrices of feature maps, divided by C*H*W.
 
     `G[b, i, j] = sum_hw F[b, i, h, w] F[b, j, h, w] / (C H W)`, as in Johnson et al. 2016, eq. 3. Gatys et al. leave
     the sum undivided; `stylenet.losses.style` accounts for that. Computed in float32 or more, also under autocast,
     where the sum would overflow.
 
+    With a mask m it is a guided Gram matrix, `sum_hw m F F' / (C sum_hw m)`: that of Gatys et al. 2017, section 4.1,
+    for guidance channels `T = sqrt(m / sum m)`, whose squares add up to 1 as theirs do, but for the division by C.
+
     Args:
         features: (B, C, H, W).
+        mask: Soft weights of the places.
 
     Returns:
         (B, C, C), symmetric and positive semi-definite.
@@ -25,7 +41,98 @@ def gram(features: Tensor) -> Tensor:
     b, c, h, w = features.shape
     with torch.autocast(features.device.type, enabled=False):
         flat = at_least_float32(features.flatten(2))  # (B, C, H*W)
-        return flat @ flat.transpose(1, 2) / (c * h * w)
+        if mask is None:
+            return flat @ flat.transpose(1, 2) / (c * h * w)
+        weights = mask.flatten(2).to(flat.dtype)  # (B, 1, H*W)
+        size = c * weights.sum(2, keepdim=True).clamp_min(SMALLEST)
+        return (flat * weights) @ flat.transpose(1, 2) / size
+
+
+def moments(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Return the mean and the standard deviation of each channel.
+
+    As AdaIN has them (Huang and Belongie 2017, eq. 5 and 6): the variance is biased, and 1e-5 is added to it before
+    the root, which else has no slope at 0.
+
+    Args:
+        features: (B, C, H, W).
+        mask: Soft weights of the places.
+
+    Returns:
+        (B, 2, C): means, then deviations; in float32 or more.
+    """
+    flat = at_least_float32(features.flatten(2))  # (B, C, H*W)
+    if mask is None:
+        variance, mean = torch.var_mean(flat, 2, correction=0)
+    else:
+        weights = mask.flatten(2).to(flat.dtype)
+        weights = weights / weights.sum(2, keepdim=True).clamp_min(SMALLEST)
+        mean = (weights * flat).sum(2)
+        variance = (weights * (flat - mean.unsqueeze(2)).square()).sum(2)
+    return torch.stack([mean, (variance + 1e-5).sqrt()], 1)
+
+
+def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """Return a mask at the size of feature maps: each place has the mean of the pixels it covers.
+
+    Args:
+        mask: (B, 1, H, W) in [0, 1].
+        size: Height and width of the maps.
+
+    Returns:
+        (B, 1, h, w) in [0, 1], soft at the edges.
+    """
+    height, width = size
+    return F.adaptive_avg_pool2d(at_least_float32(mask), (height, width))
+
+
+def inside(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the columns of `values` where the painting's mask is over one half.
+
+    Args:
+        values: (1, D, n), one column for each place.
+        mask: (1, 1, h, w) of n = h*w places; None keeps them all.
+
+    Raises:
+        InputError: There is no such place.
+    """
+    if mask is None:
+        return values
+    kept = values[..., mask.flatten() > 0.5]
+    if not kept.shape[2]:
+        raise InputError(
+            f"the mask of the painting fills no place of a feature map of {mask.shape[3]}x{mask.shape[2]}: "
+            "enlarge its region or take earlier layers"
+        )
+    return kept
+
+
+def laplacian(images: Tensor, pool: int) -> Tensor:
+    """Return the Laplacian of images scaled down: how each pixel differs from its four neighbours.
+
+    Mean pooling, then the kernel `0 -1 0, -1 4 -1, 0 -1 0` without padding, as in Li et al. 2017. Their code adds up
+    the three channels; we keep them apart, so that edges between colours of one brightness count too.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        pool: Side of the pooled squares in pixels; what is left over at the right and below is dropped.
+
+    Returns:
+        (B, 3, H // pool - 2, W // pool - 2), in [-4, 4], in float32 or more.
+
+    Raises:
+        InputError: The images are smaller than three squares.
+    """
+    height, width = images.shape[-2:]
+    if min(height, width) < 3 * pool:
+        raise InputError(
+            f"an image of {width}x{height} pixels has no Laplacian at pool {pool}: take a pool of at most "
+            f"{min(height, width) // 3}"
+        )
+    pooled = F.avg_pool2d(at_least_float32(images), pool)
+    vertical = pooled[..., :-2, 1:-1] + pooled[..., 2:, 1:-1]
+    horizontal = pooled[..., 1:-1, :-2] + pooled[..., 1:-1, 2:]
+    return 4 * pooled[..., 1:-1, 1:-1] - vertical - horizontal
 
 
 def squared_error(values: Tensor, target: Tensor) -> Tensor:
@@ -46,7 +153,22 @@ def relative_error(values: Tensor, target: Tensor) -> Tensor:
         target: (B, ...) or (1, ...).
     """
     energy = at_least_float32(target).flatten(1).square().sum(1)  # (B,) or (1,)
-    return squared_error(values, target) / energy.clamp_min(1e-12)  # a black image has no energy
+    return squared_error(values, target) / energy.clamp_min(SMALLEST)  # a black image has no energy
+
+
+def normalized_error(values: Tensor, target: Tensor, normalization: str) -> Tensor:
+    """Return the error of each item, (B,), of a statistic that neither Johnson et al. nor Gatys et al. have.
+
+    `relative` is the relative error, as everywhere; `johnson` and `gatys` are both the plain mean squared error.
+
+    Args:
+        values: (B, ...).
+        target: (B, ...) or (1, ...).
+        normalization: One of `stylenet.losses.content.NORMALIZATIONS`.
+    """
+    if normalization == "relative":
+        return relative_error(values, target)
+    return squared_error(values, target) / target[0].numel()
 
 
 def total_variation(images: Tensor) -> Tensor:

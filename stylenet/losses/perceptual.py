@@ -1,108 +1,200 @@
 """The perceptual loss: named terms in one dict, unweighted; one line weights and adds."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from stylenet.errors import InputError, unknown
+from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.losses.content import NORMALIZATIONS, content_loss
-from stylenet.losses.functional import gram, total_variation
-from stylenet.losses.smoothness import total_variation_loss
-from stylenet.losses.style import gram_loss
-
-Layers = Sequence[str] | Mapping[str, float]
-
-
-def layer_weights(layers: Layers) -> dict[str, float]:
-    """Return `{layer: share}`; a bare list shares equally, and shares are scaled to a sum of 1.
-
-    Raises:
-        InputError: The weights add up to nothing.
-    """
-    weights = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
-    total = sum(weights.values())
-    if weights and total <= 0:
-        raise InputError(f"the weights of layers {', '.join(weights)} add up to {total:g}: they must exceed 0")
-    return {layer: weight / total for layer, weight in weights.items()}
+from stylenet.losses.options import LossOptions, layer_weights
+from stylenet.losses.terms import (
+    FeatureTerm,
+    LaplacianTerm,
+    PixelTerm,
+    Style,
+    StyleTerm,
+    Targets,
+    Term,
+    VariationTerm,
+)
 
 
-class PerceptualLoss(nn.Module):
-    """Content, Gram style and total variation of stylized images (Johnson et al. 2016, eq. 5).
+class Loss(nn.Module):
+    """What trainers and the Gatys optimiser ask of a loss.
 
-    Terms are named `content/LAYER`, `style/LAYER` and `tv`. `weights` holds a weight for each: the group's weight
-    times the layer's share.
-
-    Args:
-        extractor: Must give every layer named here.
-        style: The painting, (1, 3, H, W) in [0, 1]; its Gram matrices are the targets.
-        style_layers: Names, or names with weights.
-        content_layers: Names, or names with weights.
-        normalization: `relative`, `johnson` or `gatys`.
-        content_weight: Weight of the content terms together.
-        style_weight: Weight of the style terms together.
-        tv_weight: Weight of the total variation; under `relative` in units of the painting's own.
-
-    Raises:
-        InputError: Unknown normalisation, layers without weight, or a painting too small to have features.
+    Terms are named `GROUP/LAYER` or `GROUP`; groups are content, style, tv, laplacian, secondary, combined, pixel and
+    perceptual. `weights` holds a weight for each: the group's weight times the layer's share.
     """
 
-    style_variation: Tensor
+    weights: dict[str, float]
+    options: LossOptions
+    extractor: FeatureExtractor
 
-    def __init__(
-        self,
-        extractor: FeatureExtractor,
-        style: Tensor,
-        style_layers: Layers,
-        content_layers: Layers,
-        normalization: str = "relative",
-        content_weight: float = 1.0,
-        style_weight: float = 1.0,
-        tv_weight: float = 0.0,
-    ) -> None:
-        super().__init__()
-        if normalization not in NORMALIZATIONS:
-            raise unknown("normalization", normalization, NORMALIZATIONS)
-        self.extractor = extractor
-        self.normalization = normalization
-        style_shares, content_shares = layer_weights(style_layers), layer_weights(content_layers)
-        self.style_layers, self.content_layers = tuple(style_shares), tuple(content_shares)
-        self.content_extractor = extractor.up_to(self.content_layers)
-        self.weights = {f"content/{layer}": content_weight * share for layer, share in content_shares.items()}
-        self.weights |= {f"style/{layer}": style_weight * share for layer, share in style_shares.items()}
-        self.weights["tv"] = tv_weight
-        with torch.no_grad():
-            features = extractor(style)
-            for layer in self.style_layers:
-                self.register_buffer(f"gram_{layer}", gram(features[layer]), persistent=False)
-            self.register_buffer("style_variation", total_variation(style).mean(), persistent=False)
+    @abstractmethod
+    def targets(self, photographs: Tensor, masks: Tensor | None = None, labels: Tensor | None = None) -> Targets:
+        """Return what images are compared with, to be computed once for many images.
 
-    def forward(self, images: Tensor, photographs: Tensor) -> dict[str, Tensor]:
+        Args:
+            photographs: (B, 3, H, W) in [0, 1].
+            masks: Where each of N styles belongs, (B or 1, N, H, W) in [0, 1]; everywhere by default.
+            labels: Pseudo-labels, (B, 3, H, W) in [0, 1].
+
+        Raises:
+            InputError: As many masks as styles are needed, or labels are missing.
+        """
+
+    @abstractmethod
+    def with_snapshot(self, targets: Targets, images: Tensor) -> Targets:
+        """Return `targets` with the features of `images`, (B, 3, H, W), as those that `combined` pulls towards."""
+
+    @abstractmethod
+    def per_item(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """Return the unweighted terms of each image, `{name: (B,)}`.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+            targets: From `targets`, for as many photographs.
+        """
+
+    @abstractmethod
+    def restyled(self, styles: Sequence[Style]) -> "Loss":
+        """Return this loss with other paintings, or the same ones at another size; the extractor is shared."""
+
+    def forward(self, images: Tensor, photographs: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Return the unweighted terms, each a scalar averaged over the batch.
 
         Args:
             images: Stylized images, (B, 3, H, W) in [0, 1].
             photographs: What they were made from, of the same shape.
+            labels: Pseudo-labels, of the same shape.
         """
-        features = self.extractor(images)
-        with torch.no_grad():
-            targets = self.content_extractor(photographs)
-        terms = {
-            f"content/{layer}": content_loss(features[layer], targets[layer], self.normalization)
-            for layer in self.content_layers
-        }
-        for layer in self.style_layers:
-            terms[f"style/{layer}"] = gram_loss(features[layer], self.get_buffer(f"gram_{layer}"), self.normalization)
-        unit = self.style_variation if self.normalization == "relative" else None
-        terms["tv"] = total_variation_loss(images, unit)
-        return terms
+        terms = self.per_item(images, self.targets(photographs, labels=labels))
+        return {name: term.mean() for name, term in terms.items()}
 
     def weighted(self, terms: Mapping[str, Tensor], style_scale: float = 1.0) -> dict[str, Tensor]:
         """Return each of `terms` times its weight; those of the style also times `style_scale`."""
-        scales = {name: style_scale if name.startswith("style/") else 1.0 for name in terms}
+        scales = {name: style_scale if group_of(name) == "style" else 1.0 for name in terms}
         return {name: scales[name] * self.weights[name] * term for name, term in terms.items()}
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Return the sum of the weighted terms: the loss."""
-        return torch.stack(list(self.weighted(terms).values())).sum()
+        return torch.stack(list(self.weighted(terms).values())).sum(0)
+
+
+def group_of(name: str) -> str:
+    """Return the group that a term belongs to: `style` of `style/relu1_2`."""
+    return name.partition("/")[0]
+
+
+def sum_groups(weighted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the sum of the weighted terms of each group."""
+    sums: dict[str, Tensor] = {}
+    for name, term in weighted.items():
+        group = group_of(name)
+        sums[group] = sums[group] + term if group in sums else term
+    return sums
+
+
+class PerceptualLoss(Loss):
+    """Content, style and more of stylized images (Johnson et al. 2016, eq. 5; Gatys et al. 2016, eq. 7).
+
+    The combined-image term is a survey's, which leaves open from when on it acts and on which layers. Our reading: from
+    the moment that `with_snapshot` is called, at the content layers.
+
+    Args:
+        extractor: Must give every layer that the options name.
+        styles: A painting, (1, 3, h, w) in [0, 1], or several.
+        options: With layers named, see `LossOptions.resolved`; `scales` is left to `stylenet.losses.multiscale`.
+
+    Raises:
+        InputError: Layers without weight, or a painting too small to have features.
+    """
+
+    def __init__(self, extractor: FeatureExtractor, styles: Tensor | Sequence[Style], options: LossOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.styles = [Style(styles)] if isinstance(styles, Tensor) else list(styles)
+        self.extractor = extractor.up_to(options.layers) if options.layers else extractor
+        comparisons = feature_terms(options)
+        sources = dict.fromkeys(term.source for term in comparisons)
+        layers = {
+            source: [n for term in comparisons if term.source == source for n in term.names] for source in sources
+        }
+        self.readers = nn.ModuleDict(
+            {source: extractor.up_to(list(dict.fromkeys(layers[source]))) for source in sources}
+        )
+        with torch.no_grad():
+            terms = [*comparisons, *self._other_terms()]
+        self.terms = nn.ModuleList(terms)
+        self.weights = {name: weight for term in terms for name, weight in term.weights.items()}
+
+    def _other_terms(self) -> list[Term]:
+        options, terms = self.options, list[Term]()
+        if options.style_weight:
+            shares = layer_weights(options.style_layers or [])
+            maps = [self.extractor(style.image) for style in self.styles]
+            terms.append(
+                StyleTerm(self.styles, maps, shares, options.style_weight, options.statistic, options.normalization)
+            )
+        if options.tv_weight:
+            terms.append(VariationTerm(self.styles, options.tv_weight, options.normalization))
+        if options.laplacian_weight:
+            terms.append(LaplacianTerm(options.laplacian_weight, options.normalization))
+        if options.pixel_weight:
+            terms.append(PixelTerm(options.pixel_weight, options.normalization))
+        return terms
+
+    @torch.no_grad()
+    def targets(self, photographs: Tensor, masks: Tensor | None = None, labels: Tensor | None = None) -> Targets:
+        """Return what images are compared with; see `Loss.targets`."""
+        if masks is not None and masks.shape[1] != len(self.styles):
+            raise InputError(f"{masks.shape[1]} masks for {len(self.styles)} styles: give one for each")
+        if labels is None and (self.options.pixel_weight or self.options.perceptual_weight):
+            raise InputError("pixel_weight and perceptual_weight need pseudo-labels")
+        return Targets(
+            photographs,
+            self._read("features", photographs),
+            masks,
+            labels,
+            {} if labels is None else self._read("label_features", labels),
+        )
+
+    def _read(self, source: str, images: Tensor) -> dict[str, Tensor]:
+        """Return the features of images that terms with this source read."""
+        return self.readers[source](images) if source in self.readers else {}
+
+    @torch.no_grad()
+    def with_snapshot(self, targets: Targets, images: Tensor) -> Targets:
+        """Return `targets` with what `combined` pulls towards; see `Loss.with_snapshot`."""
+        return replace(targets, snapshot=self._read("snapshot", images))
+
+    def per_item(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """Return the unweighted terms of each image; see `Loss.per_item`."""
+        features = self.extractor(images) if self.options.layers else {}
+        terms: dict[str, Tensor] = {}
+        for term in self.terms:
+            terms |= term(images, features, targets)
+        return terms
+
+    def restyled(self, styles: Sequence[Style]) -> "PerceptualLoss":
+        """Return this loss with other paintings; see `Loss.restyled`."""
+        return PerceptualLoss(self.extractor, styles, self.options)
+
+
+def feature_terms(options: LossOptions) -> list[FeatureTerm]:
+    """Return the terms that compare feature maps with feature maps."""
+    content, secondary = options.content_layers or [], options.secondary_layers or []
+    groups = [
+        ("content", content, options.content_weight, "features"),
+        ("secondary", secondary, options.secondary_weight, "features"),
+        ("combined", content, options.combined_weight, "snapshot"),
+        ("perceptual", content, options.perceptual_weight, "label_features"),
+    ]
+    return [
+        FeatureTerm(group, layer_weights(layers), weight, options.normalization, source)
+        for group, layers, weight, source in groups
+        if weight and layers
+    ]

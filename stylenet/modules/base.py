@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.errors import InputError
-from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.losses.perceptual import Loss, sum_groups
 from stylenet.metrics import Judge, ssim
 from stylenet.networks.checkpoint import KEY, load_network
 
@@ -31,14 +31,14 @@ class StylizerModule(pl.LightningModule):
 
     network: nn.Module
     style_path: Path
-    _outside: tuple[PerceptualLoss, Judge]
+    _outside: tuple[Loss, Judge]
 
     def __init__(self, lr: float, lr_decay: float, style_warmup: int, init_from: str | None) -> None:
         super().__init__()
         self.lr, self.lr_decay, self.style_warmup, self.init_from = lr, lr_decay, style_warmup, init_from
         self.metadata: dict[str, Any] = {}
 
-    def watch(self, loss: PerceptualLoss, judge: Judge) -> None:
+    def watch(self, loss: Loss, judge: Judge) -> None:
         """Take the loss and the judge of validation.
 
         A tuple hides them from the module's tree: they are in no state dict, and unknown to DDP, which would
@@ -47,7 +47,7 @@ class StylizerModule(pl.LightningModule):
         self._outside = (loss, judge)
 
     @property
-    def loss(self) -> PerceptualLoss:
+    def loss(self) -> Loss:
         """The loss that is trained on."""
         return self._outside[0]
 
@@ -87,12 +87,11 @@ class StylizerModule(pl.LightningModule):
         return total
 
     def _log_terms(self, terms: Mapping[str, Tensor], weighted: Mapping[str, Tensor], total: Tensor) -> None:
-        """Log raw and weighted terms of each layer, and their weighted groups to the progress bar."""
+        """Log raw and weighted terms of each layer, and the weighted groups to the progress bar."""
         self.log_dict({f"raw/{name}": term.detach() for name, term in terms.items()})
         self.log_dict({f"weighted/{name}": term.detach() for name, term in weighted.items()})
-        for group in ("content", "style", "tv"):
-            parts = [term.detach() for name, term in weighted.items() if name.split("/")[0] == group]
-            self.log(f"train/{group}", torch.stack(parts).sum(), prog_bar=True)
+        for group, value in sum_groups(weighted).items():
+            self.log(f"train/{group}", value.detach(), prog_bar=True)
         self.log("train/loss", total.detach(), prog_bar=True)
 
     def validation_step(self, photographs: Tensor, batch_idx: int) -> Tensor:

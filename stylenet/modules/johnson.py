@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from stylenet.data.styles import find_style, is_homage, load_style
-from stylenet.features.backbones import get_backbone
+from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
-from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.losses.multiscale import perceptual_loss
+from stylenet.losses.options import LossOptions
 from stylenet.metrics import Judge
 from stylenet.modules.base import StylizerModule
 from stylenet.networks.checkpoint import describe
@@ -25,12 +26,6 @@ class JohnsonModule(StylizerModule):
         style_size: Pixels of the style image's short side: larger gives larger strokes.
         backbone: Loss network; `auto` takes the best whose weights are at hand, which the run card names.
         weights: Of the loss network: `imagenet`, `random` or a file; unused under `auto`.
-        style_layers: Layers, or layers with weights; by default those of the backbone.
-        content_layers: Layers, or layers with weights; by default those of the backbone.
-        normalization: `relative`, `johnson` or `gatys`.
-        content_weight: Weight of the content loss.
-        style_weight: Weight of the style loss: the dimensionless strength of the style.
-        tv_weight: Weight of the total variation loss.
         width: Channels of the network's first layer.
         norm: `instance` or `batch`.
         output: `linear`, `tanh` or `residual`, see `stylenet.networks.johnson`.
@@ -39,6 +34,7 @@ class JohnsonModule(StylizerModule):
         style_warmup: Steps over which the style's weight grows to its full value.
         init_from: Checkpoint whose weights are the start.
         recipe: Name of the recipe in use, kept in the checkpoint.
+        loss: What is minimised: the fields of `stylenet.losses.options.LossOptions`.
     """
 
     def __init__(
@@ -47,12 +43,6 @@ class JohnsonModule(StylizerModule):
         style_size: int = 256,
         backbone: str = "auto",
         weights: str = "imagenet",
-        style_layers: list[str] | dict[str, float] | None = None,
-        content_layers: list[str] | dict[str, float] | None = None,
-        normalization: str = "relative",
-        content_weight: float = 1.0,
-        style_weight: float = 5.0,
-        tv_weight: float = 0.02,
         width: int = 32,
         norm: str = "instance",
         output: str = "linear",
@@ -61,21 +51,21 @@ class JohnsonModule(StylizerModule):
         style_warmup: int = 1000,
         init_from: str | None = None,
         recipe: str | None = None,
+        **loss: Any,
     ) -> None:
         super().__init__(lr, lr_decay, style_warmup, init_from)
         self.save_hyperparameters()
         self.network = JohnsonNet(width, norm, output=output)
         if backbone == "auto":
             backbone, weights = best_at_hand()
-        spec = get_backbone(backbone)
-        styles, contents = style_layers or spec.style_layers, content_layers or spec.content_layers
-        extractor = FeatureExtractor(backbone, list(dict.fromkeys([*styles, *contents])), weights)
+        options = LossOptions(**loss).resolved(backbone)
+        _check_trainable(options)
+        styles, contents = tuple(options.style_layers or ()), tuple(options.content_layers or ())
+        layers = dict.fromkeys([*options.layers, *styles, *contents])
+        extractor = FeatureExtractor(backbone, list(layers), weights, options.pooling)
         self.style_path = find_style(style)
         painting = load_style(self.style_path, style_size)
-        loss = PerceptualLoss(
-            extractor, painting, styles, contents, normalization, content_weight, style_weight, tv_weight
-        )
-        self.watch(loss, Judge(extractor, painting, tuple(styles), tuple(contents)))
+        self.watch(perceptual_loss(extractor, painting, options), Judge(extractor, painting, styles, contents))
         self.metadata = self._describe(backbone, weights)
         if init_from:
             self.start_from(init_from)
@@ -93,6 +83,13 @@ class JohnsonModule(StylizerModule):
                 "weights": Path(weights).name,
                 "substitute": backbone != "vgg16" or weights == "random",
             },
-            loss={"normalization": given["normalization"], "weights": self.loss.weights},
+            loss={"normalization": self.loss.options.normalization, "weights": self.loss.weights},
             recipe=given["recipe"],
         )
+
+
+def _check_trainable(options: LossOptions) -> None:
+    """Raise an InputError for terms that a training has nothing to compare with."""
+    for name in ("combined_weight", "pixel_weight", "perceptual_weight"):
+        if getattr(options, name):
+            raise InputError(f"model.{name} is for the Gatys optimiser (stylenet gatys): leave it out of a training")

@@ -39,14 +39,35 @@ def test_relative_to_a_black_photograph_is_finite():
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_a_batch_is_averaged(normalization):
-    features, targets = torch.cat([F, F + 1, 5 * F]), torch.cat([P, 2 * P, P])
-    each = [content_loss(f[None], p[None], normalization).item() for f, p in zip(features, targets, strict=True)]
-    assert content_loss(features, targets, normalization).item() == pytest.approx(sum(each) / 3)
+def test_one_target_serves_a_batch(normalization):
+    features = torch.cat([F, F + 1, 5 * F])
+    assert torch.equal(
+        content_loss(features, P, normalization), content_loss(features, P.expand(3, -1, -1, -1), normalization)
+    )
+
+
+MASKED = (1 + 4) + 0.5 * (0 + 16)  # squares in the left column, and in the right one, which has half the weight
+
+
+@pytest.mark.parametrize(
+    ("normalization", "expected"),
+    [("gatys", MASKED / 2), ("johnson", MASKED / (2 * 1.5)), ("relative", MASKED / (1 + 0.5 * 4))],
+)
+def test_masked_values_by_hand(normalization, expected):
+    mask = torch.tensor([[[[1.0, 0.5]]]])
+    assert content_loss(F, P, normalization, mask).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_gradients_agree_with_finite_differences(normalization):
-    features = torch.cat([F, F + 1]).double().requires_grad_()
-    targets = torch.cat([P, 2 * P]).double()
-    assert torch.autograd.gradcheck(lambda x: content_loss(x, targets, normalization), features)
+def test_a_mask_of_ones_changes_nothing_and_an_empty_one_costs_nothing(normalization):
+    ones = torch.ones(1, 1, 1, 2)
+    expected = content_loss(F, P, normalization).item()
+    assert content_loss(F, P, normalization, ones).item() == pytest.approx(expected)
+    assert content_loss(F, P, normalization, 0 * ones) == 0
+
+
+def test_gatys_gradient_is_the_papers():
+    """Gatys et al. 2016, eq. 2, for positive maps: F - P."""
+    maps = F.clone().requires_grad_()
+    content_loss(maps, P, "gatys").sum().backward()
+    assert maps.grad.tolist() == [[[[1.0, 0.0]], [[2.0, 4.0]]]]

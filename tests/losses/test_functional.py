@@ -6,11 +6,22 @@ import torch
 from numpy.testing import assert_allclose
 from torchmetrics.functional.image import total_variation as torchmetrics_total_variation
 
-from stylenet.losses.functional import gram, relative_error, squared_error, total_variation
+from stylenet.losses.functional import (
+    gram,
+    inside,
+    laplacian,
+    moments,
+    normalized_error,
+    relative_error,
+    resize_mask,
+    squared_error,
+    total_variation,
+)
 
 rng = np.random.default_rng(0)
 features = rng.normal(size=(2, 5, 3, 4)) + 0.5
 other = rng.normal(size=(2, 5, 3, 4))
+mask = rng.random((2, 1, 3, 4))
 
 
 def tensor(array, **options):
@@ -52,6 +63,87 @@ def test_gram_of_float32_maps_ignores_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         inside = gram(maps)
     assert torch.equal(inside, gram(maps))
+
+
+@pytest.mark.parametrize("weights", [mask, mask[:1]], ids=["each", "shared"])
+def test_a_guided_gram_is_weighted_by_the_mask(weights):
+    shared = np.broadcast_to(weights, (2, 1, 3, 4))
+    expected = np.einsum("bnhw,bihw,bjhw->bij", shared, features, features)
+    expected /= 5 * shared.sum((1, 2, 3))[:, None, None]
+    assert_allclose(gram(tensor(features), tensor(weights)), expected, rtol=1e-12)
+
+
+def test_a_guided_gram_by_hand():
+    maps = tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
+    assert_allclose(gram(maps, tensor([[[[1.0, 0.0]]]])), [[[1 / 2, 3 / 2], [3 / 2, 9 / 2]]])
+    assert not gram(maps, torch.zeros(1, 1, 1, 2)).any()
+
+
+def test_moments_are_the_biased_ones_of_each_channel():
+    expected = np.stack([features.mean((2, 3)), np.sqrt(features.var((2, 3)) + 1e-5)], 1)
+    assert_allclose(moments(tensor(features)), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weights", [mask, mask[:1]], ids=["each", "shared"])
+def test_masked_moments_are_numpys_weighted_averages(weights):
+    shared = np.broadcast_to(weights, features.shape)
+    mean = np.average(features, (2, 3), shared)
+    variance = np.average((features - mean[..., None, None]) ** 2, (2, 3), shared)
+    expected = np.stack([mean, np.sqrt(variance + 1e-5)], 1)
+    assert_allclose(moments(tensor(features), tensor(weights)), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_statistics_of_half_precision_are_in_float32(dtype):
+    maps = tensor(300 * features).to(dtype)
+    exact = maps.double()
+    with torch.autocast("cpu", torch.bfloat16):
+        matrices, stacked = gram(maps, tensor(mask)), moments(maps, tensor(mask))
+    assert matrices.dtype == stacked.dtype == torch.float32
+    assert_allclose(matrices, gram(exact, tensor(mask)), rtol=1e-3, atol=1)
+    assert_allclose(stacked, moments(exact, tensor(mask)), rtol=1e-3, atol=0.1)
+
+
+def test_a_mask_is_resized_by_means():
+    pixels = rng.random((2, 1, 12, 8))
+    assert_allclose(resize_mask(tensor(pixels), (3, 2)), pixels.reshape(2, 1, 3, 4, 2, 4).mean((3, 5)), rtol=1e-12)
+    ragged = resize_mask(tensor(pixels > 0.5), (5, 3))
+    assert ragged.shape == (2, 1, 5, 3)
+    assert ragged.min() >= 0
+    assert ragged.max() <= 1
+
+
+def test_the_places_inside_a_mask_are_those_over_one_half():
+    columns = tensor(features[:1]).flatten(2)
+    assert_allclose(inside(columns, tensor(mask[:1])), features[0][:, mask[0, 0] > 0.5][None])
+    assert inside(columns, None) is columns
+
+
+@pytest.mark.parametrize("pool", [1, 2, 3])
+def test_laplacian_is_four_times_a_pixel_less_its_neighbours(pool):
+    images = rng.random((2, 3, 9, 11))
+    expected = np.empty((2, 3, 9 // pool - 2, 11 // pool - 2))
+    for y, x in np.ndindex(expected.shape[2:]):
+
+        def cell(down, across, y=y, x=x):
+            top, left = (y + down) * pool, (x + across) * pool
+            return images[..., top : top + pool, left : left + pool].mean((2, 3))
+
+        expected[..., y, x] = 4 * cell(1, 1) - cell(0, 1) - cell(2, 1) - cell(1, 0) - cell(1, 2)
+    assert_allclose(laplacian(tensor(images), pool), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_laplacian_of_a_ramp_is_nothing():
+    ramp = torch.arange(12.0, dtype=torch.float64).expand(1, 3, 12, 12) / 12
+    assert_allclose(laplacian(ramp, 2), np.zeros((1, 3, 4, 4)), atol=1e-14)
+
+
+def test_errors_of_statistics_without_a_paper_are_means():
+    expected = ((features - other[:1]) ** 2).mean((1, 2, 3))
+    for name in ("johnson", "gatys"):
+        assert_allclose(normalized_error(tensor(features), tensor(other[:1]), name), expected)
+    expected *= other[0].size / (other[:1] ** 2).sum()
+    assert_allclose(normalized_error(tensor(features), tensor(other[:1]), "relative"), expected)
 
 
 def test_squared_error_is_a_sum_for_each_item():
@@ -112,8 +204,17 @@ def test_total_variation_of_half_precision_is_in_float32():
 
 @pytest.mark.parametrize(
     "function",
-    [gram, total_variation, lambda x: squared_error(x, tensor(other)), lambda x: relative_error(x, tensor(other))],
-    ids=["gram", "total_variation", "squared_error", "relative_error"],
+    [
+        gram,
+        lambda x: gram(x, tensor(mask)),
+        moments,
+        lambda x: moments(x, tensor(mask)),
+        total_variation,
+        lambda x: laplacian(x, 1),
+        lambda x: squared_error(x, tensor(other)),
+        lambda x: relative_error(x, tensor(other)),
+    ],
+    ids=["gram", "guided", "moments", "masked", "total_variation", "laplacian", "squared_error", "relative_error"],
 )
 def test_gradients_agree_with_finite_differences(function):
     assert torch.autograd.gradcheck(function, tensor(features, requires_grad=True))

@@ -1,36 +1,70 @@
-"""The total variation loss, in absolute units and in the painting's."""
+"""The total variation loss in absolute units and in the painting's, and the Laplacian loss against scipy."""
 
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import laplace as scipy_laplace
 
-from stylenet.losses.smoothness import total_variation_loss
+from stylenet.errors import InputError
+from stylenet.losses.content import NORMALIZATIONS
+from stylenet.losses.smoothness import laplacian_loss, total_variation_loss
 
 images = np.random.default_rng(0).random((3, 3, 6, 8))
 VARIATIONS = (np.diff(images, axis=2) ** 2).mean((1, 2, 3)) + (np.diff(images, axis=3) ** 2).mean((1, 2, 3))
 
 
-def test_a_batch_is_averaged():
-    assert total_variation_loss(torch.tensor(images)).item() == pytest.approx(VARIATIONS.mean())
+def test_each_image_has_its_own_total_variation():
+    assert total_variation_loss(torch.tensor(images)).tolist() == pytest.approx(list(VARIATIONS))
 
 
 def test_the_unit_is_the_paintings_own_where_one_is_given():
     painting = torch.tensor(VARIATIONS[1])
-    expected = VARIATIONS.mean() / VARIATIONS[1]
-    assert total_variation_loss(torch.tensor(images), painting).item() == pytest.approx(expected)
-    assert total_variation_loss(torch.tensor(images[1:2]), painting).item() == pytest.approx(1)
+    expected = VARIATIONS / VARIATIONS[1]
+    assert total_variation_loss(torch.tensor(images), painting).tolist() == pytest.approx(list(expected))
 
 
 def test_a_painting_of_one_flat_colour_gives_no_infinite_loss():
-    assert total_variation_loss(torch.tensor(images), torch.tensor(0.0)).isfinite()
+    assert total_variation_loss(torch.tensor(images), torch.tensor(0.0)).isfinite().all()
 
 
 def test_half_precision_is_summed_in_float32():
     loss = total_variation_loss(torch.tensor(images).half())
     assert loss.dtype == torch.float32
-    assert loss.item() == pytest.approx(VARIATIONS.mean(), rel=2e-3)
+    assert loss.tolist() == pytest.approx(list(VARIATIONS), rel=2e-3)
 
 
-def test_gradients_agree_with_finite_differences():
-    inputs = torch.tensor(images, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: total_variation_loss(x, torch.tensor(0.3)), inputs)
+def numpy_laplacian(pictures, pool):
+    b, c, h, w = pictures.shape
+    h, w = h // pool, w // pool
+    pooled = pictures[..., : h * pool, : w * pool].reshape(b, c, h, pool, w, pool).mean((3, 5))
+    return np.stack([[scipy_laplace(plane)[1:-1, 1:-1] for plane in planes] for planes in pooled])
+
+
+large, photographs = np.random.default_rng(1).random((2, 2, 3, 15, 21))
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_laplacian_loss_agrees_with_scipy(normalization):
+    expected = []
+    for pool in (2, 5):
+        ours, theirs = numpy_laplacian(large, pool), numpy_laplacian(photographs, pool)
+        divisor = (theirs**2).sum((1, 2, 3)) if normalization == "relative" else ours[0].size
+        expected.append(((ours - theirs) ** 2).sum((1, 2, 3)) / divisor)
+    loss = laplacian_loss(torch.tensor(large), torch.tensor(photographs), (2, 5), normalization)
+    assert loss.tolist() == pytest.approx(list(np.mean(expected, 0)))
+
+
+def test_the_photograph_has_its_own_edges_and_a_flat_image_none():
+    pictures = torch.tensor(photographs)
+    assert laplacian_loss(pictures, pictures, (2,)).tolist() == [0, 0]
+    assert laplacian_loss(torch.full_like(pictures, 0.3), pictures, (2, 4)).tolist() == pytest.approx([1, 1])
+    assert laplacian_loss(pictures + 0.1, pictures, (2, 4)).tolist() == pytest.approx([0, 0], abs=1e-20)
+
+
+def test_a_flat_photograph_gives_no_infinite_loss():
+    assert laplacian_loss(torch.tensor(large), torch.full((2, 3, 15, 21), 0.5), (4,)).isfinite().all()
+
+
+def test_images_too_small_for_a_pool_are_refused():
+    with pytest.raises(InputError, match="21x15 pixels has no Laplacian at pool 16: take a pool of at most 5"):
+        laplacian_loss(torch.tensor(large), torch.tensor(photographs))

@@ -22,7 +22,7 @@ def test_the_loss_network_is_in_no_state_dict_and_unknown_to_ddp(module: Johnson
 def test_what_is_outside_the_tree_moves_along(module: JohnsonModule):
     module.to(torch.float64)
     assert {parameter.dtype for parameter in module.loss.extractor.parameters()} == {torch.float64}
-    assert module.loss.style_variation.dtype == torch.float64
+    assert {buffer.dtype for buffer in module.loss.buffers()} == {torch.float64}
     photographs = torch.rand(2, 3, 32, 32, dtype=torch.float64)
     assert module.loss.total(module.loss(module(photographs), photographs)).dtype == torch.float64
 
@@ -67,3 +67,9 @@ def test_a_resume_with_another_loss_is_warned_about(module: JohnsonModule):
     checkpoint = {"stylenet": module.metadata | {"loss_network": {"backbone": "vgg16"}}}
     with pytest.warns(UserWarning, match="loss_network was {'backbone': 'vgg16'}"):
         module.on_load_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["combined_weight", "pixel_weight", "perceptual_weight"])
+def test_terms_that_a_training_cannot_have_are_refused(name):
+    with pytest.raises(InputError, match=f"model.{name} is for the Gatys optimiser"):
+        JohnsonModule("starry_night", backbone="vgg19_16x", weights="random", **{name: 1.0})

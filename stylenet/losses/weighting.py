@@ -1,0 +1,206 @@
+"""How strongly each group of terms pulls: by fixed weights, or by its gradient as the optimisation goes on."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from stylenet.errors import InputError, unknown
+
+SHAPES = ("linear", "cosine", "geometric")
+
+LEAST_NORM = 1e-6
+"""A gradient smaller than this part of the largest is rounding, and not measured."""
+
+TOLERANCE = 0.05
+"""Multipliers that would all move by less than this part stay: L-BFGS keeps its curvature where nothing is gained."""
+
+
+class Weighting(Protocol):
+    """Gives the multiplier of each group of terms; the loss is the sum of multiplier times group.
+
+    Attributes:
+        changed: Whether the last call gave an image other multipliers than the call before it: another objective, whose
+            values do not compare with those before, and of which L-BFGS knows no curvature yet.
+    """
+
+    @property
+    def changed(self) -> bool:
+        """See the class."""
+
+    def __call__(self, groups: Mapping[str, Tensor], images: Tensor, progress: float) -> dict[str, Tensor]:
+        """Return the multipliers of each image, `{group: (B,)}`, detached.
+
+        Args:
+            groups: Weighted sum of each group's terms, (B,) each, whose graph holds `images`.
+            images: (B, 3, H, W).
+            progress: How much of the optimisation is over, 0 to 1.
+        """
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The weights as they are given: every multiplier is 1, at no cost."""
+
+    @property
+    def changed(self) -> bool:
+        """Never."""
+        return False
+
+    def __call__(self, groups: Mapping[str, Tensor], images: Tensor, progress: float) -> dict[str, Tensor]:
+        """Return ones; see `Weighting`."""
+        return {group: torch.ones_like(value) for group, value in groups.items()}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A share that changes while the optimisation goes on.
+
+    With p the progress: `linear` is `start + p (end - start)`, `cosine` the same with `(1 - cos(pi p)) / 2` for p,
+    `geometric` is `start (end / start)^p`.
+
+    Args:
+        start: Share at the beginning, more than 0.
+        end: Share at the end, more than 0.
+        shape: One of `SHAPES`.
+
+    Raises:
+        InputError: A share of 0 or less, or an unknown shape.
+    """
+
+    start: float
+    end: float
+    shape: str = "linear"
+
+    def __post_init__(self) -> None:
+        if self.shape not in SHAPES:
+            raise unknown("shape of a schedule", self.shape, SHAPES)
+        for name in ("start", "end"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"the {name} of a schedule is {getattr(self, name)}: give more than 0")
+
+    def __call__(self, progress: float) -> float:
+        """Return the share at a progress, clamped to 0 and 1."""
+        p = min(max(progress, 0.0), 1.0)
+        if self.shape == "geometric":
+            return self.start * (self.end / self.start) ** p
+        if self.shape == "cosine":
+            p = (1 - math.cos(math.pi * p)) / 2
+        return self.start + p * (self.end - self.start)
+
+
+def strength_shares(strength: float) -> dict[str, float]:
+    """Return the shares `{"content": 1 / (1 + s), "style": s / (1 + s)}` of a style strength s.
+
+    Raises:
+        InputError: A strength of 0 or less.
+    """
+    if not 0 < strength < math.inf:
+        raise InputError(f"style_strength is {strength}: give more than 0; 5 is a usual one")
+    return {"content": 1 / (1 + strength), "style": strength / (1 + strength)}
+
+
+class Balanced:
+    """Gradient-balanced multipliers, after GradNorm (Chen et al. 2018); holds the state of one run.
+
+    With g the value of a group and n the norm of its gradient by the image's pixels, the multipliers m are such that
+
+        m n  is in proportion to  share * g^alpha,    and the sum of m n is the sum of n
+
+    of all groups that have a share, for each image by itself; other groups keep 1. So with `alpha=0` the shares are the
+    shares in the gradient's norm. That alone has no rest: where the image stands still, the gradients of content and
+    style cancel, their norms are equal whatever the multipliers, and any share but a half drives one of them out the
+    longer the run is. GradNorm's remedy is the factor `g^alpha`, less pull for what has been fulfilled: with `alpha=1`
+    the image rests where share times value is equal for both, that is where the content loss is
+    `style_strength` times the style loss. This holds for any photograph, size or backbone. Use it with the `relative`
+    normalisation, in whose units values compare, and weights of 1: weights multiply the shares if alpha is 1, and do
+    nothing if it is 0.
+
+    Where we depart from GradNorm: the multipliers are solved for, not learnt; the gradient is that of the pixels, not
+    of a shared layer; a group's value stands for its ratio to the first one, as the content loss starts at 0; the sum
+    of the norms is kept, not that of the weights, so that steps and learning rates stay those of fixed weights. A
+    survey that reports "dynamic loss weights" leaves the rule open; this is our reading.
+
+    A group without gradient cannot be measured: the content at the photograph itself, the variation of a flat image.
+    Until it has one, it is taken to be like the average of the others, so that the shares stand in for weights.
+
+    Cost: at every `every`-th call one more backward pass for each group that has a share, else none; the graph is kept.
+
+    Args:
+        shares: Share of each group, in any unit, or a `Schedule` of it; see `strength_shares`.
+        every: Calls from one balancing to the next; in between the multipliers are constant.
+        momentum: Of the exponential mean over balancings of `log(n / g^alpha)`, without bias to its start.
+        alpha: How much less a fulfilled group pulls, see above.
+
+    Raises:
+        InputError: No shares, a share of 0 or less, or a number out of its range.
+    """
+
+    def __init__(
+        self, shares: Mapping[str, float | Schedule], every: int = 20, momentum: float = 0.5, alpha: float = 1.0
+    ) -> None:
+        if not shares:
+            raise InputError("there are no shares to balance: give style_strength, or a share of each group")
+        for group, share in shares.items():
+            if not isinstance(share, Schedule) and not 0 < share < math.inf:
+                raise InputError(f"the share of {group} is {share}: give more than 0, or the group a weight of 0")
+        if every < 1:
+            raise InputError(f"every is {every}: give at least 1")
+        if not 0 <= momentum < 1:
+            raise InputError(f"momentum is {momentum}: give 0 or more, but less than 1")
+        if not 0 <= alpha < math.inf:
+            raise InputError(f"alpha is {alpha}: give 0 or more")
+        self.shares, self.every, self.momentum, self.alpha = dict(shares), every, momentum, alpha
+        self.changed = False
+        self._calls = 0
+
+    def __call__(self, groups: Mapping[str, Tensor], images: Tensor, progress: float) -> dict[str, Tensor]:
+        """Return the multipliers; see `Weighting`.
+
+        Raises:
+            InputError: A group that has a share is not there.
+        """
+        self.changed = False
+        if self._calls % self.every == 0:
+            for group in self.shares:
+                if group not in groups:
+                    raise unknown("group of terms", group, groups)
+            norms = torch.stack([_gradient_norm(groups[group], images) for group in self.shares])  # (G, B)
+            values = torch.stack([groups[group].detach() for group in self.shares])  # (G, B)
+            self._balance(norms, values, progress)
+        self._calls += 1
+        ours = dict(zip(self.shares, self._multipliers, strict=True))
+        return {group: ours.get(group, torch.ones_like(value)) for group, value in groups.items()}
+
+    @torch.no_grad()
+    def _balance(self, norms: Tensor, values: Tensor, progress: float) -> None:
+        """Set the multipliers, (G, B), from norms and values of the groups, (G, B)."""
+        if self._calls == 0:
+            self._multipliers, self._counts = torch.ones_like(norms), torch.zeros_like(norms)
+            self._logs = torch.zeros_like(norms)  # the mean of log(n / g^alpha)
+        seen = norms > LEAST_NORM * norms.amax(0)
+        self._counts += seen
+        rate = (1 - self.momentum) / (1 - self.momentum ** self._counts.clamp_min(1))  # 1 for the first
+        found = norms.log() - self.alpha * values.log()
+        self._logs = torch.where(seen, self._logs + rate * (found - self._logs), self._logs)
+
+        known = self._counts > 0
+        mean = (self._logs * known).sum(0) / known.sum(0).clamp_min(1)
+        shares = [share(progress) if isinstance(share, Schedule) else share for share in self.shares.values()]
+        pulls = norms.new_tensor(shares).log()[:, None] - torch.where(known, self._logs, mean)
+        ratios = pulls.softmax(0)  # multipliers up to a factor for each image
+        wanted = ratios * norms.sum(0) / (ratios * norms).sum(0)
+        moved = ((wanted / self._multipliers).log().abs() > TOLERANCE).any(0) & wanted.isfinite().all(0)  # (B,)
+        self._multipliers = torch.where(moved, wanted, self._multipliers)
+        self.changed = self._calls > 0 and bool(moved.any())
+
+
+def _gradient_norm(group: Tensor, images: Tensor) -> Tensor:
+    """Return the norm of each image's gradient, (B,), of a group, (B,); 0 where the group does not depend on it."""
+    gradient = None
+    if group.requires_grad:
+        (gradient,) = torch.autograd.grad(group.sum(), images, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(group) if gradient is None else gradient.flatten(1).to(group.dtype).norm(dim=1)
