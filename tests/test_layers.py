@@ -11,7 +11,7 @@ PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"errors"},
     {"images"},
-    {"features", "data"},
+    {"features", "data", "colour"},
     {"losses"},
     {"networks", "gatys", "metrics"},
     {"modules"},

@@ -1,0 +1,165 @@
+"""Gatys' method: the pixels of an image are optimised until its features are those asked for."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stylenet.errors import InputError, unknown
+from stylenet.gatys.colours import finish, prepare
+from stylenet.gatys.descent import SCHEDULES
+from stylenet.gatys.objective import Objective
+from stylenet.gatys.pyramid import plan, to_size
+from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
+from stylenet.losses.multiscale import shrink, smaller
+from stylenet.losses.perceptual import Loss
+from stylenet.losses.terms import Style
+from stylenet.losses.weighting import Fixed, Weighting
+
+INITS = ("content", "noise", "style")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gives.
+
+    Args:
+        image: (B, 3, H, W) in [0, 1].
+        history: Every evaluation.
+        diverged: What went wrong and what to change, in a line; then `image` is the last good one.
+    """
+
+    image: Tensor
+    history: list[Record]
+    diverged: str | None = None
+
+
+def optimize(
+    content: Tensor,
+    style: Tensor | Sequence[Style],
+    loss: Loss,
+    *,
+    optimizer: str = "lbfgs",
+    init: str | Tensor = "content",
+    steps: int = 300,
+    lr: float | None = None,
+    schedule: str = "constant",
+    pyramid: int = 1,
+    only: Tensor | None = None,
+    masks: Tensor | None = None,
+    labels: Tensor | None = None,
+    preserve_color: str | None = None,
+    weighting: Weighting | None = None,
+    combined_after: float = 0.1,
+    patience: int | None = None,
+    callback: Callable[[Progress], bool | None] | None = None,
+    seed: int = 0,
+) -> Result:
+    """Optimise images (Gatys, Ecker, Bethge 2016); a batch gives what its images give one by one.
+
+    Departures: pixels in [0, 1], free of bounds while they are optimised and clamped at the end; our own L-BFGS, see
+    `stylenet.gatys.lbfgs`. With a style weight of 0 and noise to start from this is content reconstruction, with a
+    content weight of 0 style reconstruction.
+
+    Args:
+        content: Photographs, (B, 3, H, W) in [0, 1].
+        style: A painting, (1, 3, h, w) in [0, 1], or several.
+        loss: What is minimised; its own paintings are replaced by `style`.
+        optimizer: `lbfgs`, `adam` or `adamw`.
+        init: `content`, `noise` (uniform, the same for each image), `style`, or images, (B or 1, 3, h, w) in [0, 1].
+        steps: Evaluations of loss and gradient at each size.
+        lr: Learning rate of Adam and AdamW, 0.02 by default; lbfgs has none.
+        schedule: Of the learning rate, at each size: `constant`, `linear` or `cosine`, both down to 0.
+        pyramid: Number of sizes, from coarse to fine, each half the next; the first ones take their time too.
+        only: Stylize only here: (B or 1, 1, H, W) in [0, 1]; elsewhere the photograph stays as it is.
+        masks: Where each of N styles belongs, (B or 1, N, H, W) in [0, 1]; by default wherever `only` allows.
+        labels: Pseudo-labels, (B, 3, H, W) in [0, 1], where the loss has weights for them.
+        preserve_color: `luminance` or `coral` keeps the photograph's colours, see `stylenet.gatys.colours`.
+        weighting: Multipliers of the groups of terms; fixed ones by default.
+        combined_after: Share of all steps after which the combined-image term takes its snapshot and acts.
+        patience: Stop at a size when no image's loss fell by a thousandth in so many steps; never by default.
+        callback: Called after every step; returning true ends the run, and what there is is returned.
+        seed: Of the noise.
+
+    Returns:
+        The images and every evaluation's terms.
+
+    Raises:
+        InputError: A name, number or shape that cannot be used.
+    """
+    styles = [Style(style)] if isinstance(style, Tensor) else list(style)
+    _check(content, optimizer, init, lr, schedule, only, masks, patience, combined_after)
+    if only is not None and masks is None:
+        masks = only.expand(-1, len(styles), -1, -1)
+    photographs, paintings = prepare(content, styles, preserve_color)
+    shortest = min(min(image.shape[-2:]) for image in (content, *(painting.image for painting in paintings)))
+    stages = plan(steps, pyramid, shortest, loss.extractor.smallest)
+    total = sum(stage.steps for stage in stages)
+
+    def finished(free: Tensor) -> Tensor:
+        images = finish(to_size(free.detach(), content.shape[-2:]).clamp(0, 1), content, preserve_color)
+        return images if only is None else torch.lerp(content, images, only)
+
+    run = Run(total, finished, optimizer, lr, SCHEDULES[schedule], combined_after, patience, callback)
+    free: Tensor | None = None
+    for stage in stages:
+        given = (photographs, only, masks, labels)
+        small = [None if images is None else shrink(images, stage.divisor) for images in given]
+        photos, part, regions, pseudo = small
+        assert photos is not None
+        staged = loss.restyled([smaller(painting, stage.divisor) for painting in paintings])
+        objective = Objective(staged, staged.targets(photos, regions, pseudo), weighting or Fixed(), photos, part)
+        start = _start(init, photos, paintings[0].image, seed) if free is None else to_size(free, photos.shape[-2:])
+        free = run.at_one_size(objective, start, stage.steps)
+        if run.over:
+            break
+    assert free is not None
+    return Result(finished(free), run.history, run.diverged)
+
+
+def _start(init: str | Tensor, photographs: Tensor, painting: Tensor, seed: int) -> Tensor:
+    """Return the free pixels at the beginning, of the photographs' shape."""
+    if isinstance(init, Tensor):
+        begin = init
+    elif init == "noise":
+        generator = torch.Generator().manual_seed(seed)
+        begin = torch.rand(1, 3, *photographs.shape[-2:], generator=generator)
+    else:
+        begin = photographs if init == "content" else painting
+    return to_size(begin.to(photographs), photographs.shape[-2:]).expand_as(photographs).clone()
+
+
+def _check(
+    content: Tensor,
+    optimizer: str,
+    init: str | Tensor,
+    lr: float | None,
+    schedule: str,
+    only: Tensor | None,
+    masks: Tensor | None,
+    patience: int | None,
+    combined_after: float,
+) -> None:
+    """Raise an InputError for what cannot be used."""
+    for kind, name, known in (("optimizer", optimizer, OPTIMIZERS), ("schedule", schedule, SCHEDULES)):
+        if name not in known:
+            raise unknown(kind, name, known)
+    if isinstance(init, str) and init not in INITS:
+        raise unknown("init", init, INITS)
+    if optimizer == "lbfgs" and (lr is not None or schedule != "constant"):
+        raise InputError("lbfgs searches for its own step length: leave out lr and schedule, or take adam")
+    if lr is not None and not 0 < lr < math.inf:
+        raise InputError(f"lr is {lr}: give more than 0")
+    if not 0 <= combined_after < 1:
+        raise InputError(f"combined_after is {combined_after}: give a share of the steps, from 0 to 1")
+    if patience is not None and patience < 1:
+        raise InputError(f"patience is {patience}: give at least 1")
+    for name, mask in (("only", only), ("masks", masks)):
+        if mask is not None and mask.shape[-2:] != content.shape[-2:]:
+            raise InputError(f"{name} has {_pixels(mask)} pixels, the photograph {_pixels(content)}: give one size")
+
+
+def _pixels(images: Tensor) -> str:
+    return f"{images.shape[-1]}x{images.shape[-2]}"

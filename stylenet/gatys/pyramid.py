@@ -1,0 +1,51 @@
+"""Coarse to fine: steps at small sizes, where they are cheap, before those at full size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from stylenet.errors import InputError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One size of the pyramid.
+
+    Args:
+        divisor: Photographs and paintings are at 1/divisor of their size.
+        steps: Evaluations of loss and gradient at this size.
+    """
+
+    divisor: int
+    steps: int
+
+
+def plan(steps: int, levels: int, shortest_side: int, smallest: int) -> list[Stage]:
+    """Return the stages from coarse to fine, each at half the size of the next.
+
+    Every stage has as many steps as the full size; those before it cost a third of its work in all at most. Sizes that
+    are too small for features are left out.
+
+    Args:
+        steps: Evaluations at full size.
+        levels: Number of sizes, 1 being the full size alone.
+        shortest_side: Of photographs and paintings, in pixels.
+        smallest: Pixels that a side needs for features.
+
+    Raises:
+        InputError: Fewer than one level or step.
+    """
+    for name, value in (("steps", steps), ("pyramid", levels)):
+        if value < 1:
+            raise InputError(f"{name} is {value}: give at least 1")
+    divisors = [2**level for level in reversed(range(levels))]
+    return [Stage(divisor, steps) for divisor in divisors if divisor == 1 or shortest_side // divisor >= smallest]
+
+
+def to_size(images: Tensor, size: Sequence[int]) -> Tensor:
+    """Return images, (B, C, H, W), at a height and width; bilinear, antialiased, not clamped."""
+    if list(images.shape[-2:]) == list(size):
+        return images
+    return F.interpolate(images, list(size), mode="bilinear", antialias=True)

@@ -1,0 +1,173 @@
+"""A run of the optimisation: history, callback, early stop, and a guard against losses that are not numbers."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stylenet.gatys.descent import descent
+from stylenet.gatys.lbfgs import Iterate, lbfgs
+from stylenet.gatys.objective import Objective
+from stylenet.losses.perceptual import group_of
+
+OPTIMIZERS = ("lbfgs", "adam", "adamw")
+
+LR = 0.02
+"""Of Adam and AdamW, on pixels in [0, 1]."""
+
+MOST_FAILURES = 10
+"""Evaluations in a row without a finite loss after which a run is given up."""
+
+PLATEAU = 1e-3
+"""Relative gain below which a run that has `patience` stops."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One evaluation of the loss; a line search may reject its point afterwards.
+
+    Args:
+        step: Counted from 1, over all sizes.
+        size: Height and width of the images.
+        seconds: Since the run began.
+        raw: Unweighted terms of each image, `{name: (B,)}`, on the CPU.
+        weighted: Weighted groups of each image, `{group: (B,)}`, on the CPU.
+        total: The loss of each image, (B,), on the CPU.
+    """
+
+    step: int
+    size: tuple[int, int]
+    seconds: float
+    raw: dict[str, Tensor]
+    weighted: dict[str, Tensor]
+    total: Tensor
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is told after each step.
+
+    Args:
+        record: The evaluation just made.
+        steps: How many there will be at most, over all sizes.
+        image: Returns the images as they stand, (B, 3, H, W) in [0, 1], at full size.
+    """
+
+    record: Record
+    steps: int
+    image: Callable[[], Tensor]
+
+
+class Run:
+    """Drives a minimiser at one size after the other; see `stylenet.gatys.optimize` for the arguments.
+
+    Args:
+        steps: Of all sizes together.
+        finished: Makes images, (B, 3, H, W) in [0, 1], of free pixels of any size.
+        optimizer: One of `OPTIMIZERS`.
+        lr: Learning rate.
+        schedule: Factor of the learning rate at a progress of 0 to 1.
+        combined_after: Share of the steps before the snapshot.
+        patience: Steps without gain before a size is left.
+        callback: Called after each step.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        finished: Callable[[Tensor], Tensor],
+        optimizer: str,
+        lr: float | None,
+        schedule: Callable[[float], float],
+        combined_after: float,
+        patience: int | None,
+        callback: Callable[[Progress], bool | None] | None,
+    ) -> None:
+        self.steps, self.finished, self.callback, self.patience = steps, finished, callback, patience
+        self.optimizer, self.lr, self.schedule = optimizer, LR if lr is None else lr, schedule
+        self.snapshot_step = math.ceil(combined_after * steps)
+        self.snapped = False
+        self.history: list[Record] = []
+        self.over = False
+        self.diverged: str | None = None
+        self.began = time.perf_counter()
+
+    def at_one_size(self, objective: Objective, start: Tensor, steps: int) -> Tensor:
+        """Return the free pixels after so many steps, or fewer where the run ends early.
+
+        Args:
+            objective: Loss and gradient at this size.
+            start: Free pixels, (B, 3, H, W).
+            steps: Evaluations.
+        """
+        good, failures, best = start, 0, list[Tensor]()
+        self._snapshot(objective, start, again=True)
+        iterates = self._minimise(objective, start, steps)
+        for _ in range(steps):
+            objective.progress = len(self.history) / self.steps
+            iterate = next(iterates)
+            self._record(objective)
+            finite = bool(self.history[-1].total.isfinite().all())
+            good, failures = (iterate.x, 0) if finite else (good, failures + 1)
+            if failures == MOST_FAILURES:
+                self._give_up(failures)
+            best.append(iterate.values)
+            self.over = bool(self.callback and self.callback(self._progress(good))) or self.over
+            if self.over or self._stands_still(best):
+                break
+            changed = self._snapshot(objective, good) or objective.weighting.changed
+            if changed and self.optimizer == "lbfgs":
+                iterates, best = self._minimise(objective, good, steps), []  # the curvature seen was another loss's
+        return good
+
+    def _snapshot(self, objective: Objective, free: Tensor, again: bool = False) -> bool:
+        """Take the snapshot of the combined-image term when it is due; at a new size again."""
+        due = len(self.history) >= self.snapshot_step if not self.snapped else again
+        if not due or not any(group_of(name) == "combined" for name in objective.loss.weights):
+            return False
+        self.snapped = True
+        objective.snapshot(free)
+        return True
+
+    def _minimise(self, objective: Objective, start: Tensor, steps: int) -> Iterator[Iterate]:
+        if self.optimizer == "lbfgs":
+            return lbfgs(objective, start)
+        return descent(
+            objective, start, kind=self.optimizer, lr=self.lr, schedule=lambda step: self.schedule(step / steps)
+        )
+
+    def _record(self, objective: Objective) -> None:
+        """Add the last evaluation to the history; one transfer from the device for all of its numbers."""
+        named = {**objective.raw, **{f"{group}:": value for group, value in objective.weighted.items()}}
+        values = dict(zip(named, torch.stack(list(named.values())).float().cpu(), strict=True))
+        weighted = {name.removesuffix(":"): value for name, value in values.items() if name.endswith(":")}
+        self.history.append(
+            Record(
+                step=len(self.history) + 1,
+                size=(objective.photographs.shape[-2], objective.photographs.shape[-1]),
+                seconds=time.perf_counter() - self.began,
+                raw={name: value for name, value in values.items() if not name.endswith(":")},
+                weighted=weighted,
+                total=torch.stack(list(weighted.values())).sum(0),
+            )
+        )
+
+    def _progress(self, free: Tensor) -> Progress:
+        return Progress(self.history[-1], self.steps, lambda: self.finished(free))
+
+    def _stands_still(self, best: list[Tensor]) -> bool:
+        """Tell whether no image's best loss at this size fell by `PLATEAU` within the last `patience` steps."""
+        if self.patience is None or len(best) <= self.patience:
+            return False
+        before, now = best[-1 - self.patience], best[-1]
+        return bool((before - now <= PLATEAU * before.abs()).all())
+
+    def _give_up(self, failures: int) -> None:
+        """End the run and say what to change."""
+        step = len(self.history) - failures
+        change = "give a style_weight nearer to 1" if self.optimizer == "lbfgs" else f"give an lr below {self.lr:g}"
+        self.over = True
+        self.diverged = f"the loss is not a number after step {step}, whose image is kept: {change}"
