@@ -1,8 +1,11 @@
-"""How commands end: exit codes, and errors as one line."""
+"""How commands end: exit codes, errors as one line, and Ctrl-C."""
 
+import signal
 import sys
 from argparse import ArgumentError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from stylenet.errors import InputError
 
@@ -24,3 +27,19 @@ def guarded(command: Callable[[], int]) -> int:
 def one_line(message: str) -> str:
     """Return a message with its line breaks and indents as single spaces."""
     return " ".join(message.split())
+
+
+@contextmanager
+def stop_when_asked() -> Iterator[list[int]]:
+    """Collect the first Ctrl-C in the list given, for the loop to look at; a second one interrupts at once."""
+    asked: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -4,36 +4,25 @@ PyTorch is imported only once the arguments are right, so that `--help` and mist
 """
 
 import argparse
-import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from stylenet.cli.exits import FAILED, INTERRUPTED, OK, guarded, one_line
-from stylenet.errors import InputError, unknown
+from stylenet.cli.exits import FAILED, INTERRUPTED, OK, guarded, one_line, stop_when_asked
+from stylenet.cli.options import OneLineParser, pixels
+from stylenet.errors import InputError
 
 if TYPE_CHECKING:
     from stylenet.inference.stylizer import Stylizer
 
-LARGEST_SIZE = 16_384
 NAMES_IN_SUMMARY = 5
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """An argument parser whose errors are `InputError`s, without the usage that argparse prints before them."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise the message."""
-        raise InputError(message)
-
-
-def build_parser() -> OneLineParser:
-    """Return the parser of `infer.py`."""
+def build_parser(program: str) -> OneLineParser:
+    """Return the parser of a program that is called so."""
     parser = OneLineParser(
-        prog="infer.py",
+        prog=program,
         description="Stylize an image, or every image of a folder. Existing outputs are overwritten.",
         epilog="Exit codes: 0 all stylized, 1 images of a folder failed, 2 bad input, 130 interrupted.",
         allow_abbrev=False,
@@ -46,35 +35,25 @@ def build_parser() -> OneLineParser:
         "a slash or --input is a folder (required)",
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N or mps")
-    parser.add_argument("--size", type=_size, help="scale the longer side to this many pixels first; default: as it is")
+    parser.add_argument(
+        "--size", type=pixels, help="scale the longer side to this many pixels first; default: as it is"
+    )
     return parser
 
 
-def _size(text: str) -> int:
-    """Return the value of --size."""
-    if text.isdecimal() and 1 <= int(text) <= LARGEST_SIZE:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"give whole pixels from 1 to {LARGEST_SIZE}, not {text!r}")
-
-
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Return the arguments of `infer.py`.
+def parse(argv: Sequence[str], program: str = "infer.py") -> argparse.Namespace:
+    """Return the arguments.
 
     Args:
         argv: What follows the program's name.
+        program: Its name.
 
     Raises:
         InputError: An unknown option (with the nearest right name), a missing one, or a bad value.
     """
-    arguments, rest = build_parser().parse_known_args(argv)
-    for extra in rest:
-        if extra.startswith("-"):
-            raise unknown("option", extra.partition("=")[0], [f"--{name}" for name in ("help", *vars(arguments))])
-    if rest:
-        raise InputError(f"what is {rest[0]!r} for? Options look like --input=photo.jpg")
-    missing = [f"--{name}" for name in ("ckpt", "input", "output") if not getattr(arguments, name)]
-    if missing:
-        raise InputError(f"give {', '.join(missing)}; see infer.py --help")
+    parser = build_parser(program)
+    arguments = parser.options(argv)
+    parser.require(arguments, "ckpt", "input", "output")
     return arguments
 
 
@@ -83,16 +62,17 @@ def infer() -> None:
     sys.exit(guarded(lambda: run(sys.argv[1:])))
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str], program: str = "infer.py") -> int:
     """Stylize as the arguments say, and return the exit code.
 
     Args:
         argv: What follows the program's name.
+        program: Its name.
 
     Raises:
         InputError: Bad input; nothing was written.
     """
-    arguments = parse(argv)
+    arguments = parse(argv, program)
     from stylenet.inference.outputs import plan
     from stylenet.inference.stylizer import Stylizer
 
@@ -140,7 +120,7 @@ def stylize_all(stylizer: "Stylizer", jobs: Mapping[Path, Path], size: int | Non
     console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
     columns = ("stylizing", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     done, failed = 0, []
-    with _stop_when_asked() as asked, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with stop_when_asked() as asked, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         for photograph in progress.track(jobs):
             try:
                 stylize_one(stylizer, photograph, jobs[photograph], size)
@@ -161,19 +141,3 @@ def _summary(done: int, failed: Sequence[str]) -> str:
         return f"{done} stylized"
     more = f" and {len(failed) - NAMES_IN_SUMMARY} more" if len(failed) > NAMES_IN_SUMMARY else ""
     return one_line(f"{done} stylized, {len(failed)} failed: {', '.join(failed[:NAMES_IN_SUMMARY])}{more}")
-
-
-@contextmanager
-def _stop_when_asked() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C in the list given, for the loop to look at; a second one interrupts at once."""
-    asked: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        asked.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    previous = signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, previous)

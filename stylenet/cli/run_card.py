@@ -6,10 +6,9 @@ import time
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities import rank_zero_only
-from rich.console import Console
-from rich.table import Table
 
 from stylenet.callbacks import run_folder
+from stylenet.cli.card import print_card
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import is_homage
 from stylenet.modules.base import StylizerModule
@@ -18,10 +17,7 @@ from stylenet.modules.base import StylizerModule
 @rank_zero_only
 def run_card(trainer: pl.Trainer, module: StylizerModule, data: StylizationData) -> None:
     """Print what is trained, on what, where and for how long; substitutes are named as such."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in describe_run(trainer, module, data).items():
-        table.add_row(f"[bold]{name}[/]", value)
-    Console(stderr=True).print(table)
+    print_card(describe_run(trainer, module, data))
 
 
 def describe_run(trainer: pl.Trainer, module: StylizerModule, data: StylizationData) -> dict[str, str]:

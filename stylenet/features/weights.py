@@ -36,13 +36,16 @@ def find_weights(filename: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def best_at_hand() -> tuple[str, str]:
+def best_at_hand(first: str = "vgg16") -> tuple[str, str]:
     """Return the best (backbone, weights) that this machine holds, without downloading.
 
-    VGG16 first, then VGG-19 compressed 16 times; the last resort is that topology with random weights, whose
-    features still carry colours, edges and texture (He, Wang, Hopcroft 2016).
+    The one asked for first, then VGG16, then VGG-19 compressed 16 times; the last resort is that topology with random
+    weights, whose features still carry colours, edges and texture (He, Wang, Hopcroft 2016).
+
+    Args:
+        first: The backbone that would be best.
     """
-    for name in ("vgg16", "vgg19_16x"):
+    for name in (first, "vgg16", "vgg19_16x"):
         if find_weights(BACKBONES[name].weights_file):
             return name, "imagenet"
     return "vgg19_16x", "random"

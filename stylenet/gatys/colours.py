@@ -28,8 +28,7 @@ def prepare(photographs: Tensor, styles: Sequence[Style], way: str | None) -> tu
     """
     if way is None:
         return photographs, list(styles)
-    if way not in WAYS:
-        raise unknown("way to preserve colour", way, WAYS)
+    check_way(way)
     if len(photographs) > 1:
         raise InputError(f"preserve_color takes one photograph at a time, not {len(photographs)}")
     if way == "coral":
@@ -37,6 +36,12 @@ def prepare(photographs: Tensor, styles: Sequence[Style], way: str | None) -> tu
     gray = luminance(photographs)  # (1, 1, H, W)
     matched = [replace(style, image=_match(luminance(style.image), gray).expand(-1, 3, -1, -1)) for style in styles]
     return gray.expand(-1, 3, -1, -1), matched
+
+
+def check_way(way: str | None) -> None:
+    """Raise an InputError for a way to preserve colour that there is not."""
+    if way is not None and way not in WAYS:
+        raise unknown("way to preserve colour", way, WAYS)
 
 
 def _match(values: Tensor, reference: Tensor) -> Tensor:

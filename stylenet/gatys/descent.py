@@ -19,7 +19,6 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 """Factors of the learning rate at a progress of 0 to 1; past the end they stay what they are there."""
 
 
-@torch.no_grad()
 def descent(
     function: Function,
     start: Tensor,
@@ -28,6 +27,7 @@ def descent(
     lr: float,
     weight_decay: float | None = None,
     schedule: Callable[[int], float] = lambda step: 1.0,
+    bounds: tuple[float, float] | None = None,
 ) -> Iterator[Iterate]:
     """Minimise `function` from `start` (Kingma and Ba 2015); endless, yields after every evaluation.
 
@@ -37,18 +37,20 @@ def descent(
 
     Args:
         function: Gives values and gradients, finite ones at `start`.
-        start: Points, (B, ...).
+        start: Points, (B, ...); clamped to the bounds.
         kind: `adam` or `adamw`.
         lr: Learning rate: about how far a coordinate moves in a step.
         weight_decay: PyTorch's own by default: none of Adam, 0.01 of AdamW, which pulls towards 0.
         schedule: Factor of the learning rate in the step after evaluation 1, 2, ..., told how many steps went before.
+        bounds: Of every coordinate, clamped after each step; none by default.
     """
-    x = start.detach().clone()
+    low, high = bounds or (-math.inf, math.inf)
+    x = start.detach().clamp(low, high)
     decay = {} if weight_decay is None else {"weight_decay": weight_decay}
     optimizer = KINDS[kind]([x], lr=lr, **decay)
-    best, lowest = start.detach(), torch.full((len(x),), math.inf, device=x.device)
+    best, lowest = x.clone(), torch.full((len(x),), math.inf, device=x.device)
     for evaluations in count(1):
-        values, gradients = function(x)
+        values, gradients = (found.detach() for found in function(x))
         finite = values.isfinite() & gradients.flatten(1).isfinite().all(1)
         lower = finite & (values < lowest)
         best, lowest = where(lower, x, best), torch.where(lower, values, lowest)
@@ -57,3 +59,4 @@ def descent(
         x.grad = where(finite, gradients, torch.zeros_like(x))
         optimizer.param_groups[0]["lr"] = lr * schedule(evaluations - 1)
         optimizer.step()
+        x.clamp_(low, high)

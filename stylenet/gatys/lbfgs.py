@@ -41,7 +41,6 @@ class Pair(NamedTuple):
     rho: Tensor
 
 
-@torch.no_grad()
 def lbfgs(
     function: Function, start: Tensor, *, history: int = 20, bounds: tuple[float, float] | None = None
 ) -> Iterator[Iterate]:
@@ -63,7 +62,7 @@ def lbfgs(
         bounds: Of every coordinate; none by default.
     """
     low, high = bounds or (-math.inf, math.inf)
-    shape, x = start.shape, start.flatten(1).clamp(low, high)  # (B, N)
+    shape, x = start.shape, start.detach().flatten(1).clamp(low, high)  # (B, N)
     values, gradients = _evaluate(function, x, shape)
     yield Iterate(x.view(shape), values, 1)
     pairs = deque[Pair](maxlen=history)
@@ -95,7 +94,7 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 def _evaluate(function: Function, x: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
     """Return the values, (B,), and the gradients, (B, N), at `x`, (B, N)."""
     values, gradients = function(x.view(shape))
-    return values, gradients.flatten(1)
+    return values.detach(), gradients.detach().flatten(1)
 
 
 def where(items: Tensor, a: Tensor, b: Tensor) -> Tensor:

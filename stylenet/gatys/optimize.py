@@ -90,7 +90,8 @@ def optimize(
         InputError: A name, number or shape that cannot be used.
     """
     styles = [Style(style)] if isinstance(style, Tensor) else list(style)
-    _check(content, optimizer, init, lr, schedule, only, masks, patience, combined_after)
+    check(optimizer, lr, schedule, patience, combined_after)
+    _check_shapes(content, init, only, masks)
     if only is not None and masks is None:
         masks = only.expand(-1, len(styles), -1, -1)
     photographs, paintings = prepare(content, styles, preserve_color)
@@ -131,23 +132,13 @@ def _start(init: str | Tensor, photographs: Tensor, painting: Tensor, seed: int)
     return to_size(begin.to(photographs), photographs.shape[-2:]).expand_as(photographs).clone()
 
 
-def _check(
-    content: Tensor,
-    optimizer: str,
-    init: str | Tensor,
-    lr: float | None,
-    schedule: str,
-    only: Tensor | None,
-    masks: Tensor | None,
-    patience: int | None,
-    combined_after: float,
+def check(
+    optimizer: str, lr: float | None, schedule: str, patience: int | None = None, combined_after: float = 0.1
 ) -> None:
-    """Raise an InputError for what cannot be used."""
+    """Raise an InputError for a way to optimise that there is not; `optimize` does so too."""
     for kind, name, known in (("optimizer", optimizer, OPTIMIZERS), ("schedule", schedule, SCHEDULES)):
         if name not in known:
             raise unknown(kind, name, known)
-    if isinstance(init, str) and init not in INITS:
-        raise unknown("init", init, INITS)
     if optimizer == "lbfgs" and (lr is not None or schedule != "constant"):
         raise InputError("lbfgs searches for its own step length: leave out lr and schedule, or take adam")
     if lr is not None and not 0 < lr < math.inf:
@@ -156,6 +147,12 @@ def _check(
         raise InputError(f"combined_after is {combined_after}: give a share of the steps, from 0 to 1")
     if patience is not None and patience < 1:
         raise InputError(f"patience is {patience}: give at least 1")
+
+
+def _check_shapes(content: Tensor, init: str | Tensor, only: Tensor | None, masks: Tensor | None) -> None:
+    """Raise an InputError for images that do not fit together."""
+    if isinstance(init, str) and init not in INITS:
+        raise unknown("init", init, INITS)
     for name, mask in (("only", only), ("masks", masks)):
         if mask is not None and mask.shape[-2:] != content.shape[-2:]:
             raise InputError(f"{name} has {_pixels(mask)} pixels, the photograph {_pixels(content)}: give one size")

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from stylenet.errors import InputError
@@ -62,14 +62,24 @@ def output_names(photographs: Sequence[Path]) -> list[Path]:
 
 
 def _check(jobs: Mapping[Path, Path]) -> None:
-    """Raise unless every target can be written and none is a photograph."""
+    """Raise unless no target is a photograph and every one can be written."""
     photographs = {os.path.realpath(path) for path in jobs}
     for target in jobs.values():
         if os.path.realpath(target) in photographs:
             raise InputError(f"{target} would overwrite a photograph: give another --output")
+    check_writable(jobs.values())
+
+
+def check_writable(targets: Collection[Path]) -> None:
+    """Raise unless every file can be written; writes nothing.
+
+    Raises:
+        InputError: One is a folder, or lies where nothing may be written.
+    """
+    for target in targets:
         if os.path.isdir(target):
             raise InputError(f"cannot write {target}: it is a folder")
-    for folder in {target.parent for target in jobs.values()}:
+    for folder in {target.parent for target in targets}:
         nearest = next(place for place in (folder, *folder.parents) if os.path.exists(place))
         if not os.path.isdir(nearest) or not os.access(nearest, os.W_OK | os.X_OK):
             reason = "may not be written to" if os.path.isdir(nearest) else "is no folder"

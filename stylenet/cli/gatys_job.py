@@ -1,0 +1,139 @@
+"""A run of `stylenet gatys`: everything is read and checked before the first step."""
+
+import os
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from stylenet.cli.exits import stop_when_asked
+from stylenet.cli.gatys_pictures import load_pictures
+from stylenet.cli.gatys_watch import Watch
+from stylenet.cli.settings import typed
+from stylenet.errors import InputError
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.features.weights import best_at_hand
+from stylenet.gatys.colours import check_way
+from stylenet.gatys.optimize import Result, check, optimize
+from stylenet.images import save_image
+from stylenet.inference.outputs import check_writable, plan
+from stylenet.inference.stylizer import pick_device
+from stylenet.inference.video import Film
+from stylenet.losses.multiscale import perceptual_loss
+from stylenet.losses.options import LossOptions
+from stylenet.losses.weighting import Balanced, strength_shares
+
+LOSS_SETTINGS = tuple(LossOptions.__dataclass_fields__)
+RUN_SETTINGS = ("schedule", "combined_after", "patience")
+"""Parameters of `optimize` that are given as key=value; the others have flags."""
+
+
+class Job:
+    """What the command line asks for, ready to run.
+
+    Args:
+        flags: Values of the parser's options.
+        settings: The `key=value` options.
+        names: Of the parser's options, suggested where a key is misspelt.
+
+    Raises:
+        InputError: Bad input.
+    """
+
+    def __init__(self, flags: Namespace, settings: Mapping[str, str], names: Sequence[str]) -> None:
+        self.flags = flags
+        loss, self.settings = typed(settings, {LossOptions: LOSS_SETTINGS, optimize: RUN_SETTINGS}, names)
+        self.device = pick_device(flags.device)
+        check(flags.optimizer, flags.lr, **{"schedule": "constant"} | self.settings)
+        check_way(flags.preserve_color)
+        self.target, self.film = _targets(flags)
+        self.pictures = load_pictures(flags, self.device)
+        _keep_inputs(self.target, [*self.pictures.paths, *flags.mask, *flags.style_mask, flags.init])
+        self.backbone, self.weights = _backbone(flags)
+        if flags.style_strength is not None:  # the balance is of terms with a weight of 1
+            loss = {"style_weight": 1.0} | loss
+            self.settings["weighting"] = Balanced(strength_shares(flags.style_strength))
+        options = LossOptions(**loss).resolved(self.backbone)
+        extractor = FeatureExtractor(self.backbone, options.layers, self.weights, options.pooling).to(self.device)
+        height, width = self.pictures.content.shape[-2:]
+        if min(height, width) < extractor.smallest:
+            raise InputError(
+                f"{flags.content} has {width}x{height} pixels at this size: {self.backbone} needs at least "
+                f"{extractor.smallest} on each side, give a larger --size"
+            )
+        self.loss = perceptual_loss(extractor, self.pictures.styles, options).to(self.device)
+
+    def describe(self) -> dict[str, str]:
+        """Return the lines of the card."""
+        flags = self.flags
+        strength = "" if flags.style_strength is None else f", style strength {flags.style_strength:g}"
+        sizes = f" at each of up to {flags.pyramid} sizes" if flags.pyramid > 1 else ""
+        return {
+            "content": flags.content,
+            **self.pictures.describe(),
+            "loss network": self._network(),
+            "optimizer": f"{flags.optimizer}, {flags.steps} steps{sizes}, from {flags.init}{strength}",
+            "device": str(self.device),
+            "output": str(self.target),
+        }
+
+    def _network(self) -> str:
+        """Return the loss network's line, which owns up to a substitute for VGG19."""
+        line = f"{self.backbone}, {Path(self.weights).name} weights"
+        if self.flags.backbone == "auto" and self.backbone != "vgg19":
+            line += ", a substitute for VGG19 (to download that: --backbone=vgg19)"
+        return line
+
+    def optimize(self) -> tuple[Result, bool]:
+        """Run, write the image and the film, and return the result and whether Ctrl-C ended it."""
+        flags, pictures = self.flags, self.pictures
+        with (
+            stop_when_asked() as asked,
+            self.film or nullcontext() as film,
+            Watch(asked, film) as watch,
+        ):
+            result = optimize(
+                pictures.content,
+                pictures.styles,
+                self.loss,
+                optimizer=flags.optimizer,
+                init=pictures.init,
+                steps=flags.steps,
+                lr=flags.lr,
+                pyramid=flags.pyramid,
+                only=pictures.only,
+                masks=pictures.masks,
+                preserve_color=flags.preserve_color,
+                callback=watch,
+                seed=flags.seed,
+                **self.settings,
+            )
+            save_image(result.image, self.target)
+            watch.finish(result)
+        return result, bool(asked)
+
+
+def _backbone(flags: Namespace) -> tuple[str, str]:
+    """Return the loss network and its weights."""
+    if flags.backbone != "auto":
+        return flags.backbone, flags.weights or "imagenet"
+    if flags.weights:
+        raise InputError("--weights needs --backbone: auto takes the best network whose weights are at hand")
+    return best_at_hand("vgg19")
+
+
+def _targets(flags: Namespace) -> tuple[Path, Film | None]:
+    """Return the image to write and the film, or None."""
+    if os.path.isdir(flags.content):
+        raise InputError(f"--content={flags.content} is a folder: give one image")
+    (target,) = plan(flags.content, flags.output).values()
+    if not flags.video:
+        return target, None
+    check_writable([Path(flags.video)])
+    return target, Film(flags.video)
+
+
+def _keep_inputs(target: Path, inputs: Sequence[str | Path]) -> None:
+    """Raise if the target is one of the files that were read."""
+    if os.path.realpath(target) in {os.path.realpath(path) for path in inputs}:
+        raise InputError(f"{target} would overwrite an input: give another --output")

@@ -1,0 +1,120 @@
+"""The pictures that `stylenet gatys` is given: read, scaled and checked."""
+
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stylenet.colour import luminance
+from stylenet.data.styles import find_style, is_homage, load_style
+from stylenet.errors import InputError, unknown
+from stylenet.gatys.optimize import INITS
+from stylenet.images import load_image, resize
+from stylenet.losses.terms import Style
+
+SIZE = 512
+"""Longest side of a photograph unless told otherwise: larger ones take long, and much memory."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Everything that is read from files, on one device.
+
+    Args:
+        content: (1, 3, H, W) in [0, 1].
+        styles: The paintings.
+        paths: Their files.
+        init: What the optimisation starts from: a name, or (1, 3, h, w) in [0, 1].
+        only: Stylize only here, (1, 1, H, W) in [0, 1]; everywhere by default.
+        masks: Where each of N styles belongs, (1, N, H, W) in [0, 1]; everywhere by default.
+    """
+
+    content: Tensor
+    styles: list[Style]
+    paths: list[Path]
+    init: str | Tensor
+    only: Tensor | None
+    masks: Tensor | None
+
+    def describe(self) -> dict[str, str]:
+        """Return the lines of the card."""
+        lines = {"size": f"{self.content.shape[-1]}x{self.content.shape[-2]} pixels"}
+        for number, (path, style) in enumerate(zip(self.paths, self.styles, strict=True), start=1):
+            name = "style" if len(self.styles) == 1 else f"style {number}, weight {style.weight:g}"
+            homage = ": our own homage; `make paintings` fetches the painting" if is_homage(path) else ""
+            lines[name] = f"{path.stem} at {style.image.shape[-1]}x{style.image.shape[-2]} pixels ({path}{homage})"
+        return lines
+
+
+def load_pictures(options: Namespace, device: torch.device) -> Pictures:
+    """Return what the options of `stylenet gatys` name.
+
+    Raises:
+        InputError: A file that cannot be used, or a number of masks or weights that does not fit the styles.
+    """
+    whole = load_image(options.content)
+    content = resize(whole, options.size or min(SIZE, max(whole.shape[-2:])), side="long").to(device)
+    paths = [find_style(style) for style in options.style]
+    images = [load_style(path, options.style_size or min(content.shape[-2:])).to(device) for path in paths]
+    weights = _weights(options.style_weights, len(images))
+    shown = _style_masks(options.style_mask, images)
+    masks = [_load_mask(path, content, whole.shape) for path in options.mask]
+    if masks and len(masks) != len(images):
+        raise InputError(f"{len(masks)} masks for {len(images)} styles: give one --mask for each --style")
+    return Pictures(
+        content=content,
+        styles=[Style(*given) for given in zip(images, weights, shown, strict=True)],
+        paths=paths,
+        init=_load_init(options.init, device),
+        only=masks[0] if len(masks) == 1 else None,
+        masks=torch.cat(masks, 1) if len(masks) > 1 else None,
+    )
+
+
+def _weights(text: str | None, styles: int) -> list[float]:
+    """Return the weights of `--style-weights=0.3,0.7`."""
+    if text is None:
+        return [1.0] * styles
+    try:
+        weights = [float(weight) for weight in text.split(",")]
+    except ValueError:
+        raise InputError(f"--style-weights={text}: give numbers with commas, as in 0.3,0.7") from None
+    if not all(0 < weight < float("inf") for weight in weights):
+        raise InputError(f"--style-weights={text}: give more than 0, or leave the style out")
+    if len(weights) != styles:
+        raise InputError(f"{len(weights)} --style-weights for {styles} styles: give one for each --style")
+    return weights
+
+
+def _style_masks(paths: list[str], images: list[Tensor]) -> list[Tensor | None]:
+    """Return the mask of each painting: where to look at it."""
+    if not paths:
+        return [None] * len(images)
+    if len(paths) != len(images):
+        raise InputError(f"{len(paths)} style masks for {len(images)} styles: give one --style-mask for each --style")
+    return [_load_mask(path, image, image.shape) for path, image in zip(paths, images, strict=True)]
+
+
+def _load_mask(path: str, image: Tensor, shape: torch.Size) -> Tensor:
+    """Return a mask, (1, 1, H, W) in [0, 1], at the size of the `image`, whose file has this shape: 1 where white."""
+    mask = luminance(load_image(path))
+    height, width = mask.shape[-2:]
+    if abs(width * shape[-2] - height * shape[-1]) > max(height, width, *shape[-2:]):
+        raise InputError(
+            f"mask {path} has {width}x{height} pixels, its picture {shape[-1]}x{shape[-2]}: give both one shape"
+        )
+    if not mask.max() > 0:
+        raise InputError(f"mask {path} is black everywhere: paint white what it is for")
+    return F.interpolate(mask, image.shape[-2:], mode="bilinear", antialias=True).to(image.device).clamp(0, 1)
+
+
+def _load_init(name: str, device: torch.device) -> str | Tensor:
+    """Return a name of `INITS`, or the image of that path."""
+    if name in INITS:
+        return name
+    if not Path(name).exists():
+        raise unknown("init", name, [*INITS, "or the path of an image"])
+    return load_image(name).to(device)

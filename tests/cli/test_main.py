@@ -1,0 +1,105 @@
+"""The console command `stylenet`: what it runs, and that it runs under DDP."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from support import DEBUG
+
+from stylenet.cli import commands, gatys, infer, main
+from stylenet.cli.exits import guarded
+
+IMPORT = "import sys; from stylenet.cli.main import main"
+
+
+def test_help_names_each_command(capsys: pytest.CaptureFixture):
+    assert guarded(lambda: main.run(["--help"])) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("usage: stylenet COMMAND ...\n")
+    for name in main.COMMANDS:
+        assert f"\n  {name} " in printed
+    assert max(map(len, printed.splitlines())) <= 100
+
+
+def test_without_a_command_it_is_help_and_a_failure(capsys: pytest.CaptureFixture):
+    assert guarded(lambda: main.run([])) == 2
+    assert capsys.readouterr().out.startswith("usage: ")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["trian"], "error: unknown command 'trian': did you mean 'train'? known are gatys, infer, train\n"),
+        (["--version"], "error: unknown command '--version': known are gatys, infer, train\n"),
+        (["infer"], "error: give --ckpt, --input, --output; see stylenet infer --help\n"),
+        (["gatys"], "error: give --content, --style, --output; see stylenet gatys --help\n"),
+        (["gatys", "--content"], "error: argument --content: expected one argument\n"),
+        (["gatys", "--conten", "a.jpg"], "error: unknown option '--conten': did you mean '--content'? known are "),
+        (["gatys", "a.jpg"], "error: what is 'a.jpg' for? Options look like --content=photo.jpg or key=value\n"),
+        (["gatys", "--steps=0"], "error: argument --steps: give whole numbers from 1 to 1000000, not '0'\n"),
+        (["gatys", "--size=-1"], "error: argument --size: give whole pixels from 1 to 16384, not '-1'\n"),
+        (["gatys", "--lr=fast"], "error: argument --lr: invalid float value: 'fast'\n"),
+    ],
+)
+def test_mistyped_commands_are_one_line(capsys: pytest.CaptureFixture, argv: list[str], message: str):
+    assert guarded(lambda: main.run(argv)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(message)
+    assert error.count("\n") == 1
+
+
+def test_infer_and_gatys_get_what_follows(monkeypatch: pytest.MonkeyPatch):
+    calls = []
+    monkeypatch.setattr(infer, "run", lambda argv, program: calls.append((program, argv)) or 1)
+    monkeypatch.setattr(gatys, "run", lambda argv: calls.append(argv) or 130)
+    assert main.run(["infer", "--ckpt=a"]) == 1
+    assert main.run(["gatys", "--content=a"]) == 130
+    assert calls == [("stylenet infer", ["--ckpt=a"]), ["--content=a"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        (["train", "style=scream"], ["style=scream"]),
+        (["train", "fit", "style=scream"], ["fit", "style=scream"]),
+        (["fit", "--config=a.yaml"], ["fit", "--config=a.yaml"]),  # as DDP's child processes are started
+        (["validate", "style=scream"], ["validate", "style=scream"]),
+    ],
+)
+def test_train_finds_its_arguments_in_sys_argv(monkeypatch: pytest.MonkeyPatch, given: list[str], left: list[str]):
+    seen = []
+    monkeypatch.setattr(sys, "argv", ["/bin/stylenet", *given])
+    monkeypatch.setattr(commands, "train", lambda: seen.extend(sys.argv))
+    assert main.run(given) == 0
+    assert seen == ["/bin/stylenet", *left]
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["infer", "--help"], ["gatys", "--help"], ["gatys", "--sise=3"]])
+def test_what_needs_no_pytorch_imports_none(argv: list[str]):
+    code = f"import sys; sys.argv[1:] = {argv}\n{IMPORT}\ntry: main()\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode in (0, 2)
+    assert not {"torch", "torchvision", "lightning", "rich", "PIL", "jsonargparse"} & set(done.stdout.split())
+
+
+@pytest.mark.slow
+def test_train_runs_on_two_processes(tmp_path: Path, photographs: Path, bare_environment: None):
+    script = tmp_path / "stylenet"
+    script.write_text(f"#!{sys.executable}\n{IMPORT}\nsys.exit(main())\n")  # as pip writes it
+    data = ["data.source=folder", f"data.root={photographs}", "data.batch_size=2", "trainer.max_steps=2"]
+    pair = ["trainer.devices=2", "trainer.accelerator=cpu", "trainer.strategy=ddp"]
+    done = subprocess.run(
+        [sys.executable, str(script), "train", "style=starry_night", DEBUG, *data, *pair],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 x cpu" in done.stderr
+    (last,) = (tmp_path / "outputs/debug/starry_night").glob("version_*/last.ckpt")
+    assert torch.load(last, weights_only=True)["global_step"] == 2
