@@ -1,5 +1,6 @@
 """Gatys' method: the pixels of an image are optimised until its features are those asked for."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ def optimize(
         images = finish(to_size(free.detach(), content.shape[-2:]).clamp(0, 1), content, preserve_color)
         return images if only is None else torch.lerp(content, images, only)
 
+    weighting = copy.deepcopy(weighting) or Fixed()  # it holds the state of one run
     run = Run(total, finished, optimizer, lr, SCHEDULES[schedule], combined_after, patience, callback)
     free: Tensor | None = None
     for stage in stages:
@@ -111,7 +113,7 @@ def optimize(
         photos, part, regions, pseudo = small
         assert photos is not None
         staged = loss.restyled([smaller(painting, stage.divisor) for painting in paintings])
-        objective = Objective(staged, staged.targets(photos, regions, pseudo), weighting or Fixed(), photos, part)
+        objective = Objective(staged, staged.targets(photos, regions, pseudo), weighting, photos, part)
         start = _start(init, photos, paintings[0].image, seed) if free is None else to_size(free, photos.shape[-2:])
         free = run.at_one_size(objective, start, stage.steps)
         if run.over:

@@ -110,14 +110,14 @@ class Balanced:
 
         m n  is in proportion to  share * g^alpha,    and the sum of m n is the sum of n
 
-    of all groups that have a share, for each image by itself; other groups keep 1. So with `alpha=0` the shares are the
-    shares in the gradient's norm. That alone has no rest: where the image stands still, the gradients of content and
-    style cancel, their norms are equal whatever the multipliers, and any share but a half drives one of them out the
-    longer the run is. GradNorm's remedy is the factor `g^alpha`, less pull for what has been fulfilled: with `alpha=1`
-    the image rests where share times value is equal for both, that is where the content loss is
-    `style_strength` times the style loss. This holds for any photograph, size or backbone. Use it with the `relative`
-    normalisation, in whose units values compare, and weights of 1: weights multiply the shares if alpha is 1, and do
-    nothing if it is 0.
+    over all groups that have a share, for each image by itself; other groups keep 1. So with `alpha=0` the shares are
+    the shares in the gradient's norm. That alone knows no rest: where the image stands still, the gradients of content
+    and style cancel, their norms are equal whatever the multipliers, and any share but a half drives one of them out
+    the longer the run is. GradNorm's remedy is the factor `g^alpha`, less pull for what has been fulfilled. With
+    `alpha=1` the image rests where the content loss is `style_strength` times the style loss (share times value is
+    equal for both), whatever the photograph, size or backbone. Use it with the `relative` normalisation, in whose units
+    values compare, and weights of 1: weights multiply the shares if alpha is 1, and do nothing if it is 0. Results are
+    about as even from pair to pair as with fixed `relative` weights, no more: what is gained is what the number means.
 
     Where we depart from GradNorm: the multipliers are solved for, not learnt; the gradient is that of the pixels, not
     of a shared layer; a group's value stands for its ratio to the first one, as the content loss starts at 0; the sum
@@ -127,7 +127,8 @@ class Balanced:
     A group without gradient cannot be measured: the content at the photograph itself, the variation of a flat image.
     Until it has one, it is taken to be like the average of the others, so that the shares stand in for weights.
 
-    Cost: at every `every`-th call one more backward pass for each group that has a share, else none; the graph is kept.
+    Cost: at every `every`-th call one more backward pass for each group that has a share, else none. L-BFGS begins anew
+    where `changed` is true: so `every` is not small.
 
     Args:
         shares: Share of each group, in any unit, or a `Schedule` of it; see `strength_shares`.

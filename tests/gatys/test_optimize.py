@@ -12,6 +12,7 @@ from stylenet.gatys.optimize import optimize
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
+from stylenet.losses.weighting import Balanced, strength_shares
 
 LAYERS = ["relu1_1", "relu2_1"]
 
@@ -245,3 +246,12 @@ def test_what_cannot_be_used_is_refused(run, arguments, message):
 def test_colours_are_kept_one_photograph_at_a_time(run, pictures):
     with pytest.raises(InputError, match="one photograph at a time, not 4"):
         run(pictures[0], preserve_color="coral")
+
+
+def test_balanced_weights_rest_where_content_is_strength_times_style(run):
+    balance = Balanced(strength_shares(3.0), every=5)
+    options = {"style_weight": 1.0, "tv_weight": 0.0}
+    for steps in (60, 60):  # a weighting serves again: a run leaves it as it was
+        last = run(options=options, weighting=balance, steps=steps).history[-1]
+        style = (last.raw["style/relu1_1"] + last.raw["style/relu2_1"]) / 2
+        assert last.raw["content/relu2_1"] == pytest.approx(3 * style, rel=0.35)

@@ -1,0 +1,102 @@
+"""Show that one style_strength looks alike across photographs, sizes and backbones: a sheet of pictures and a table.
+
+    python docs/style_strength.py [--sizes 128 256] [--strengths 0.2 1 5 25] [--backbones vgg19_16x vgg19] [--fixed]
+
+Photographs are CC0 ones of scikit-image, the painting is the homage to the Starry Night, the judge is vgg19_16x (its
+file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs at each size and backbone; columns are the
+photograph and the strengths. With --fixed the strengths are plain style weights instead, for comparison.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stylenet.data.sources import find_source
+from stylenet.data.styles import load_style
+from stylenet.features.backbones import get_backbone
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.gatys.optimize import optimize
+from stylenet.images import grid, resize, save_image
+from stylenet.inference.stylizer import pick_device
+from stylenet.losses.multiscale import perceptual_loss
+from stylenet.losses.options import LossOptions
+from stylenet.losses.weighting import Balanced, Fixed, strength_shares
+from stylenet.metrics import Judge
+
+ROOT = Path(__file__).resolve().parents[1]
+STYLE = ROOT / "data" / "styles" / "starry_night.jpg"
+CELL = 192  # pixels of a picture on the sheet
+
+
+def square(image: Tensor, size: int) -> Tensor:
+    """Return the middle of an image, (1, 3, size, size)."""
+    image = resize(image, size)
+    top, left = (image.shape[-2] - size) // 2, (image.shape[-1] - size) // 2
+    return image[..., top : top + size, left : left + size]
+
+
+def photographs(size: int) -> Tensor:
+    """Return astronaut, chelsea and coffee, (3, 3, size, size)."""
+    source = find_source("embedded")
+    assert source.files is not None
+    assert source.held_out is not None
+    images = [source.files.read(0), source.files.read(1), source.held_out.read(0)]
+    return torch.cat([square(image, size) for image in images])
+
+
+def make_judge(painting: Tensor) -> Judge:
+    """Return the judge, the same for every backbone that stylizes."""
+    spec = get_backbone("vgg19_16x")
+    extractor = FeatureExtractor("vgg19_16x", [*spec.style_layers, *spec.content_layers])
+    return Judge(extractor.to(painting.device), painting, spec.style_layers, spec.content_layers)
+
+
+def stylizer(backbone: str, painting: Tensor, steps: int, fixed: bool) -> Callable[[Tensor, float], Tensor]:
+    """Return what stylizes photographs, (B, 3, H, W), at a strength, by a backbone named `NAME` or `NAME=WEIGHTS`."""
+    name, _, weights = backbone.partition("=")
+
+    def stylize(images: Tensor, strength: float) -> Tensor:
+        options = LossOptions(style_weight=strength if fixed else 1.0, tv_weight=0.0).resolved(name)
+        extractor = FeatureExtractor(name, options.layers, weights or "imagenet").to(images.device)
+        weighting = Fixed() if fixed else Balanced(strength_shares(strength))
+        loss = perceptual_loss(extractor, painting, options)
+        return optimize(images, painting, loss, steps=steps, weighting=weighting).image
+
+    return stylize
+
+
+def spread(values: Tensor) -> str:
+    """Return mean and relative deviation over the photographs."""
+    return f"{values.mean():.3f} ({values.std() / values.mean():.0%})"
+
+
+def main() -> None:
+    """Write the sheet and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
+    parser.add_argument("--strengths", type=float, nargs="+", default=[0.2, 1.0, 5.0, 25.0])
+    parser.add_argument("--backbones", nargs="+", default=["vgg19_16x"])
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--fixed", action="store_true")
+    parser.add_argument("--output", default=str(ROOT / "docs" / "images" / "style_strength.jpg"))
+    given = parser.parse_args()
+    device, rows = pick_device("auto"), list[list[Tensor]]()
+    print("| backbone | size | strength | Gram difference | content distance |\n|---|---|---|---|---|")
+    for backbone in given.backbones:
+        for size in given.sizes:
+            painting, photos = square(load_style(STYLE, size), size).to(device), photographs(size).to(device)
+            judge, stylize = make_judge(painting), stylizer(backbone, painting, given.steps, given.fixed)
+            columns = [photos, *[stylize(photos, strength) for strength in given.strengths]]
+            for strength, images in zip(given.strengths, columns[1:], strict=True):
+                found = judge(images, photos)
+                figures = f"{spread(found['gram_difference'])} | {spread(found['content_distance'])}"
+                print(f"| {backbone} | {size} | {strength:g} | {figures} |", flush=True)
+            rows += [[resize(column[i : i + 1], CELL) for column in columns] for i in range(len(photos))]
+    save_image(grid(rows), given.output, quality=88)
+
+
+if __name__ == "__main__":
+    main()
