@@ -60,9 +60,10 @@ def optimize(
 ) -> Result:
     """Optimise images (Gatys, Ecker, Bethge 2016); a batch gives what its images give one by one.
 
-    Departures: pixels in [0, 1], free of bounds while they are optimised and clamped at the end; our own L-BFGS, see
-    `stylenet.gatys.lbfgs`. With a style weight of 0 and noise to start from this is content reconstruction, with a
-    content weight of 0 style reconstruction.
+    Departures: pixels are kept in [0, 1], so that the loss that is minimised is that of the image that is written; the
+    authors clamp once, at the end, which undoes much of the work. Our own L-BFGS, see `stylenet.gatys.lbfgs`. With a
+    style weight of 0 and noise to start from this is content reconstruction, with a content weight of 0 style
+    reconstruction.
 
     Args:
         content: Photographs, (B, 3, H, W) in [0, 1].

@@ -18,6 +18,9 @@ OPTIMIZERS = ("lbfgs", "adam", "adamw")
 LR = 0.02
 """Of Adam and AdamW, on pixels in [0, 1]."""
 
+RANGE = (0.0, 1.0)
+"""Of the free pixels."""
+
 MOST_FAILURES = 10
 """Evaluations in a row without a finite loss after which a run is given up."""
 
@@ -134,9 +137,10 @@ class Run:
 
     def _minimise(self, objective: Objective, start: Tensor, steps: int) -> Iterator[Iterate]:
         if self.optimizer == "lbfgs":
-            return lbfgs(objective, start)
+            return lbfgs(objective, start, bounds=RANGE)
+        rate = self.schedule
         return descent(
-            objective, start, kind=self.optimizer, lr=self.lr, schedule=lambda step: self.schedule(step / steps)
+            objective, start, kind=self.optimizer, lr=self.lr, schedule=lambda step: rate(step / steps), bounds=RANGE
         )
 
     def _record(self, objective: Objective) -> None:
