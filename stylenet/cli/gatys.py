@@ -33,8 +33,13 @@ def build_parser() -> OneLineParser:
     add("--style-weights", help="shares of several styles, e.g. 0.3,0.7; default: equal")
     add("--mask", action="append", default=[], help="stylize only where it is white; with several styles one for each")
     add("--style-mask", action="append", default=[], help="look at the painting only where it is white; one a style")
-    add("--steps", type=whole(1, 1_000_000), default=300, help="evaluations of the loss at each size; default: 300")
-    add("--pyramid", type=whole(1, 8), default=1, help="number of sizes, from coarse to fine, each half the next")
+    add("--steps", type=whole(1, 1_000_000), default=300, help="evaluations of the loss; default: 300")
+    add(
+        "--pyramid",
+        type=whole(1, 8),
+        default=1,
+        help="number of sizes, from coarse to fine, each half the next, with half the steps",
+    )
     add("--optimizer", default="lbfgs", help="lbfgs (default), adam or adamw")
     add("--lr", type=float, help="learning rate of adam and adamw; default: 0.02")
     add("--init", default="content", help="what to start from: content (default), noise, style, or an image's path")

@@ -67,7 +67,7 @@ class Job:
         """Return the lines of the card."""
         flags = self.flags
         strength = "" if flags.style_strength is None else f", style strength {flags.style_strength:g}"
-        sizes = f" at each of up to {flags.pyramid} sizes" if flags.pyramid > 1 else ""
+        sizes = f", half as many at each of {flags.pyramid - 1} coarser sizes" if flags.pyramid > 1 else ""
         return {
             "content": flags.content,
             **self.pictures.describe(),

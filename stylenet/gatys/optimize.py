@@ -71,7 +71,7 @@ def optimize(
         loss: What is minimised; its own paintings are replaced by `style`.
         optimizer: `lbfgs`, `adam` or `adamw`.
         init: `content`, `noise` (uniform, the same for each image), `style`, or images, (B or 1, 3, h, w) in [0, 1].
-        steps: Evaluations of loss and gradient at each size.
+        steps: Evaluations of loss and gradient at full size, and half as many at each coarser one.
         lr: Learning rate of Adam and AdamW, 0.02 by default; lbfgs has none.
         schedule: Of the learning rate, at each size: `constant`, `linear` or `cosine`, both down to 0.
         pyramid: Number of sizes, from coarse to fine, each half the next; the first ones take their time too.
@@ -107,7 +107,7 @@ def optimize(
 
     weighting = copy.deepcopy(weighting) or Fixed()  # it holds the state of one run
     run = Run(total, finished, optimizer, lr, SCHEDULES[schedule], combined_after, patience, callback)
-    free: Tensor | None = None
+    change: Tensor | None = None  # of the photographs, whose details it leaves in place, or of black
     for stage in stages:
         given = (photographs, only, masks, labels)
         small = [None if images is None else shrink(images, stage.divisor) for images in given]
@@ -115,11 +115,15 @@ def optimize(
         assert photos is not None
         staged = loss.restyled([smaller(painting, stage.divisor) for painting in paintings])
         objective = Objective(staged, staged.targets(photos, regions, pseudo), weighting, photos, part)
-        start = _start(init, photos, paintings[0].image, seed) if free is None else to_size(free, photos.shape[-2:])
-        free = run.at_one_size(objective, start, stage.steps)
+        base = photos if isinstance(init, str) and init == "content" else torch.zeros_like(photos)
+        if change is None:
+            free = _start(init, photos, paintings[0].image, seed)
+        else:
+            free = (base + to_size(change, photos.shape[-2:])).clamp(0, 1)
+        free = run.at_one_size(objective, free, stage.steps)
+        change = free - base
         if run.over:
             break
-    assert free is not None
     return Result(finished(free), run.history, run.diverged)
 
 

@@ -5,6 +5,7 @@ everywhere. Where a mask is empty, so is what it weights: 0, never NaN.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,10 +43,30 @@ def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
     with torch.autocast(features.device.type, enabled=False):
         flat = at_least_float32(features.flatten(2))  # (B, C, H*W)
         if mask is None:
-            return flat @ flat.transpose(1, 2) / (c * h * w)
+            return InnerProducts.apply(flat, None) / (c * h * w)
         weights = mask.flatten(2).to(flat.dtype)  # (B, 1, H*W)
         size = c * weights.sum(2, keepdim=True).clamp_min(SMALLEST)
-        return (flat * weights) @ flat.transpose(1, 2) / size
+        return InnerProducts.apply(flat, weights) / size
+
+
+class InnerProducts(torch.autograd.Function):
+    """`G = F diag(w) F'` of each item, whose gradient `(A + A') F diag(w)` is one product of matrices.
+
+    Left to autograd, the two F are told apart: two products and their sum, half of the time of a style loss.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor, weights: Tensor | None) -> Tensor:
+        """Return (B, C, C) of `flat`, (B, C, N), and `weights`, (B, 1, N), which get no gradient."""
+        ctx.save_for_backward(flat, weights)
+        return (flat if weights is None else flat * weights) @ flat.transpose(1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of `flat`."""
+        flat, weights = ctx.saved_tensors
+        found = (gradient + gradient.transpose(1, 2)) @ flat  # (B, C, N)
+        return found if weights is None else found * weights, None
 
 
 def moments(features: Tensor, mask: Tensor | None = None) -> Tensor:

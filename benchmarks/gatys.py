@@ -1,0 +1,293 @@
+"""Gatys' method, ours against the usual loop, in one run: cost of an evaluation, and time to an equal loss.
+
+The usual loop is that of the PyTorch tutorial: Gram matrices by torch.mm, mse_loss, content relu4_2 and style relu1_1
+to relu5_1 of VGG19, torch.optim.LBFGS, from the photograph, pixels clamped before each evaluation (--clamp end: only
+when it is over, as many do). Ours minimises the very same sum. What counts is the loss of images with pixels in [0, 1];
+"best" is the lowest that the loop ever had, for it may rise again. Without --weights VGG19 is torchvision's if the file
+is at hand, else seeded random.
+
+    python benchmarks/gatys.py [--size 512] [--steps 300] [--backbone vgg19] [--content PHOTO] [--style PAINTING]
+"""
+
+import argparse
+import math
+import multiprocessing
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import VGG
+
+from stylenet.cli.exits import guarded
+from stylenet.errors import InputError
+from stylenet.features.backbones import get_backbone
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.features.weights import find_weights, load_weights
+from stylenet.gatys.optimize import Progress, optimize
+from stylenet.images import load_image, resize
+from stylenet.losses.options import LossOptions
+from stylenet.losses.perceptual import PerceptualLoss
+
+CONTENT = "relu4_2"
+HISTORIES = {"plain": 100, "ours": 20}  # of L-BFGS: PyTorch's default and ours
+
+Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+def style_layers(backbone: str) -> list[str]:
+    """Return relu1_1 to relu5_1, or the layers that imitate them where a backbone has such."""
+    known = get_backbone(backbone).layers
+    return [f"lift{block}_1" if f"lift{block}_1" in known else f"relu{block}_1" for block in range(1, 6)]
+
+
+def plain_evaluation(backbone: str, weights: str, content: Tensor, style: Tensor, style_weight: float) -> Evaluate:
+    """Return the loss, a scalar, and its gradient, as the tutorial computes them."""
+    spec, styles = get_backbone(backbone), style_layers(backbone)
+    with torch.device("meta"):
+        network = spec.build().eval().requires_grad_(False)
+    if isinstance(network, VGG):
+        network.classifier = nn.Sequential()  # most of its weights, and read by nobody
+    load_weights(network.to_empty(device="cpu"), backbone, weights)
+    maps: dict[str, Tensor] = {}
+    for layer in (CONTENT, *styles):
+        network.get_submodule(spec.layers[layer]).register_forward_hook(
+            lambda module, args, output, layer=layer: maps.__setitem__(layer, output)
+        )
+    for module in network.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    if isinstance(network, VGG):  # nothing after relu5_1
+        network = network.features[: int(spec.layers[styles[-1]].rpartition(".")[2]) + 1]
+    mean, std = torch.tensor(spec.mean).view(-1, 1, 1), torch.tensor(spec.std).view(-1, 1, 1)
+
+    def gram(x: Tensor) -> Tensor:
+        a, b, c, d = x.shape
+        features = x.view(a * b, c * d)
+        return torch.mm(features, features.t()).div(a * b * c * d)
+
+    with torch.no_grad():
+        network((style - mean) / std)
+        grams = {layer: gram(maps[layer]) for layer in styles}
+        network((content - mean) / std)
+        target = maps[CONTENT]
+
+    def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
+        image = image.detach().requires_grad_()
+        network((image - mean) / std)
+        loss = nn.functional.mse_loss(maps[CONTENT], target)
+        for layer in styles:
+            loss = loss + style_weight * nn.functional.mse_loss(gram(maps[layer]), grams[layer])
+        (gradient,) = torch.autograd.grad(loss, image)
+        return loss.detach(), gradient
+
+    return evaluate
+
+
+def our_loss(backbone: str, weights: str, style: Tensor, style_weight: float) -> PerceptualLoss:
+    """Return the same sum as the tutorial's, which divides the Gram losses by C^2 too."""
+    styles = style_layers(backbone)
+    extractor = FeatureExtractor(backbone, [CONTENT, *styles], weights)
+    with torch.no_grad():
+        shares = {layer: maps.shape[1] ** -2 for layer, maps in extractor(style).items() if layer in styles}
+    weight = style_weight * sum(shares.values())
+    return PerceptualLoss(
+        extractor,
+        style,
+        LossOptions(
+            style_layers=shares,
+            content_layers=[CONTENT],
+            normalization="johnson",
+            style_weight=weight,
+            tv_weight=0.0,
+        ),
+    )
+
+
+def our_evaluation(loss: PerceptualLoss, content: Tensor) -> Evaluate:
+    """Return the loss, (1,), and its gradient, as ours computes them."""
+    targets = loss.targets(content)
+
+    def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
+        image = image.detach().requires_grad_()
+        total = loss.total(loss.per_item(image, targets))
+        (gradient,) = torch.autograd.grad(total.sum(), image)
+        return total.detach(), gradient
+
+    return evaluate
+
+
+class Finished(Exception):
+    """The plain loop has used up its evaluations."""
+
+
+def plain_run(evaluate: Evaluate, content: Tensor, steps: int, clamp: str) -> tuple[list[float], list[float], Tensor]:
+    """Return losses and seconds since the start of each evaluation of the usual loop, and the image.
+
+    Args:
+        evaluate: Gives loss and gradient.
+        content: Where it starts.
+        steps: Evaluations.
+        clamp: `each`, before every evaluation as in the tutorial, or `end`.
+    """
+    image = content.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS([image])
+    losses, seconds, began = list[float](), list[float](), time.perf_counter()
+
+    def closure() -> Tensor:
+        if len(losses) == steps:
+            raise Finished
+        if clamp == "each":
+            image.data.clamp_(0, 1)
+        loss, image.grad = evaluate(image)
+        losses.append(loss.item())
+        seconds.append(time.perf_counter() - began)
+        return loss
+
+    with suppress(Finished):
+        before = -2
+        while len(losses) > before + 1:  # else it stands still
+            before = len(losses)
+            optimizer.step(closure)
+    return losses, seconds, image.detach().clamp(0, 1)
+
+
+def our_run(
+    loss: PerceptualLoss, content: Tensor, style: Tensor, steps: int, target: float
+) -> tuple[list[float], list[float], Tensor]:
+    """Return losses and seconds of our evaluations until `target` is reached, and the image."""
+
+    def reached(progress: Progress) -> bool:
+        return progress.record.total.item() <= target
+
+    result = optimize(content, style, loss, steps=steps, callback=reached)
+    losses = [record.total.item() for record in result.history]
+    return losses, [record.seconds for record in result.history], result.image
+
+
+def interleaved(evaluations: dict[str, Evaluate], image: Tensor, rounds: int) -> dict[str, float]:
+    """Return the median seconds of each, in turn; the first round warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in evaluations}
+    for round_ in range(rounds + 1):
+        for name, evaluate in evaluations.items():
+            start = time.perf_counter()
+            evaluate(image)
+            if round_:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak_memory(name: str, given: argparse.Namespace) -> float | None:
+    """Return the MB by which one evaluation raises the peak of a fresh process; None where the system cannot tell."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak_of, (name, given))
+
+
+def _peak_of(name: str, given: argparse.Namespace) -> float | None:
+    torch.set_num_threads(given.threads)
+    content, style = pictures(given)
+    evaluate = contestants(given, content, style)[name]
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak begins anew
+        before = _status("VmRSS")
+        evaluate(content)
+        return (_status("VmHWM") - before) / 1024
+    except OSError:
+        return None
+
+
+def _status(field: str) -> int:
+    """Return a field of this process in kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+def pictures(given: argparse.Namespace) -> tuple[Tensor, Tensor]:
+    """Return photograph and painting, (1, 3, H, W); `size` is the long side of the one, the short side of the other."""
+    photograph = given.content
+    if photograph is None:
+        package = find_spec("skimage")
+        if package is None or package.origin is None:
+            raise InputError("no photograph: give --content, or install scikit-image")
+        photograph = Path(package.origin).parent / "data" / "chelsea.png"  # CC0
+    return resize(load_image(photograph), given.size, side="long"), resize(load_image(given.style), given.size)
+
+
+def contestants(given: argparse.Namespace, content: Tensor, style: Tensor) -> dict[str, Evaluate]:
+    """Return one evaluation of loss and gradient of each."""
+    loss = our_loss(given.backbone, given.weights, style, given.style_weight)
+    return {
+        "plain": plain_evaluation(given.backbone, given.weights, content, style, given.style_weight),
+        "ours": our_evaluation(loss, content),
+    }
+
+
+def cost_table(given: argparse.Namespace, evaluations: dict[str, Evaluate], content: Tensor) -> None:
+    """Print what one evaluation costs."""
+    seconds = interleaved(evaluations, content, given.rounds)
+    memory = {name: peak_memory(name, given) or math.nan for name in evaluations}
+    pairs = {name: 2 * pairs * content.numel() * 4 / 2**20 for name, pairs in HISTORIES.items()}
+    print("| one evaluation | plain | ours | ratio |\n|---|---|---|---|")
+    print(_row("seconds", seconds, "{:.3f}"))
+    print(_row("peak memory, MB", memory, "{:.0f}"))
+    print(_row("memory of L-BFGS, MB", pairs, "{:.0f}"), flush=True)
+
+
+def _row(title: str, values: dict[str, float], form: str) -> str:
+    cells = [form.format(values[name]) for name in ("plain", "ours")]
+    return f"| {title} | {cells[0]} | {cells[1]} | {values['ours'] / values['plain']:.2f} |"
+
+
+def race_table(given: argparse.Namespace, plain: Evaluate, content: Tensor, style: Tensor) -> None:
+    """Print how soon ours has the loss of the plain loop's image; where it clamps each time, of its best one too."""
+    losses, seconds, image = plain_run(plain, content, given.steps, given.clamp)
+    goals = {"last": (plain(image)[0].item(), len(losses))}
+    if given.clamp == "each":
+        goals["best"] = (min(losses), losses.index(min(losses)) + 1)
+    loss = our_loss(given.backbone, given.weights, style, given.style_weight)
+    lowest = min(goal for goal, _ in goals.values())
+    found, when, ours = our_run(loss, content, style, given.steps, lowest)
+    print("\n| loss to reach | evaluations: plain | ours | ratio | seconds: plain | ours | ratio |\n|" + "---|" * 7)
+    for name, (goal, count) in goals.items():
+        reached = next((i for i, value in enumerate(found, start=1) if value <= goal), None)
+        took = seconds[count - 1]
+        if reached is None:
+            print(f"| {name}: {goal:.4g} | {count} | not in {len(found)} | | {took:.0f} | {when[-1]:.0f} | |")
+            continue
+        needed = when[reached - 1]
+        counts = f"{count} | {reached} | {reached / count:.2f}"
+        print(f"| {name}: {goal:.4g} | {counts} | {took:.0f} | {needed:.0f} | {needed / took:.2f} |")
+    print(f"\nour last image by the plain loop's loss: {plain(ours)[0].item():.4g}")
+
+
+def _benchmark() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--steps", type=int, default=300, help="evaluations")
+    parser.add_argument("--backbone", default="vgg19", help="one with relu1_1 to relu5_1: vgg16, vgg19, vgg19_16x")
+    parser.add_argument("--weights", help="imagenet, random or a file")
+    parser.add_argument("--style_weight", type=float, default=1e6, help="the tutorial's")
+    parser.add_argument("--content", help="by default scikit-image's cat, CC0")
+    parser.add_argument("--style", default=str(Path(__file__).parents[1] / "data" / "styles" / "starry_night.jpg"))
+    parser.add_argument("--clamp", choices=["each", "end"], default="each", help="when the plain loop clamps pixels")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    given = parser.parse_args()
+    at_hand = find_weights(get_backbone(given.backbone).weights_file)
+    given.weights = given.weights or ("imagenet" if at_hand else "random")
+    torch.set_num_threads(given.threads)
+    content, style = pictures(given)
+    evaluations = contestants(given, content, style)
+    print(f"{given.backbone}, {given.weights} weights, {content.shape[-1]}x{content.shape[-2]} pixels\n", flush=True)
+    cost_table(given, evaluations, content)
+    race_table(given, evaluations["plain"], content, style)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(_benchmark))
