@@ -19,6 +19,7 @@ class Objective:
         targets: What the images are compared with.
         weighting: Gives the multiplier of each group.
         photographs: (B, 3, H, W), seen where `only` is 0.
+        size: Height and width of what will be kept of the images; the rest, at right and bottom, is cut off.
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
     """
 
@@ -26,6 +27,7 @@ class Objective:
     targets: Targets
     weighting: Weighting
     photographs: Tensor
+    size: tuple[int, int]
     only: Tensor | None = None
     progress: float = 0.0
     raw: dict[str, Tensor] = field(default_factory=dict)
@@ -53,6 +55,10 @@ class Objective:
         self.raw = {name: term.detach() for name, term in terms.items()}
         self.weighted = {group: value.detach() for group, value in weighted.items()}
         return total.detach(), gradient
+
+    def kept(self, free: Tensor) -> Tensor:
+        """Return what will be kept of free pixels."""
+        return free[..., : self.size[0], : self.size[1]]
 
     def snapshot(self, free: Tensor) -> None:
         """Pull towards the features of the images as they stand from now on."""

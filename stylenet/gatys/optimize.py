@@ -12,7 +12,7 @@ from stylenet.errors import InputError, unknown
 from stylenet.gatys.colours import finish, prepare
 from stylenet.gatys.descent import SCHEDULES
 from stylenet.gatys.objective import Objective
-from stylenet.gatys.pyramid import plan, to_size
+from stylenet.gatys.pyramid import extended, plan, to_size
 from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
 from stylenet.losses.multiscale import shrink, smaller
 from stylenet.losses.perceptual import Loss
@@ -109,18 +109,20 @@ def optimize(
     run = Run(total, finished, optimizer, lr, SCHEDULES[schedule], combined_after, patience, callback)
     change: Tensor | None = None  # of the photographs, whose details it leaves in place, or of black
     for stage in stages:
-        given = (photographs, only, masks, labels)
-        small = [None if images is None else shrink(images, stage.divisor) for images in given]
-        photos, part, regions, pseudo = small
-        assert photos is not None
-        staged = loss.restyled([smaller(painting, stage.divisor) for painting in paintings])
-        objective = Objective(staged, staged.targets(photos, regions, pseudo), weighting, photos, part)
+        photos = shrink(photographs, stage.divisor)
         base = photos if isinstance(init, str) and init == "content" else torch.zeros_like(photos)
         if change is None:
             free = _start(init, photos, paintings[0].image, seed)
         else:
             free = (base + to_size(change, photos.shape[-2:])).clamp(0, 1)
-        free = run.at_one_size(objective, free, stage.steps)
+        part, regions, pseudo = (
+            None if images is None else extended(shrink(images, stage.divisor)) for images in (only, masks, labels)
+        )
+        staged = loss.restyled([smaller(painting, stage.divisor) for painting in paintings])
+        targets = staged.targets(extended(photos), regions, pseudo)
+        height, width = photos.shape[-2:]
+        objective = Objective(staged, targets, weighting, targets.photographs, (height, width), part)
+        free = run.at_one_size(objective, extended(free), stage.steps)
         change = free - base
         if run.over:
             break

@@ -51,3 +51,18 @@ def to_size(images: Tensor, size: Sequence[int]) -> Tensor:
     if list(images.shape[-2:]) == list(size):
         return images
     return F.interpolate(images, list(size), mode="bilinear", antialias=True)
+
+
+CELL = 16
+"""Pixels that are one place of the deepest maps of VGG."""
+
+
+def extended(images: Tensor) -> Tensor:
+    """Return images, (B, C, H, W), mirrored at the right and the bottom until both sides are multiples of `CELL`.
+
+    The pools of VGG drop what is left over at these borders; deep layers never see it, and noise would grow there.
+    """
+    height, width = images.shape[-2:]
+    right, bottom = -width % CELL, -height % CELL
+    mode = "reflect" if right < width and bottom < height else "replicate"
+    return F.pad(images, (0, right, 0, bottom), mode=mode)

@@ -99,7 +99,7 @@ class Run:
         self.began = time.perf_counter()
 
     def at_one_size(self, objective: Objective, start: Tensor, steps: int) -> Tensor:
-        """Return the free pixels after so many steps, or fewer where the run ends early.
+        """Return what is kept of the free pixels after so many steps, or fewer where the run ends early.
 
         Args:
             objective: Loss and gradient at this size.
@@ -118,13 +118,13 @@ class Run:
             if failures == MOST_FAILURES:
                 self._give_up(failures)
             best.append(iterate.values)
-            self.over = bool(self.callback and self.callback(self._progress(good))) or self.over
+            self.over = bool(self.callback and self.callback(self._progress(objective.kept(good)))) or self.over
             if self.over or self._stands_still(best):
                 break
             changed = self._snapshot(objective, good) or objective.weighting.changed
             if changed and self.optimizer == "lbfgs":
                 iterates, best = self._minimise(objective, good, steps), []  # the curvature seen was another loss's
-        return good
+        return objective.kept(good)
 
     def _snapshot(self, objective: Objective, free: Tensor, again: bool = False) -> bool:
         """Take the snapshot of the combined-image term when it is due; at a new size again."""
@@ -151,7 +151,7 @@ class Run:
         self.history.append(
             Record(
                 step=len(self.history) + 1,
-                size=(objective.photographs.shape[-2], objective.photographs.shape[-1]),
+                size=objective.size,
                 seconds=time.perf_counter() - self.began,
                 raw={name: value for name, value in values.items() if not name.endswith(":")},
                 weighted=weighted,
