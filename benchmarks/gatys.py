@@ -29,7 +29,9 @@ from stylenet.errors import InputError
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import find_weights, load_weights
-from stylenet.gatys.optimize import Progress, optimize
+from stylenet.gatys.optimize import optimize
+from stylenet.gatys.pyramid import CELL
+from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
@@ -215,7 +217,9 @@ def pictures(given: argparse.Namespace) -> tuple[Tensor, Tensor]:
         if package is None or package.origin is None:
             raise InputError("no photograph: give --content, or install scikit-image")
         photograph = Path(package.origin).parent / "data" / "chelsea.png"  # CC0
-    return resize(load_image(photograph), given.size, side="long"), resize(load_image(given.style), given.size)
+    content = resize(load_image(photograph), given.size, side="long")
+    height, width = (side // CELL * CELL for side in content.shape[-2:])  # ours mirrors on what is missing to cells
+    return content[..., :height, :width], resize(load_image(given.style), given.size)
 
 
 def contestants(given: argparse.Namespace, content: Tensor, style: Tensor) -> dict[str, Evaluate]:
