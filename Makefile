@@ -30,8 +30,9 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## Measure speed against a baseline in the same run
-	$(BIN)/python benchmarks/step.py
+bench: $(STAMP)  ## Print speed, memory and losses of training, and of loading, beside those of a plain PyTorch loop
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/loader.py
 
 paintings: $(STAMP)  ## Fetch the real paintings (public domain, Wikimedia Commons) over the homages
 	$(BIN)/python data/styles/fetch.py

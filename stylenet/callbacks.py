@@ -16,10 +16,9 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from stylenet.images import grid, save_image
-from stylenet.modules.base import StylizerModule
+from stylenet.modules.train import TrainModule
 from stylenet.networks.checkpoint import save_network
 
-SLIM = "stylizer.safetensors"
 LAST = "last.ckpt"
 
 
@@ -60,14 +59,14 @@ class LastCheckpoint(Checkpoint):
 
 
 class SlimCheckpoint(Callback):
-    """Write `stylizer.safetensors` into the run's folder when training ends, is stopped or fails."""
+    """Write the network alone, `stylizer.safetensors` say, into the run's folder when training ends or is stopped."""
 
     def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         folder = run_folder(trainer)
-        if trainer.is_global_zero and not trainer.fast_dev_run and isinstance(module, StylizerModule):
-            path = folder / SLIM
-            save_network(module.network, path, module.metadata | {"steps": trainer.global_step})
-            rank_zero_info(f"stylizer: {path}")
+        if trainer.is_global_zero and not trainer.fast_dev_run and isinstance(module, TrainModule):
+            path = folder / module.slim
+            save_network(module.finished(), path, module.metadata | {"steps": trainer.global_step})
+            rank_zero_info(f"{path.stem}: {path}")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write it."""
@@ -143,9 +142,9 @@ class ValidationGrid(Callback):
     def on_validation_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Tensor, *_: Any
     ) -> None:
-        """Keep what the grid still lacks."""
+        """Keep what the grid still lacks; a module that makes no images gives none."""
         missing = self.count - len(self.columns)
-        if missing > 0:
+        if missing > 0 and outputs is not None:
             self.columns += list(zip(batch[:missing].cpu().split(1), outputs[:missing].cpu().split(1), strict=True))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""Every shipped YAML makes a run, shortened by configs/debug.yaml."""
+"""Every shipped YAML makes a run, shortened by configs/debug.yaml or configs/debug_distill.yaml."""
 
 import sys
 from pathlib import Path
@@ -12,22 +12,27 @@ from stylenet.cli.exits import guarded
 from stylenet.data.styles import find_style, is_homage
 
 CONFIGS = ROOT / "configs"
-SHIPPED = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml") if path.name != "debug.yaml")
+SHIPPED = sorted(
+    str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml") if not path.name.startswith("debug")
+)
 
 
 def arguments(config: str) -> list[str]:
     path = Path(config)
+    if path.stem == "distill":
+        return ["model=distill", DEBUG.replace("debug.yaml", "debug_distill.yaml")]
     if path.parent.name == "styles":
-        return [f"style={path.stem}"]
-    return [f"{'recipe' if path.parent.name == 'recipes' else 'model'}={path.stem}", "style=starry_night"]
+        return [f"style={path.stem}", DEBUG]
+    return [f"{'recipe' if path.parent.name == 'recipes' else 'model'}={path.stem}", "style=starry_night", DEBUG]
 
 
 @pytest.mark.parametrize("config", SHIPPED)
 def test_every_config_runs(config: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare_environment: None):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py", *arguments(config), DEBUG, "trainer.max_steps=2"])
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments(config), "trainer.max_steps=2"])
     assert guarded(_train) == 0
-    assert list(tmp_path.glob("outputs/debug/*/version_0/stylizer.safetensors"))
+    name = "student" if config == "distill.yaml" else "stylizer"
+    assert list(tmp_path.glob(f"outputs/debug/*/version_0/{name}.safetensors"))
 
 
 @pytest.mark.parametrize("config", [config for config in SHIPPED if config.startswith("styles/")])

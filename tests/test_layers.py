@@ -9,7 +9,7 @@ import stylenet
 
 PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
-    {"errors"},
+    {"errors", "allocator"},
     {"images"},
     {"features", "data", "colour"},
     {"losses"},

@@ -5,6 +5,7 @@ import re
 import sys
 import warnings
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import lightning.pytorch as pl
@@ -12,6 +13,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, Namespace
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from stylenet.allocator import keep_memory
 from stylenet.callbacks import LAST, Interrupt, LastCheckpoint, SlimCheckpoint, Throughput, ValidationGrid, slurm_job
 from stylenet.cli.exits import INTERRUPTED, OK, guarded, one_line
 from stylenet.cli.parser import Parser
@@ -19,8 +21,7 @@ from stylenet.cli.run_card import run_card
 from stylenet.cli.shorthand import expand
 from stylenet.data.datamodule import StylizationData
 from stylenet.errors import InputError
-from stylenet.modules.base import StylizerModule
-from stylenet.networks.checkpoint import load_network
+from stylenet.modules.train import TrainModule
 from stylenet.progress import TrainingProgress
 
 LOGGER = {
@@ -53,27 +54,28 @@ class StylenetCLI(LightningCLI):
         """Do nothing: Lightning would let the checkpoint's hyper-parameters beat the command line."""
 
     def before_instantiate_classes(self) -> None:
-        """Check what Lightning would not, and name the run's folder: `checkpoints/STYLE/version_N`."""
+        """Check what Lightning would not, and name the run's folder: `checkpoints/STYLE/version_N`, say."""
         config = self.config[self.subcommand]
-        if config.style is None:
+        model: type[TrainModule] = resolve_name(config.model.class_path)
+        if config.style is None and model.run is None:
             raise InputError("no style given: add style=starry_night, or style=PATH of an image")
-        self._name_folder(config, Path(config.style).stem)
+        self._name_folder(config, model.run or Path(config.style).stem)
         if config.ckpt_path:
-            load_network(config.ckpt_path)
+            model.check(config.ckpt_path)
         config.weights_only = True  # a checkpoint is data, never code
 
-    def _name_folder(self, config: Namespace, style: str) -> None:
+    def _name_folder(self, config: Namespace, name: str) -> None:
         """Set the run's folder: the resumed run's, the SLURM job's, which a requeue keeps, or a new one."""
         trainer, job = config.trainer, slurm_job()
         resumed = (
             re.fullmatch(r"version_(\d+)", Path(config.ckpt_path).resolve().parent.name) if config.ckpt_path else None
         )
         version = job if job is not None else int(resumed[1]) if resumed else None
-        root = Path("checkpoints", style)
+        root = Path("checkpoints", name)
         if getattr(trainer.logger, "class_path", "").endswith("TensorBoardLogger"):
             arguments = trainer.logger.init_args
-            arguments.name, arguments.version = style, version
-            root = Path(arguments.save_dir, style)
+            arguments.name, arguments.version = name, version
+            root = Path(arguments.save_dir, name)
         folder = root if version is None else root / f"version_{version}"
         trainer.default_root_dir = trainer.default_root_dir or str(folder)
         if job is not None and (folder / LAST).is_file():  # a requeued job goes on where it was
@@ -134,7 +136,7 @@ def _train() -> int:
     _quiet()
     sys.argv[1:] = expand(sys.argv[1:])
     cli = StylenetCLI(
-        StylizerModule,
+        TrainModule,
         StylizationData,
         subclass_mode_model=True,
         seed_everything_default=0,
@@ -150,4 +152,5 @@ def _train() -> int:
 
 def train() -> None:
     """Run `train.py`."""
+    keep_memory()
     sys.exit(guarded(_train))

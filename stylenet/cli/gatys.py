@@ -6,6 +6,7 @@ PyTorch is imported only once the flags are right, so that `--help` and mistyped
 import sys
 from collections.abc import Sequence
 
+from stylenet.allocator import keep_memory
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK
 from stylenet.cli.options import OneLineParser, pixels, split, whole
 from stylenet.errors import InputError
@@ -52,7 +53,7 @@ def build_parser() -> OneLineParser:
     add("--seed", type=whole(0, 2**63 - 1), default=0, help="of the noise; default: 0")
     add("--device", default="auto", help="auto (default), cpu, cuda, cuda:N or mps")
     add("--backbone", default="auto", help="loss network; auto (default) takes the best whose weights are at hand")
-    add("--weights", help="of the loss network: imagenet (default), random or a file; needs --backbone")
+    add("--weights", help="of the loss network: imagenet (default), bundled, random or a file; needs --backbone")
     return parser
 
 
@@ -69,6 +70,7 @@ def run(argv: Sequence[str]) -> int:
     flags, rest = parser.parse_known_args(argv)
     settings = split(rest, parser.flags)
     parser.require(flags, "content", "style", "output")
+    keep_memory()
     import torch
 
     from stylenet.cli.card import print_card

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylenet.allocator import keep_memory
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, guarded, one_line, stop_when_asked
 from stylenet.cli.options import OneLineParser, pixels
 from stylenet.errors import InputError
@@ -73,6 +74,7 @@ def run(argv: Sequence[str], program: str = "infer.py") -> int:
         InputError: Bad input; nothing was written.
     """
     arguments = parse(argv, program)
+    keep_memory()
     from stylenet.inference.outputs import plan
     from stylenet.inference.stylizer import Stylizer
 

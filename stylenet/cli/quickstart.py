@@ -4,13 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stylenet.callbacks import SLIM
+from stylenet.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.cli.shorthand import CONFIGS
 from stylenet.data.sources import find_source
 from stylenet.errors import InputError
 from stylenet.images import grid, resize, save_image
 from stylenet.inference.stylizer import Stylizer
+from stylenet.modules.base import StylizerModule
 
 STYLE = "starry_night"
 OUTPUT = Path("outputs/quickstart")
@@ -29,7 +30,7 @@ def train_small() -> Path:
     print("$", "python", *command[1:], flush=True)
     if subprocess.run(command, cwd=PROJECT).returncode:
         raise InputError("the training of the quickstart did not finish: see above")
-    return max(OUTPUT.glob(f"{STYLE}/version_*/{SLIM}"), key=lambda path: path.stat().st_mtime)
+    return max(OUTPUT.glob(f"{STYLE}/version_*/{StylizerModule.slim}"), key=lambda path: path.stat().st_mtime)
 
 
 def before_after(checkpoints: list[Path]) -> Path:
@@ -47,6 +48,7 @@ def before_after(checkpoints: list[Path]) -> Path:
 def _quickstart() -> int:
     shipped = PROJECT / "checkpoints" / f"{STYLE}.safetensors"
     trained = train_small()
+    keep_memory()
     path = before_after([trained, *([shipped] if shipped.is_file() else [])])
     print("columns: the photograph, the network just trained" + (", the shipped network" if shipped.is_file() else ""))
     print(path.resolve())

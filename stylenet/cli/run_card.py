@@ -10,28 +10,25 @@ from lightning.pytorch.utilities import rank_zero_only
 from stylenet.callbacks import run_folder
 from stylenet.cli.card import print_card
 from stylenet.data.datamodule import StylizationData
-from stylenet.data.styles import is_homage
-from stylenet.modules.base import StylizerModule
+from stylenet.modules.train import TrainModule
 
 
 @rank_zero_only
-def run_card(trainer: pl.Trainer, module: StylizerModule, data: StylizationData) -> None:
+def run_card(trainer: pl.Trainer, module: TrainModule, data: StylizationData) -> None:
     """Print what is trained, on what, where and for how long; substitutes are named as such."""
     print_card(describe_run(trainer, module, data))
 
 
-def describe_run(trainer: pl.Trainer, module: StylizerModule, data: StylizationData) -> dict[str, str]:
+def describe_run(trainer: pl.Trainer, module: TrainModule, data: StylizationData) -> dict[str, str]:
     """Return the lines of the run card."""
-    made = module.metadata
     batch = data.batch_size * trainer.accumulate_grad_batches * trainer.world_size
     steps = planned_steps(trainer, data, batch)
     seconds = step_time(trainer, module, data) * trainer.accumulate_grad_batches
     total = f"{_clock(seconds * steps)} at " if steps else ""
     return {
-        "style": f"{made['style']} ({origin(module)})",
-        "loss network": loss_network(made["loss_network"]),
+        **module.ingredients(),
         "photographs": str(data.describe()),
-        "network": f"{made['class']}, {sum(p.numel() for p in module.network.parameters()):,} parameters",
+        "network": f"{module.metadata['class']}, {sum(p.numel() for p in module.network.parameters()):,} parameters",
         "start": f"weights of {module.init_from}" if module.init_from else "random weights",
         "device": f"{trainer.world_size} x {trainer.strategy.root_device.type}, precision {trainer.precision}",
         "length": f"{steps:,} steps of {batch} images" if steps else f"steps of {batch} images, without end",
@@ -50,28 +47,14 @@ def planned_steps(trainer: pl.Trainer, data: StylizationData, batch: int) -> int
     return min(ends, default=None)
 
 
-def loss_network(made: dict[str, str]) -> str:
-    """Return the loss network's line, which owns up to a substitute for VGG16."""
-    hint = ", a substitute for VGG16 (to download that: model.backbone=vgg16)" if made["substitute"] else ""
-    return f"{made['backbone']}, {made['weights']} weights{hint}"
-
-
-def origin(module: StylizerModule) -> str:
-    """Return which picture of that name is used."""
-    path = module.style_path
-    if is_homage(path):
-        return f"{path}: our own homage; `make paintings` fetches the painting"
-    return str(path)
-
-
-def step_time(trainer: pl.Trainer, module: StylizerModule, data: StylizationData) -> float:
+def step_time(trainer: pl.Trainer, module: TrainModule, data: StylizationData) -> float:
     """Return the seconds of one forward and backward pass, the second of two, on a copy of the module."""
     probe = copy.deepcopy(module).to(trainer.strategy.root_device)
     batch = torch.rand(data.batch_size, 3, data.size, data.size, device=probe.device)
     for _ in range(2):
         start = time.perf_counter()
         with trainer.precision_plugin.forward_context():
-            total = probe.loss.total(probe.loss(probe.network(batch), batch))
+            total = probe.trial(batch)
         total.backward()
         total.item()
         seconds = time.perf_counter() - start

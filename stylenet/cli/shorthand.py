@@ -14,12 +14,15 @@ SUBCOMMANDS = ("fit", "validate", "test", "predict")
 NAMED = {"model": CONFIGS, "style": CONFIGS / "styles", "recipe": CONFIGS / "recipes"}
 """Options whose value may name a config file, and where: later ones beat earlier ones."""
 DEFAULT_MODEL = "johnson"
+SHORT = {"teacher": "model.teacher"}
+"""Options with a short name."""
 
 
 def expand(argv: Sequence[str]) -> list[str]:
     """Return the arguments of `train.py` written out; expanding twice changes nothing.
 
     - `key=value` is `--key=value`;
+    - `teacher=NAME` is `--model.teacher=NAME`;
     - the subcommand is `fit` if none is given;
     - `model=NAME`, `style=NAME` and `recipe=NAME` bring in their config files, in this order, before every other
       option and `--config`, which therefore beat them; johnson is the model until one of them says otherwise.
@@ -52,8 +55,11 @@ def expand(argv: Sequence[str]) -> list[str]:
 
 
 def _dashed(argument: str) -> str:
-    """Return `key=value` as `--key=value`, and anything else as it is."""
-    return f"--{argument}" if "=" in argument and not argument.startswith("-") else argument
+    """Return `key=value` as `--key=value`, its key written out, and anything else as it is."""
+    key, equals, value = argument.removeprefix("--").partition("=")
+    if not equals or argument.startswith("-") and not argument.startswith("--"):
+        return argument
+    return f"--{SHORT.get(key, key)}={value}"
 
 
 def _joined(options: list[str]) -> list[str]:
@@ -75,11 +81,16 @@ def _config_options(key: str, name: str) -> list[tuple[str, str]]:
         return [(key, f"--config={file}")]
     if key == "style":
         return []
-    raise unknown(key, name, [path.stem for path in NAMED[key].glob("*.yaml") if path.stem != "debug"])
+    raise unknown(key, name, [path.stem for path in NAMED[key].glob("*.yaml") if not _is_debug(path)])
 
 
 def _owner(config: str) -> str | None:
     """Return which of `NAMED` a config file belongs to, whether it was named or given by its path."""
     path = Path(config).resolve()
-    owners = (key for key, folder in NAMED.items() if path.parent == folder and path.stem != "debug")
+    owners = (key for key, folder in NAMED.items() if path.parent == folder and not _is_debug(path))
     return next(owners, None)
+
+
+def _is_debug(config: Path) -> bool:
+    """Tell whether a config file is no model of its own: debug.yaml, which shortens any run, and its like."""
+    return config.stem.startswith("debug")

@@ -11,6 +11,7 @@ from torch import nn
 
 from stylenet.errors import unknown
 from stylenet.features.vgg19_16x import DEPTHS, VGG19x16
+from stylenet.features.vgg_small import PLACES, VGGSmall
 from stylenet.features.vit import DEPTH, VisionTransformer
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -26,12 +27,13 @@ class Backbone:
         layers: Layer names of the field, e.g. `relu2_2`, or torchvision's, mapped to module paths.
         style_layers: Read by style losses unless told otherwise.
         content_layers: Read by content losses unless told otherwise.
-        weights_file: The file of the `imagenet` weights, as torchvision names it.
+        weights_file: The file of the `imagenet` weights, as torchvision names it; empty where there is none.
         weights_url: Where that file is fetched from; empty where it cannot be.
         mean: Subtracted from RGB in [0, 1], a channel each.
         std: Divides after that.
         smallest: Images with fewer pixels a side have no features in the deepest layer, or features of padding alone.
         robust_file: The file of the `robust` weights, of an adversarially trained network; empty where there is none.
+        bundled_file: The file of the `bundled` weights, beside this module; empty where there is none.
         legacy: Patterns of tensor names in old weights files, mapped to what replaces them.
     """
 
@@ -45,6 +47,7 @@ class Backbone:
     std: tuple[float, float, float] = IMAGENET_STD
     smallest: int = 16
     robust_file: str = ""
+    bundled_file: str = ""
     legacy: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -104,6 +107,17 @@ BACKBONES: dict[str, Backbone] = {
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
         smallest=32,  # reflection padding needs two pixels to reflect, at a sixteenth of the size
+    ),
+    "vgg_small": Backbone(
+        build=VGGSmall,
+        layers={f"{kind}{place}": f"{kind}{place}_map" for kind in ("relu", "lift") for place in PLACES},
+        style_layers=("lift1_1", "lift2_1", "lift3_1", "lift4_1"),  # as its teacher has them
+        content_layers=("relu3_1",),
+        weights_file="",
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        smallest=16,  # reflection padding needs two pixels to reflect, at an eighth of the size
+        bundled_file="vgg_small.safetensors",
     ),
     # From here on the default layers are ours: style at strides 2, 4, 8 and 16, content at 8; in a ViT all are 16.
     "resnet50": _torchvision(  # imagenet is IMAGENET1K_V1, as the studies have it: V2 was trained by another recipe

@@ -25,7 +25,7 @@ class FeatureExtractor(nn.Module):
     Args:
         backbone: A name of the zoo, e.g. `vgg16`.
         layers: Names of the backbone's layers, e.g. `relu2_2`.
-        weights: `imagenet`, `random` (seeded), `robust` (resnet50) or the path of a weights file.
+        weights: `imagenet`, `random` (seeded), `robust` (resnet50), `bundled` (vgg_small) or a file's path.
         pooling: `max`, as the backbones were trained, or `avg`, which Gatys et al. 2016 found to look better. It
             replaces max pooling and nothing else: vit_b_16 has none. Padding does not count into the averages, which
             the paper's networks do not have, as it does not count into maxima.

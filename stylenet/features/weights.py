@@ -39,8 +39,8 @@ def find_weights(filename: str) -> Path | None:
 def best_at_hand(first: str = "vgg16") -> tuple[str, str]:
     """Return the best (backbone, weights) that this machine holds, without downloading.
 
-    The one asked for first, then VGG16, then VGG-19 compressed 16 times; the last resort is that topology with random
-    weights, whose features still carry colours, edges and texture (He, Wang, Hopcroft 2016).
+    The one asked for first, then VGG16, then VGG-19 compressed 16 times, which have to be found; else the small network
+    that comes with this package and was trained to see what that one sees.
 
     Args:
         first: The backbone that would be best.
@@ -48,7 +48,7 @@ def best_at_hand(first: str = "vgg16") -> tuple[str, str]:
     for name in (first, "vgg16", "vgg19_16x"):
         if find_weights(BACKBONES[name].weights_file):
             return name, "imagenet"
-    return "vgg19_16x", "random"
+    return "vgg_small", "bundled"
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def load_weights(network: nn.Module, backbone: str, weights: str) -> Normalizati
         network: Its parameters carry the backbone's own names.
         backbone: A name of the zoo.
         weights: `imagenet` (found locally, else downloaded), `random` (seeded), `robust` (adversarially trained, found
-            locally) or the path of a file.
+            locally), `bundled` (part of this package) or the path of a file.
 
     Returns:
         Mean and deviation of each colour that these weights are meant for: the file's own, if it is the robustness
@@ -188,14 +188,17 @@ def _locate(backbone: str, spec: Backbone, weights: str) -> Path:
     Raises:
         InputError: There is none, and it cannot be downloaded.
     """
-    if weights == "imagenet":
-        return find_weights(spec.weights_file) or download(backbone, spec)
-    if weights != "robust":
+    files = {"imagenet": spec.weights_file, "robust": spec.robust_file, "bundled": spec.bundled_file}
+    if weights not in files:
         return find_file(weights)
-    if not spec.robust_file:
-        robust = ", ".join(name for name, other in BACKBONES.items() if other.robust_file)
-        raise InputError(f"no robust weights for {backbone}, only for {robust}: give imagenet, random or a file")
-    path = find_weights(spec.robust_file)
+    if not files[weights]:
+        had = ", ".join([kind for kind, file in files.items() if file] + ["random"])
+        raise InputError(f"no {weights} weights for {backbone}: give {had} or a file")
+    if weights == "bundled":
+        return Path(__file__).with_name(spec.bundled_file)
+    path = find_weights(files[weights])
+    if path is None and weights == "imagenet":
+        return download(backbone, spec)
     if path is None:
         places = ", ".join(str(folder) for folder in search_folders())
         raise InputError(
@@ -214,5 +217,7 @@ def find_file(weights: str) -> Path:
     found = path if path.is_file() else find_weights(weights)
     if found is None:
         places = ", ".join(str(folder) for folder in search_folders())
-        raise InputError(f"no weights {weights!r}: give imagenet, random, robust or a file (searched {places})")
+        raise InputError(
+            f"no weights {weights!r}: give imagenet, random, robust, bundled or a file (searched {places})"
+        )
     return found

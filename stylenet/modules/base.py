@@ -1,21 +1,21 @@
 """What every stylizer's training has in common."""
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from stylenet.data.styles import is_homage
 from stylenet.errors import InputError
 from stylenet.losses.perceptual import Loss, sum_groups
 from stylenet.metrics import Judge, ssim
-from stylenet.networks.checkpoint import KEY, load_network
+from stylenet.modules.train import TrainModule, named_network
+from stylenet.networks.checkpoint import load_network
 
 
-class StylizerModule(pl.LightningModule):
+class StylizerModule(TrainModule):
     """Train `self.network` to stylize photographs under `self.loss`.
 
     Subclasses set `network` and `style_path`, call `watch` with the loss, and fill `metadata`, plain values that every
@@ -27,24 +27,22 @@ class StylizerModule(pl.LightningModule):
         style_warmup: Steps over which the weight of the style grows a hundredfold, geometrically, to its full value; a
             network that meets the full weight at once learns a texture and never sees the photograph. 0 is none.
         init_from: Checkpoint whose weights are the start; nothing else is taken from it.
+        compiled: Compile the loss, and on CUDA the network too, before the first step.
     """
 
-    network: nn.Module
     style_path: Path
     _outside: tuple[Loss, Judge]
 
-    def __init__(self, lr: float, lr_decay: float, style_warmup: int, init_from: str | None) -> None:
+    def __init__(
+        self, lr: float, lr_decay: float, style_warmup: int, init_from: str | None, compiled: bool = False
+    ) -> None:
         super().__init__()
         self.lr, self.lr_decay, self.style_warmup, self.init_from = lr, lr_decay, style_warmup, init_from
-        self.metadata: dict[str, Any] = {}
+        self.compiled = compiled
 
     def watch(self, loss: Loss, judge: Judge) -> None:
-        """Take the loss and the judge of validation.
-
-        A tuple hides them from the module's tree: they are in no state dict, and unknown to DDP, which would
-        broadcast their buffers at every step.
-        """
-        self._outside = (loss, judge)
+        """Take the loss and the judge of validation; both stay outside the module's tree."""
+        self.keep_outside(loss, judge)
 
     @property
     def loss(self) -> Loss:
@@ -55,12 +53,6 @@ class StylizerModule(pl.LightningModule):
     def judge(self) -> Judge:
         """The distances that validation logs."""
         return self._outside[1]
-
-    def _apply(self, fn: Any, recurse: bool = True) -> "StylizerModule":
-        """Move what is outside the tree along with the module: `to`, `cuda`, `float` all come through here."""
-        for module in self._outside:
-            module._apply(fn)
-        return super()._apply(fn, recurse)
 
     def start_from(self, path: str) -> None:
         """Copy the weights of another checkpoint of the same network into ours.
@@ -73,6 +65,34 @@ class StylizerModule(pl.LightningModule):
             self.network.load_state_dict(other.state_dict())
         except RuntimeError:
             raise InputError(f"init_from={path} holds a network of another shape: {other.arguments}") from None
+
+    def ingredients(self) -> dict[str, str]:
+        """Return the style and the loss network; see `TrainModule.ingredients`."""
+        path = self.style_path
+        origin = f"{path}: our own homage; `make paintings` fetches the painting" if is_homage(path) else path
+        return {
+            "style": f"{self.metadata['style']} ({origin})",
+            "loss network": named_network(self.metadata["loss_network"]),
+        }
+
+    def trial(self, photographs: Tensor) -> Tensor:
+        """Return the loss of a batch; see `TrainModule.trial`."""
+        return self.loss.total(self.loss(self.network(photographs), photographs))
+
+    def setup(self, stage: str) -> None:
+        """Take what is faster on the device at hand, before DDP wraps the module.
+
+        Modules are compiled in place, which changes no name in a state dict and is left behind by a deepcopy. On a CPU
+        the network is not: it gains next to nothing, and torch 2.15 has the strides of an edge padding wrong.
+        """
+        cuda = self.trainer.strategy.root_device.type == "cuda"
+        parts = (self.network, self.loss) if cuda else (self.loss,)
+        if cuda and "16" in str(self.trainer.precision):  # as tensor cores take them
+            for part in parts:
+                part.to(memory_format=torch.channels_last)
+        if self.compiled and stage == "fit":
+            for part in parts:
+                part.compile()
 
     def forward(self, photographs: Tensor) -> Tensor:
         """Return stylized photographs, (B, 3, H, W) in [0, 1]."""
@@ -108,20 +128,9 @@ class StylizerModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return Adam and a schedule by LambdaLR, which knows no length and so resumes past any."""
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.lr)
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.lr, fused=self.device.type == "cuda" or None)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Decay(self.lr_decay))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the metadata that rebuilds the network without this class."""
-        checkpoint[KEY] = self.metadata | {"steps": self.global_step}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Warn where a resumed run trains on something else than before: another loss network found by `auto`, say."""
-        before = checkpoint.get(KEY, {})
-        for name in ("style", "loss_network", "loss"):
-            if before.get(name) != self.metadata.get(name):
-                warnings.warn(f"{name} was {before.get(name)}, is {self.metadata.get(name)}", stacklevel=2)
 
 
 def warmup(step: int, steps: int) -> float:

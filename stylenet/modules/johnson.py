@@ -25,7 +25,7 @@ class JohnsonModule(StylizerModule):
         style: A style's name, or the path of an image.
         style_size: Pixels of the style image's short side: larger gives larger strokes.
         backbone: Loss network; `auto` takes the best whose weights are at hand, which the run card names.
-        weights: Of the loss network: `imagenet`, `random` or a file; unused under `auto`.
+        weights: Of the loss network: `imagenet`, `random`, `bundled` (vgg_small) or a file; unused under `auto`.
         width: Channels of the network's first layer.
         norm: `instance` or `batch`.
         output: `linear`, `tanh` or `residual`, see `stylenet.networks.johnson`.
@@ -34,6 +34,7 @@ class JohnsonModule(StylizerModule):
         style_warmup: Steps over which the style's weight grows to its full value.
         init_from: Checkpoint whose weights are the start.
         recipe: Name of the recipe in use, kept in the checkpoint.
+        compile: Compile the loss by `torch.compile`, and on CUDA the network too: half a minute or more at the start.
         loss: What is minimised: the fields of `stylenet.losses.options.LossOptions`.
     """
 
@@ -51,9 +52,10 @@ class JohnsonModule(StylizerModule):
         style_warmup: int = 1000,
         init_from: str | None = None,
         recipe: str | None = None,
+        compile: bool = False,
         **loss: Any,
     ) -> None:
-        super().__init__(lr, lr_decay, style_warmup, init_from)
+        super().__init__(lr, lr_decay, style_warmup, init_from, compile)
         self.save_hyperparameters()
         self.network = JohnsonNet(width, norm, output=output)
         if backbone == "auto":

@@ -63,7 +63,7 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     if is_pytorch_example(content):
         return read_pytorch_example(content, str(path))
     if path.suffix == ".safetensors":
-        metadata, tensors = _slim_metadata(path), content
+        metadata, tensors = read_metadata(path), content
     else:
         metadata, tensors = content.get(KEY), _network_part(content.get("state_dict"))
     name = metadata.get("class") if isinstance(metadata, dict) else None
@@ -77,7 +77,7 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     return network.eval(), metadata
 
 
-def _slim_metadata(path: Path) -> Any:
+def read_metadata(path: Path) -> Any:
     """Return the JSON value of the metadata entry of a slim checkpoint; None if there is none or it is damaged."""
     with safe_open(path, "pt") as file:
         entry = (file.metadata() or {}).get(KEY, "null")

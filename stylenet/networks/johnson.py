@@ -4,7 +4,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylenet.errors import unknown
-from stylenet.networks.layers import Conv, ConvBlock, ResidualBlock, UpsampleBlock
+from stylenet.networks.layers import ConvBlock, ResidualBlock
+from stylenet.networks.row_convolution import RowConv
+from stylenet.networks.upsampling import UpsampleBlock
 
 STRIDE = 4
 SMALLEST = 16
@@ -42,7 +44,7 @@ class JohnsonNet(nn.Module):
         )
         self.residuals = nn.Sequential(*[ResidualBlock(4 * width, norm) for _ in range(blocks)])
         self.decoder = nn.Sequential(
-            UpsampleBlock(4 * width, 2 * width, norm), UpsampleBlock(2 * width, width, norm), Conv(width, 3, 9)
+            UpsampleBlock(4 * width, 2 * width, norm), UpsampleBlock(2 * width, width, norm), RowConv(width, 3, 9)
         )
 
     def forward(self, images: Tensor) -> Tensor:

@@ -51,10 +51,3 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` plus its residual, (B, C, H, W)."""
         return x + self.body(x)
-
-
-class UpsampleBlock(nn.Sequential):
-    """Nearest upsampling by 2, then a 3x3 ConvBlock: no checkerboard (Odena et al. 2016)."""
-
-    def __init__(self, channels: int, out_channels: int, norm: str = "instance") -> None:
-        super().__init__(nn.Upsample(scale_factor=2, mode="nearest"), ConvBlock(channels, out_channels, 3, norm=norm))

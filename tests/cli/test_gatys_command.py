@@ -96,7 +96,7 @@ def test_the_card_comes_first_then_a_line_now_and_then(command: Command, capsys:
 def test_a_substitute_is_named(command: Command, capsys: pytest.CaptureFixture):
     assert command(backbone="auto", weights=None, steps="1") == 0
     printed = " ".join(capsys.readouterr().err.split())
-    assert "vgg19_16x, random weights, a substitute for VGG19 (to download that: --backbone=vgg19)" in printed
+    assert "vgg_small, bundled weights, a substitute for VGG19 (to download that: --backbone=vgg19)" in printed
 
 
 @pytest.mark.parametrize(

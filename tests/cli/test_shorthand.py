@@ -79,3 +79,19 @@ def test_expanding_twice_changes_nothing_since_child_processes_expand_again(argv
 def test_unknown_names_are_refused_with_the_nearest_right_one(argv: list[str], words: str):
     with pytest.raises(InputError, match=words):
         expand(argv)
+
+
+def test_a_teacher_is_short_for_the_models_and_expands_once():
+    distill = f"--config={CONFIGS / 'distill.yaml'}"
+    expanded = expand(["model=distill", "teacher=vgg16"])
+    assert expanded == ["fit", distill, "--model.teacher=vgg16"]
+    assert expand(expanded) == expanded
+    assert expand(["model=distill", "--teacher=vgg16"]) == expanded
+
+
+def test_configs_that_shorten_a_run_are_no_models():
+    with pytest.raises(InputError, match="unknown model 'debug_distil'") as caught:
+        expand(["model=debug_distil"])
+    assert "debug_distill" not in str(caught.value)
+    mine = f"--config={CONFIGS / 'debug_distill.yaml'}"
+    assert expand(["model=distill", mine]) == ["fit", f"--config={CONFIGS / 'distill.yaml'}", mine]

@@ -142,12 +142,12 @@ def test_torchvision_files_are_named_with_their_hash():
 
 @pytest.mark.parametrize("name", ["imagnet", "no/such/file.pth"])
 def test_a_missing_file_is_answered_with_what_may_be_given(name, tiny, hub, refusal):
-    assert refusal(name) == f"no weights {name!r}: give imagenet, random, robust or a file (searched {hub})"
+    assert refusal(name) == f"no weights {name!r}: give imagenet, random, robust, bundled or a file (searched {hub})"
 
 
-def test_the_best_at_hand_is_vgg16_then_the_small_vgg19_then_random(hub):
+def test_the_best_at_hand_is_vgg16_then_the_compressed_vgg19_then_the_bundled_student(hub):
     hub.mkdir(parents=True)
-    assert best_at_hand() == ("vgg19_16x", "random")
+    assert best_at_hand() == ("vgg_small", "bundled")
     (hub / "vgg19_16x.safetensors").touch()
     assert best_at_hand() == ("vgg19_16x", "imagenet")
     (hub / "vgg16-397923af.pth").touch()

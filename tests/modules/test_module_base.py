@@ -53,7 +53,7 @@ def test_the_learning_rate_decays_hyperbolically(module: JohnsonModule):
 
 def test_auto_takes_the_best_loss_network_at_hand(bare_environment: None):
     made = JohnsonModule("starry_night", style_size=32, width=4).metadata["loss_network"]
-    assert made == {"backbone": "vgg19_16x", "weights": "random", "substitute": True}
+    assert made == {"backbone": "vgg_small", "weights": "bundled", "substitute": True}
 
 
 def test_init_from_needs_a_network_of_the_same_shape(tmp_path, bare_environment: None):

@@ -1,0 +1,257 @@
+"""Training speed: ours through Lightning's Trainer against the plain loop of pytorch/examples, in turn, in one call.
+
+The plain loop is fast_neural_style, written anew: its network, its VGG (torchvision's, to the deepest style layer, once
+over the stylized images and once over the photographs), its losses, Adam, and the allocator as the system has it. Ours
+is JohnsonModule with the same weights to start from, the same loss and batches, under the allocator that `train.py`
+sets. Both take images in [0, 1] where the original takes 0 to 255, so that their losses are comparable step by step.
+VGG has seeded random weights, which cost the same time. Each side is a process of its own; one works while the other
+waits, and who begins changes from pair to pair. On the CPU. Only the first two losses are compared: the loss leaps at
+first and rounding with it, to 2e-3 at the fourth step (in float64 the first four agree to 1e-14).
+
+    python benchmarks/training.py [--size 256] [--batch 4] [--steps 2] [--pairs 5] [--backbone vgg16] [--threads N]
+"""
+
+import argparse
+import logging
+import statistics
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision.models import VGG
+from turns import Turn, Turns, take_turns
+
+from stylenet.allocator import keep_memory
+from stylenet.callbacks import Throughput
+from stylenet.cli.exits import guarded
+from stylenet.data.styles import find_style, load_style
+from stylenet.data.synthetic import DeadLeaves
+from stylenet.features.backbones import get_backbone
+from stylenet.features.weights import load_weights
+from stylenet.modules.johnson import JohnsonModule
+from stylenet.networks.johnson import JohnsonNet
+
+STYLE = "starry_night"
+CONTENT_WEIGHT, STYLE_WEIGHT = 1e5, 1e10  # of pytorch/examples
+PRINTED, COMPARED = 4, 2  # losses: the second tells whether gradients and Adam agree; then rounding has grown too large
+TOLERANCE = 1e-3  # relative
+PHOTOGRAPHS = 8
+
+
+class TakeTurns(pl.Callback):
+    """Let the trainer wait between turns."""
+
+    def __init__(self, given: argparse.Namespace, pipe: Connection) -> None:
+        self.given, self.pipe = given, pipe
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Wait for the first turn."""
+        self.turns = Turns(self.given, self.pipe)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any) -> None:
+        """Count the step."""
+        self.turns.stepped(outputs["loss"])
+
+
+class Plus(nn.Module):
+    """A residual block's sum."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` plus its residual."""
+        return x + self.body(x)
+
+
+def plain_network() -> nn.Sequential:
+    """Return the network of pytorch/examples, with the weights of a JohnsonNet."""
+
+    def layer(channels: int, out: int, kernel: int, stride: int = 1, relu: bool = True) -> list[nn.Module]:
+        convolution = [nn.ReflectionPad2d(kernel // 2), nn.Conv2d(channels, out, kernel, stride)]
+        return [*convolution, nn.InstanceNorm2d(out, affine=True), *([nn.ReLU()] if relu else [])]
+
+    residuals = [Plus(nn.Sequential(*layer(128, 128, 3), *layer(128, 128, 3, relu=False))) for _ in range(5)]
+    network = nn.Sequential(
+        *layer(3, 32, 9), *layer(32, 64, 3, 2), *layer(64, 128, 3, 2), *residuals,
+        nn.Upsample(scale_factor=2), *layer(128, 64, 3), nn.Upsample(scale_factor=2), *layer(64, 32, 3),
+        nn.ReflectionPad2d(4), nn.Conv2d(32, 3, 9),
+    )  # fmt: skip
+    for theirs, ours in zip(network.parameters(), start().parameters(), strict=True):
+        theirs.data.copy_(ours.data)
+    return network
+
+
+def start() -> JohnsonNet:
+    """Return the network that both sides start from."""
+    torch.manual_seed(0)
+    return JohnsonNet(output="linear")
+
+
+def plain_maps(backbone: str) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Return what gives the style layers' maps of normalised images by torchvision's network."""
+    spec = get_backbone(backbone)
+    ends = {int(spec.layers[name].rpartition(".")[2]) + 1: name for name in spec.style_layers}
+    with torch.device("meta"):
+        whole = spec.build()
+        assert isinstance(whole, VGG)
+        whole.features, whole.classifier = whole.features[: max(ends)], nn.Sequential()
+    load_weights(whole.to_empty(device="cpu"), backbone, "random")
+    features = whole.eval().requires_grad_(False).features
+    parts = [features[begin:end] for begin, end in zip((0, *ends), ends, strict=False)]
+
+    def maps(images: Tensor) -> dict[str, Tensor]:
+        found = {}
+        for name, part in zip(ends.values(), parts, strict=True):
+            found[name] = images = part(images)
+        return found
+
+    return maps
+
+
+def plain_gram(maps: Tensor) -> Tensor:
+    """Return Gram matrices, (B, C, C), divided by C*H*W."""
+    b, c, h, w = maps.shape
+    flat = maps.view(b, c, h * w)
+    return flat.bmm(flat.transpose(1, 2)) / (c * h * w)
+
+
+def plain(given: argparse.Namespace, pipe: Connection) -> None:
+    """Train as pytorch/examples does."""
+    quiet(given)
+    spec, maps, network = get_backbone(given.backbone), plain_maps(given.backbone), plain_network()
+    mean, std = torch.tensor(spec.mean).view(-1, 1, 1), torch.tensor(spec.std).view(-1, 1, 1)
+    painting = load_style(find_style(STYLE), given.size).repeat(given.batch, 1, 1, 1)
+    targets = {name: plain_gram(x) for name, x in maps((painting - mean) / std).items()}
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    turns = Turns(given, pipe)
+    for photographs in loader(given):
+        optimizer.zero_grad()
+        stylized = network(2 * photographs - 1) + 0.5
+        found, wanted = maps((stylized - mean) / std), maps((photographs - mean) / std)
+        loss = torch.zeros(())
+        for name in spec.content_layers:
+            loss = loss + CONTENT_WEIGHT * F.mse_loss(found[name], wanted[name])
+        for name, target in targets.items():
+            loss = loss + STYLE_WEIGHT * F.mse_loss(plain_gram(found[name]), target)
+        loss.backward()
+        optimizer.step()
+        if not turns.stepped(loss):
+            return
+
+
+def ours(given: argparse.Namespace, pipe: Connection) -> None:
+    """Train through Lightning; the same loss, whose Gram terms have a sum where mse_loss has a mean."""
+    keep_memory()
+    quiet(given)
+    spec = get_backbone(given.backbone)
+    widths = dict(zip(spec.style_layers, (64, 128, 256, 512, 512), strict=False))
+    shares = {name: width**-2 for name, width in widths.items()}
+    module = JohnsonModule(
+        STYLE,
+        given.size,
+        given.backbone,
+        "random",
+        style_warmup=0,
+        compile=given.compile,
+        normalization="johnson",
+        content_layers=list(spec.content_layers),
+        style_layers=shares,
+        content_weight=CONTENT_WEIGHT * len(spec.content_layers),
+        style_weight=STYLE_WEIGHT * sum(shares.values()),
+        tv_weight=0.0,
+    )
+    module.network.load_state_dict(start().state_dict())
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            devices=1,
+            max_steps=given.steps * (given.pairs + 1),
+            logger=TensorBoardLogger(folder),
+            log_every_n_steps=10,
+            callbacks=[Throughput(), TakeTurns(given, pipe)],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, loader(given))
+
+
+class Photographs(Dataset):
+    """A few photographs, made before, again and again."""
+
+    def __init__(self, size: int) -> None:
+        leaves = DeadLeaves(size)
+        self.images = [leaves[index] for index in range(PHOTOGRAPHS)]
+
+    def __len__(self) -> int:
+        return 10**6
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.images[index % len(self.images)]
+
+
+def loader(given: argparse.Namespace) -> DataLoader:
+    """Return the batches, (B, 3, size, size) in [0, 1], the same on both sides."""
+    return DataLoader(Photographs(given.size), given.batch)
+
+
+def quiet(given: argparse.Namespace) -> None:
+    """Prepare the process of a side."""
+    torch.set_num_threads(given.threads)
+    warnings.simplefilter("ignore")
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def report(given: argparse.Namespace, plain: list[Turn], ours: list[Turn]) -> None:
+    """Print the table and the losses of the first steps."""
+    pairs = list(zip(plain[1:], ours[1:], strict=True))
+    images = given.steps * given.batch
+    speeds = [images / statistics.median(turn.seconds for turn in turns[1:]) for turns in (plain, ours)]
+    cpu = [statistics.median(turn.cpu_seconds for turn in turns[1:]) / given.steps for turns in (plain, ours)]
+    faster = statistics.median(theirs.seconds / own.seconds for theirs, own in pairs)
+    lighter = statistics.median(own.cpu_seconds / theirs.cpu_seconds for theirs, own in pairs)
+    memory = plain[-1].memory, ours[-1].memory
+    print("| training | plain | ours | ours / plain |\n|---|---|---|---|")
+    print(f"| images/s | {speeds[0]:.3f} | {speeds[1]:.3f} | {faster:.2f} |")
+    print(f"| CPU seconds a step | {cpu[0]:.2f} | {cpu[1]:.2f} | {lighter:.2f} |")
+    print(f"| peak memory, MB | {memory[0]:.0f} | {memory[1]:.0f} | {memory[1] / memory[0]:.2f} |")
+    print("\n| step | loss: plain | ours |\n|---|---|---|")
+    curves = [[loss for turn in turns for loss in turn.losses][:PRINTED] for turns in (plain, ours)]
+    for step, (theirs, own) in enumerate(zip(*curves, strict=True)):
+        print(f"| {step} | {theirs:.6g} | {own:.6g} |")
+    off = max(abs(own / theirs - 1) for theirs, own in list(zip(*curves, strict=True))[:COMPARED])
+    verdict = "equal" if off <= TOLERANCE else "NOT equal"
+    print(f"\nthe first {COMPARED} losses are {verdict}: relatively, they differ by {off:.1e} at most")
+
+
+def _benchmark() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=2, help="in a turn")
+    parser.add_argument("--pairs", type=int, default=5, help="of turns; one more, the first, warms up")
+    parser.add_argument("--backbone", choices=("vgg16", "vgg19"), default="vgg16")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compile", action="store_true", help="ours with model.compile=true")
+    given = parser.parse_args()
+    print(f"{given.backbone}, {given.size} px, batches of {given.batch}, {given.pairs} pairs of {given.steps} steps, "
+          f"{given.threads} threads\n", flush=True)  # fmt: skip
+    turns = take_turns({"plain": plain, "ours": ours}, given)
+    report(given, turns["plain"], turns["ours"])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(_benchmark))

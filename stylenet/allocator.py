@@ -1,0 +1,27 @@
+"""Have the C library keep the memory that tensors gave back, for the tensors of the next step."""
+
+import ctypes
+import os
+import sys
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+NEVER = -1
+VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "GLIBC_TUNABLES")
+"""By which a user sets the same for himself."""
+
+
+def keep_memory() -> bool:
+    """Stop glibc from handing freed memory back to the system; return whether it obeys.
+
+    By default a large tensor lives in a mapping of its own, which is undone when the tensor is freed: at each step of
+    a training the system maps, clears and unmaps the same gigabytes again. This does to the running process, and to
+    those that it forks, what `MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000` does to one that is started
+    with it: the process grows to its peak and stays there. (Raising `MALLOC_MMAP_THRESHOLD_`, which is better known, is
+    refused above 32 MiB before glibc 2.35.)
+
+    Nothing is done where one of `VARIABLES` is set, and where there is no glibc: macOS, Windows, musl.
+    """
+    if not sys.platform.startswith("linux") or any(name in os.environ for name in VARIABLES):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    return mallopt is not None and bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))

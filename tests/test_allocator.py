@@ -1,0 +1,63 @@
+"""What the C library does with freed memory, seen from outside: in fresh processes."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from stylenet.allocator import VARIABLES, keep_memory
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are left alone")
+
+FAULTS = """
+import ctypes, resource
+from stylenet.allocator import keep_memory
+kept = keep_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.argtypes, libc.memset.argtypes = [ctypes.c_void_p], [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+def use():
+    block = libc.malloc(64 << 20)  # glibc gives blocks of more than 32 MiB back at once, whatever came before
+    libc.memset(block, 1, 64 << 20)
+    libc.free(block)
+use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+use()
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def second_use(**variables: str) -> tuple[str, int]:
+    """Return what `keep_memory` said, and how often the system was asked for a page that had been there before."""
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES} | variables
+    done = subprocess.run([sys.executable, "-c", FAULTS], env=environment, capture_output=True, text=True, check=True)
+    kept, faults = done.stdout.split()
+    return kept, int(faults)
+
+
+@glibc
+def test_freed_memory_is_used_again_without_asking_the_system():
+    kept, faults = second_use()
+    assert kept == "True"
+    assert faults < 10
+
+
+@glibc
+def test_settings_of_the_user_are_left_alone():
+    kept, faults = second_use(MALLOC_TRIM_THRESHOLD_="131072")
+    assert kept == "False"
+    assert faults > 30  # huge pages make them few
+
+
+@glibc
+def test_it_does_what_the_environment_variables_do():
+    kept, faults = second_use(MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_="1000000000000")
+    assert kept == "False"
+    assert faults < 10
+
+
+def test_nothing_happens_on_other_systems(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert keep_memory() is False
