@@ -10,6 +10,7 @@ is at hand, else seeded random.
 """
 
 import argparse
+import ctypes
 import math
 import multiprocessing
 import statistics
@@ -194,6 +195,8 @@ def _peak_of(name: str, given: argparse.Namespace) -> float | None:
     torch.set_num_threads(given.threads)
     content, style = pictures(given)
     evaluate = contestants(given, content, style)[name]
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # glibc: else the evaluation finds its memory in what was freed before
     try:
         Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak begins anew
         before = _status("VmRSS")

@@ -27,6 +27,8 @@ from stylenet.metrics import Judge
 from stylenet.modules.disturb import disturb, random_crop
 from stylenet.modules.lessons import LESSONS, Lesson
 
+DISTURBED = 3
+"""Images made of each photograph, of which losses are ranked."""
 FIGURES = ("gram_difference", "content_distance")
 Losses = tuple[PerceptualLoss, PerceptualLoss]  # the teacher's and the student's
 
@@ -56,13 +58,15 @@ def sums(loss: PerceptualLoss, images: torch.Tensor, photographs: torch.Tensor) 
 def ranks(
     lesson: Lesson, extractors: list[FeatureExtractor], photographs: torch.Tensor, paintings: list[torch.Tensor]
 ) -> None:
-    """Print Spearman's rank correlation of the two losses over photographs, disturbed ones and every painting."""
+    """Print Spearman's rank correlation of the two losses over photographs, disturbed ones and paintings."""
     generator = torch.Generator().manual_seed(0)
     crops = [random_crop(painting, photographs.shape[-1], generator) for painting in paintings]
     images = [
-        disturb(photograph, crops[i % len(crops)], generator) for i, photograph in enumerate(photographs.split(1))
+        disturb(photograph, crops[(i + turn) % len(crops)], generator)
+        for turn in range(DISTURBED)
+        for i, photograph in enumerate(photographs.split(1))
     ]
-    candidates, originals = torch.cat([photographs, *images]), torch.cat([photographs, photographs])
+    candidates, originals = torch.cat([photographs, *images]), torch.cat([photographs] * (DISTURBED + 1))
     found: dict[str, tuple[list[float], list[float]]] = {"style": ([], []), "content": ([], [])}
     for index, painting in enumerate(paintings):
         for side, loss in enumerate(both_losses(lesson, extractors, painting, 1.0)):
@@ -115,7 +119,9 @@ def _student() -> int:
     parser.add_argument("--root", help="folder of photographs; by default the best source at hand")
     parser.add_argument("--size", type=int, default=160, help="pixels of a side")
     parser.add_argument("--steps", type=int, default=80, help="of the optimiser")
-    parser.add_argument("--pairs", type=int, default=4, help="that are optimised")
+    parser.add_argument(
+        "--pairs", type=int, default=4, help="that are optimised; and paintings that losses are ranked for"
+    )
     parser.add_argument("--style_weight", type=float, default=5.0)
     parser.add_argument("--output", help="picture of painting, photograph, the teacher's and the student's image")
     given = parser.parse_args()
@@ -128,7 +134,7 @@ def _student() -> int:
         FeatureExtractor("vgg_small", list(dict.fromkeys([*lesson.pairs, lesson.content])), given.weights),
     ]
     print(f"{len(photographs)} held-out photographs, {len(paintings)} paintings, {given.size} px, {given.teacher}\n")
-    ranks(lesson, extractors, photographs, paintings)
+    ranks(lesson, extractors, photographs, paintings[: given.pairs])
     gatys(given, lesson, extractors, photographs, paintings)
     return 0
 
