@@ -1,5 +1,6 @@
 """The terms of a perceptual loss: each a small module that holds what it compares with."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -76,6 +77,7 @@ class Term(nn.Module):
         super().__init__()
         self.weights = weights
 
+    @abstractmethod
     def forward(self, images: Tensor, features: Features, targets: Targets) -> dict[str, Tensor]:
         """Return the unweighted terms, `{name: (B,)}`.
 
@@ -84,7 +86,6 @@ class Term(nn.Module):
             features: Of the images.
             targets: What they are compared with.
         """
-        raise NotImplementedError
 
 
 class FeatureTerm(Term):
