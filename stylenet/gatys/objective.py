@@ -18,7 +18,6 @@ class Objective:
         loss: Gives the terms.
         targets: What the images are compared with.
         weighting: Gives the multiplier of each group.
-        photographs: (B, 3, H, W), seen where `only` is 0.
         size: Height and width of what will be kept of the images; the rest, at right and bottom, is cut off.
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
     """
@@ -26,7 +25,6 @@ class Objective:
     loss: Loss
     targets: Targets
     weighting: Weighting
-    photographs: Tensor
     size: tuple[int, int]
     only: Tensor | None = None
     progress: float = 0.0
@@ -35,7 +33,7 @@ class Objective:
 
     def compose(self, free: Tensor) -> Tensor:
         """Return the images that free pixels, (B, 3, H, W), make: the photographs' own where `only` is 0."""
-        return free if self.only is None else torch.lerp(self.photographs, free, self.only)
+        return free if self.only is None else torch.lerp(self.targets.photographs, free, self.only)
 
     def __call__(self, free: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of each image, (B,), and its gradient, (B, 3, H, W).

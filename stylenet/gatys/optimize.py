@@ -121,7 +121,7 @@ def optimize(
         staged = loss.restyled([smaller(painting, stage.divisor) for painting in paintings])
         targets = staged.targets(extended(photos), regions, pseudo)
         height, width = photos.shape[-2:]
-        objective = Objective(staged, targets, weighting, targets.photographs, (height, width), part)
+        objective = Objective(staged, targets, weighting, (height, width), part)
         free = run.at_one_size(objective, extended(free), stage.steps)
         change = free - base
         if run.over:
