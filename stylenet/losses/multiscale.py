@@ -1,6 +1,6 @@
 """The same loss over an image pyramid."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -47,17 +47,32 @@ class MultiScaleLoss(Loss):
     def _losses(self) -> list[PerceptualLoss]:
         return [level for level in self.levels if isinstance(level, PerceptualLoss)]
 
-    def targets(self, photographs: Tensor, masks: Tensor | None = None, labels: Tensor | None = None) -> Targets:
+    def targets(
+        self,
+        photographs: Tensor,
+        masks: Tensor | None = None,
+        labels: Tensor | None = None,
+        styles: Mapping[str, Tensor] | None = None,
+    ) -> Targets:
         """Return what images are compared with, a level each; see `Loss.targets`."""
         levels = tuple(
             loss.targets(
                 shrink(photographs, divisor),
                 None if masks is None else shrink(masks, divisor),
                 None if labels is None else shrink(labels, divisor),
+                None if styles is None else _of_level(styles, divisor),
             )
             for loss, divisor in zip(self._losses(), self.divisors, strict=True)
         )
         return replace(levels[0], levels=levels)
+
+    def statistics(self, paintings: Tensor) -> dict[str, Tensor]:
+        """Return what of each painting the terms compare with, at each level; see `Loss.statistics`."""
+        return {
+            f"{name}/{divisor}": value
+            for loss, divisor in zip(self._losses(), self.divisors, strict=True)
+            for name, value in loss.statistics(shrink(paintings, divisor)).items()
+        }
 
     def with_snapshot(self, targets: Targets, images: Tensor) -> Targets:
         """Return `targets` with what `combined` pulls towards; see `Loss.with_snapshot`."""
@@ -78,6 +93,12 @@ class MultiScaleLoss(Loss):
     def restyled(self, styles: Sequence[Style]) -> "MultiScaleLoss":
         """Return this loss with other paintings; see `Loss.restyled`."""
         return MultiScaleLoss(self.extractor, styles, self.options)
+
+
+def _of_level(statistics: Mapping[str, Tensor], divisor: int) -> dict[str, Tensor]:
+    """Return the statistics of one level, by the names that it knows."""
+    end = f"/{divisor}"
+    return {name.removesuffix(end): value for name, value in statistics.items() if name.endswith(end)}
 
 
 def perceptual_loss(extractor: FeatureExtractor, styles: Tensor | Sequence[Style], options: LossOptions) -> Loss:

@@ -1,8 +1,9 @@
 """The perceptual loss: named terms in one dict, unweighted; one line weights and adds."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -34,16 +35,31 @@ class Loss(nn.Module):
     extractor: FeatureExtractor
 
     @abstractmethod
-    def targets(self, photographs: Tensor, masks: Tensor | None = None, labels: Tensor | None = None) -> Targets:
+    def targets(
+        self,
+        photographs: Tensor,
+        masks: Tensor | None = None,
+        labels: Tensor | None = None,
+        styles: Mapping[str, Tensor] | None = None,
+    ) -> Targets:
         """Return what images are compared with, to be computed once for many images.
 
         Args:
             photographs: (B, 3, H, W) in [0, 1].
             masks: Where each of N styles belongs, (B or 1, N, H, W) in [0, 1]; everywhere by default.
             labels: Pseudo-labels, (B, 3, H, W) in [0, 1].
+            styles: The `statistics` of a painting for each photograph, in place of the loss's own paintings.
 
         Raises:
             InputError: As many masks as styles are needed, or labels are missing.
+        """
+
+    @abstractmethod
+    def statistics(self, paintings: Tensor) -> dict[str, Tensor]:
+        """Return what of each painting the terms compare with, `{term: (B, ...)}`; not for `patches`.
+
+        Args:
+            paintings: (B, 3, h, w) in [0, 1].
         """
 
     @abstractmethod
@@ -63,15 +79,22 @@ class Loss(nn.Module):
     def restyled(self, styles: Sequence[Style]) -> "Loss":
         """Return this loss with other paintings, or the same ones at another size; the extractor is shared."""
 
-    def forward(self, images: Tensor, photographs: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        images: Tensor,
+        photographs: Tensor,
+        labels: Tensor | None = None,
+        styles: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
         """Return the unweighted terms, each a scalar averaged over the batch.
 
         Args:
             images: Stylized images, (B, 3, H, W) in [0, 1].
             photographs: What they were made from, of the same shape.
             labels: Pseudo-labels, of the same shape.
+            styles: The `statistics` of a painting for each photograph.
         """
-        terms = self.per_item(images, self.targets(photographs, labels=labels))
+        terms = self.per_item(images, self.targets(photographs, labels=labels, styles=styles))
         return {name: term.mean() for name, term in terms.items()}
 
     def weighted(self, terms: Mapping[str, Tensor], style_scale: float = 1.0) -> dict[str, Tensor]:
@@ -106,7 +129,7 @@ class PerceptualLoss(Loss):
 
     Args:
         extractor: Must give every layer that the options name.
-        styles: A painting, (1, 3, h, w) in [0, 1], or several.
+        styles: A painting, (1, 3, h, w) in [0, 1], or several; none where every photograph comes with its own.
         options: With layers named, see `LossOptions.resolved`; `scales` is left to `stylenet.losses.multiscale`.
 
     Raises:
@@ -148,7 +171,13 @@ class PerceptualLoss(Loss):
         return terms
 
     @torch.no_grad()
-    def targets(self, photographs: Tensor, masks: Tensor | None = None, labels: Tensor | None = None) -> Targets:
+    def targets(
+        self,
+        photographs: Tensor,
+        masks: Tensor | None = None,
+        labels: Tensor | None = None,
+        styles: Mapping[str, Tensor] | None = None,
+    ) -> Targets:
         """Return what images are compared with; see `Loss.targets`."""
         if masks is not None and masks.shape[1] != len(self.styles):
             raise InputError(f"{masks.shape[1]} masks for {len(self.styles)} styles: give one for each")
@@ -158,9 +187,19 @@ class PerceptualLoss(Loss):
             photographs,
             self._read("features", photographs),
             masks,
+            styles,
             labels,
             {} if labels is None else self._read("label_features", labels),
         )
+
+    @torch.no_grad()
+    def statistics(self, paintings: Tensor) -> dict[str, Tensor]:
+        """Return what of each painting the terms compare with; see `Loss.statistics`."""
+        features = self.extractor(paintings)
+        found: dict[str, Tensor] = {}
+        for term in cast(Iterable[Term], self.terms):
+            found |= term.statistics(paintings, features)
+        return found
 
     def _read(self, source: str, images: Tensor) -> dict[str, Tensor]:
         """Return the features of images that terms with this source read."""

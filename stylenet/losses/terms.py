@@ -51,6 +51,8 @@ class Targets:
         photographs: (B, 3, H, W) in [0, 1].
         features: Of the photographs.
         masks: Where each of N styles belongs, (B or 1, N, H, W) in [0, 1]; everywhere by default.
+        styles: Of each photograph's own painting what the style terms compare with, `{term: (B, ...)}`, see
+            `Loss.statistics`; by default each is compared with the loss's paintings.
         labels: Pseudo-labels, (B, 3, H, W) in [0, 1].
         label_features: Of the pseudo-labels.
         snapshot: Features of the images as they stood early in the optimisation; none before that.
@@ -60,6 +62,7 @@ class Targets:
     photographs: Tensor
     features: Features = field(default_factory=dict)
     masks: Tensor | None = None
+    styles: Mapping[str, Tensor] | None = None
     labels: Tensor | None = None
     label_features: Features = field(default_factory=dict)
     snapshot: Features | None = None
@@ -86,6 +89,15 @@ class Term(nn.Module):
             features: Of the images.
             targets: What they are compared with.
         """
+
+    def statistics(self, paintings: Tensor, features: Features) -> dict[str, Tensor]:
+        """Return what of each painting its terms compare with, `{term: (B, ...)}`; nothing where none does.
+
+        Args:
+            paintings: (B, 3, h, w) in [0, 1].
+            features: Of the paintings.
+        """
+        return {}
 
 
 class FeatureTerm(Term):
@@ -148,7 +160,13 @@ class StyleTerm(Term):
         """Return the style loss of each layer."""
         return {f"style/{layer}": self._of_layer(j, features[layer], targets) for j, layer in enumerate(self.layers)}
 
+    def statistics(self, paintings: Tensor, features: Features) -> dict[str, Tensor]:
+        """Return what of each painting is kept, see `Term.statistics`."""
+        return {f"style/{layer}": self.statistic.target(features[layer]) for layer in self.layers}
+
     def _of_layer(self, layer: int, maps: Tensor, targets: Targets) -> Tensor:
+        if targets.styles is not None:
+            return self.statistic.loss(maps, targets.styles[f"style/{self.layers[layer]}"], self.normalization)
         losses = [
             share
             * self.statistic.loss(
@@ -177,12 +195,19 @@ class VariationTerm(Term):
 
     def __init__(self, styles: Sequence[Style], weight: float, normalization: str) -> None:
         super().__init__({"tv": weight})
-        unit = torch.stack([total_variation(style.image).mean() for style in styles]).mean()
-        self.register_buffer("unit", unit if normalization == "relative" else None, persistent=False)
+        self.relative = normalization == "relative"
+        variations = [total_variation(style.image).mean() for style in styles]
+        unit = torch.stack(variations).mean() if self.relative and variations else None
+        self.register_buffer("unit", unit, persistent=False)
 
     def forward(self, images: Tensor, features: Features, targets: Targets) -> dict[str, Tensor]:
         """Return the total variation."""
-        return {"tv": total_variation_loss(images, self.unit)}
+        own = targets.styles["tv"] if self.relative and targets.styles is not None else self.unit
+        return {"tv": total_variation_loss(images, own)}
+
+    def statistics(self, paintings: Tensor, features: Features) -> dict[str, Tensor]:
+        """Return the total variation of each painting, (B,), see `Term.statistics`."""
+        return {"tv": total_variation(paintings)}
 
 
 class LaplacianTerm(Term):

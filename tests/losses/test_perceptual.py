@@ -10,6 +10,7 @@ from torch.testing import assert_close
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.content import NORMALIZATIONS
+from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
@@ -252,3 +253,18 @@ def test_restyled_has_other_paintings_and_the_same_extractor(make, pictures):
         other.extractor.body.features.get_submodule("0").weight.data_ptr()
         == loss.extractor.body.features.get_submodule("0").weight.data_ptr()
     )
+
+
+@pytest.mark.parametrize("scales", [1, 2])
+@pytest.mark.parametrize("statistic", ["gram", "moments"])
+def test_each_photograph_may_have_a_painting_of_its_own(statistic, scales, extractor, pictures):
+    photographs, images = (batch.repeat(1, 1, 2, 2) for batch in pictures[1:])
+    paintings = photographs.flip(0)
+    options = loss_options(statistic=statistic, scales=scales)
+    loss = perceptual_loss(extractor, [], options)
+    terms = loss.per_item(images, loss.targets(photographs, styles=loss.statistics(paintings)))
+    for item in range(2):
+        one = slice(item, item + 1)
+        single = perceptual_loss(extractor, paintings[one], options)
+        expected = single.per_item(images[one], single.targets(photographs[one]))
+        assert_close({name: term[one] for name, term in terms.items()}, expected)
