@@ -11,6 +11,10 @@ class InputError(ValueError):
     """
 
 
+class MissingWeights(InputError):
+    """Weights that this machine does not hold and cannot fetch; the line says how to get them."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that is not one of `known`, with the nearest right name.
 

@@ -10,6 +10,7 @@ import torchvision
 from torch import nn
 
 from stylenet.errors import unknown
+from stylenet.features import vgg_normalised
 from stylenet.features.vgg19_16x import DEPTHS, VGG19x16
 from stylenet.features.vgg_small import PLACES, VGGSmall
 from stylenet.features.vit import DEPTH, VisionTransformer
@@ -96,6 +97,16 @@ BACKBONES: dict[str, Backbone] = {
         _vgg_layers((2, 2, 4, 4, 4)),
         style=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),  # Gatys et al. 2016
         content=("relu4_2",),
+    ),
+    "vgg_normalised": Backbone(
+        build=vgg_normalised.VGGNormalised,
+        layers=vgg_normalised.layer_names(),
+        style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"),  # Huang and Belongie 2017
+        content_layers=("relu4_1",),
+        weights_file="vgg_normalised.pth",
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        smallest=17,  # reflection padding needs two pixels to reflect, at a sixteenth of the size, rounded up
     ),
     "vgg19_16x": Backbone(
         build=VGG19x16,

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from stylenet.errors import InputError
+from stylenet.errors import InputError, MissingWeights
 from stylenet.features.backbones import BACKBONES, Backbone, get_backbone, initialize
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a channel each
@@ -119,12 +119,12 @@ def download(backbone: str, spec: Backbone) -> Path:
     """Fetch the `imagenet` weights into torch hub's cache, checked against the hash in their name.
 
     Raises:
-        InputError: They cannot be had; names the file, the places searched and the command that gets it.
+        MissingWeights: They cannot be had; names the file, the places searched and the command that gets it.
     """
     target = Path(torch.hub.get_dir()) / "checkpoints" / spec.weights_file
     places = ", ".join(str(folder) for folder in search_folders())
     if not spec.weights_url:
-        raise InputError(
+        raise MissingWeights(
             f"no {spec.weights_file} in {places}: put it into a folder named by STYLENET_WEIGHTS "
             f"or take another backbone"
         )
@@ -133,7 +133,7 @@ def download(backbone: str, spec: Backbone) -> Path:
         torch.hub.download_url_to_file(spec.weights_url, str(target), hash_prefix=target.stem.rsplit("-", 1)[-1])
     except (OSError, RuntimeError, HTTPException) as error:
         reason = " ".join(str(error).split())  # one line
-        raise InputError(
+        raise MissingWeights(
             f"no {spec.weights_file} for {backbone} in {places}, and the download failed ({reason}): "
             f"run `curl -L --create-dirs -o {shlex.quote(str(target))} {spec.weights_url}`"
         ) from None
@@ -155,7 +155,8 @@ def load_weights(network: nn.Module, backbone: str, weights: str) -> Normalizati
         out: it would take the gradient away from colours just outside.
 
     Raises:
-        InputError: The weights cannot be had or do not fit. Nothing falls back silently.
+        MissingWeights: The weights cannot be had. Nothing falls back silently.
+        InputError: They do not fit.
     """
     spec = get_backbone(backbone)
     if weights == "random":
@@ -186,7 +187,8 @@ def _locate(backbone: str, spec: Backbone, weights: str) -> Path:
     """Return the file of these weights.
 
     Raises:
-        InputError: There is none, and it cannot be downloaded.
+        MissingWeights: There is none, and it cannot be downloaded.
+        InputError: The backbone has no weights of this kind.
     """
     files = {"imagenet": spec.weights_file, "robust": spec.robust_file, "bundled": spec.bundled_file}
     if weights not in files:
@@ -201,7 +203,7 @@ def _locate(backbone: str, spec: Backbone, weights: str) -> Path:
         return download(backbone, spec)
     if path is None:
         places = ", ".join(str(folder) for folder in search_folders())
-        raise InputError(
+        raise MissingWeights(
             f"no {spec.robust_file} in {places}: fetch it from {ROBUST_HOME} into a folder named by STYLENET_WEIGHTS"
         )
     return path
@@ -211,13 +213,13 @@ def find_file(weights: str) -> Path:
     """Return the path of a weights file given by path or by its name in `search_folders`.
 
     Raises:
-        InputError: There is no such file.
+        MissingWeights: There is no such file.
     """
     path = Path(weights).expanduser()
     found = path if path.is_file() else find_weights(weights)
     if found is None:
         places = ", ".join(str(folder) for folder in search_folders())
-        raise InputError(
+        raise MissingWeights(
             f"no weights {weights!r}: give imagenet, random, robust, bundled or a file (searched {places})"
         )
     return found

@@ -15,13 +15,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stylenet import __version__
-from stylenet.errors import InputError
+from stylenet.errors import InputError, MissingWeights
 from stylenet.features.weights import read_file
 from stylenet.images import written_beside
+from stylenet.networks.adain import AdaIN
 from stylenet.networks.johnson import JohnsonNet
-from stylenet.networks.peers import is_pytorch_example, read_pytorch_example
+from stylenet.networks.peers import is_pytorch_adain, is_pytorch_example, read_pytorch_adain, read_pytorch_example
 
-NETWORKS: dict[str, type[nn.Module]] = {"JohnsonNet": JohnsonNet}
+NETWORKS: dict[str, type[nn.Module]] = {"AdaIN": AdaIN, "JohnsonNet": JohnsonNet}
 KEY = "stylenet"
 PREFIX = "network."
 
@@ -53,7 +54,8 @@ def save_network(network: nn.Module, path: str | Path, metadata: Mapping[str, An
 def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return the network in a file, in eval mode on the CPU, and its metadata.
 
-    Reads slim checkpoints, Lightning checkpoints of this project, and the transformer nets of pytorch/examples.
+    Reads slim checkpoints, Lightning checkpoints of this project, the transformer nets of pytorch/examples, and the
+    decoders of naoto0804/pytorch-AdaIN.
 
     Raises:
         InputError: The file is missing, unsafe (a pickle of more than plain tensors) or holds no such network.
@@ -62,6 +64,8 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     content = read_file(path)
     if is_pytorch_example(content):
         return read_pytorch_example(content, str(path))
+    if is_pytorch_adain(content):
+        return read_pytorch_adain(content, path)
     if path.suffix == ".safetensors":
         metadata, tensors = read_metadata(path), content
     else:
@@ -72,6 +76,8 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     try:
         network = NETWORKS[name](**metadata["arguments"])
         network.load_state_dict(tensors)
+    except MissingWeights:  # of the encoder
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise InputError(f"{path} does not fit the {name} it claims to hold: it is damaged") from None
     return network.eval(), metadata

@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from stylenet.errors import InputError
+from stylenet.features.backbones import get_backbone
+from stylenet.networks.adain import AdaIN
 from stylenet.networks.johnson import JohnsonNet
 
 _MARK = "deconv3.conv2d.weight"
+_DECODER = (1, 5, 8, 11, 14, 18, 21, 25, 28)
+"""Places of the convolutions in the decoder of naoto0804/pytorch-AdaIN, a bare Sequential."""
 _STATISTICS = re.compile(r"in\d+\.running_(mean|var)$")
 
 
@@ -60,3 +65,30 @@ def read_pytorch_example(content: Mapping[str, Tensor], source: str) -> tuple[nn
     except (KeyError, AttributeError, IndexError, RuntimeError):
         raise InputError(f"{source} looks like a TransformerNet of pytorch/examples but does not fit it") from None
     return network.eval(), {"class": "JohnsonNet", "arguments": network.arguments, "source": "pytorch/examples"}
+
+
+def is_pytorch_adain(content: Mapping[str, Any]) -> bool:
+    """Tell whether a state dict is a decoder of naoto0804/pytorch-AdaIN."""
+    return set(content) == {f"{place}.{kind}" for place in _DECODER for kind in ("weight", "bias")}
+
+
+def read_pytorch_adain(content: Mapping[str, Tensor], path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Return a decoder of naoto0804/pytorch-AdaIN as an AdaIN, and its metadata.
+
+    Its encoder is in another file, `vgg_normalised.pth`, which is looked for beside the decoder and then where all
+    weights are.
+
+    Raises:
+        InputError: Tensors have other shapes, or the encoder is not there.
+    """
+    beside = path.with_name(get_backbone("vgg_normalised").weights_file)
+    network = AdaIN("vgg_normalised", str(beside) if beside.is_file() else "imagenet")
+    ours = [name for name, layer in network.decoder.named_children() if isinstance(layer, nn.Conv2d)]
+    try:
+        for theirs, name in zip(_DECODER, ours, strict=True):
+            layer = {kind: content[f"{theirs}.{kind}"] for kind in ("weight", "bias")}
+            network.decoder.get_submodule(name).load_state_dict(layer)
+    except (RuntimeError, AttributeError):
+        raise InputError(f"{path} looks like a decoder of naoto0804/pytorch-AdaIN but does not fit it") from None
+    network.arguments["weights"] = "imagenet"
+    return network.eval(), {"class": "AdaIN", "arguments": network.arguments, "source": "naoto0804/pytorch-AdaIN"}
