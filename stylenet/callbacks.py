@@ -16,7 +16,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from stylenet.images import grid, save_image
-from stylenet.modules.train import TrainModule
+from stylenet.modules.train import TrainModule, columns
 from stylenet.networks.checkpoint import save_network
 
 LAST = "last.ckpt"
@@ -127,32 +127,36 @@ class Interrupt(Callback):
 class ValidationGrid(Callback):
     """Show the first validation photographs above their stylized selves: PNG files and TensorBoard images.
 
+    Paintings, where each photograph comes with its own, stand between them.
+
     Args:
         count: Photographs shown.
     """
 
     def __init__(self, count: int = 8) -> None:
         self.count = count
-        self.columns: list[tuple[Tensor, Tensor]] = []
+        self.columns: list[tuple[Tensor, ...]] = []
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin a new grid."""
         self.columns = []
 
     def on_validation_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Tensor, *_: Any
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
         """Keep what the grid still lacks; a module that makes no images gives none."""
         missing = self.count - len(self.columns)
         if missing > 0 and outputs is not None:
-            self.columns += list(zip(batch[:missing].cpu().split(1), outputs[:missing].cpu().split(1), strict=True))
+            given = columns(batch)
+            rows = [given[name] for name in ("photographs", "paintings", "labels") if name in given] + [outputs]
+            self.columns += list(zip(*(row[:missing].cpu().split(1) for row in rows), strict=True))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the grid."""
         folder = run_folder(trainer)
         if trainer.sanity_checking or trainer.fast_dev_run or not trainer.is_global_zero or not self.columns:
             return
-        sheet = grid([[photograph for photograph, _ in self.columns], [stylized for _, stylized in self.columns]])
+        sheet = grid([list(row) for row in zip(*self.columns, strict=True)])
         save_image(sheet, folder / "grids" / f"step_{trainer.global_step:06d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
@@ -167,10 +171,10 @@ class Throughput(Callback):
         self.images, self.since = 0, time.perf_counter()
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Tensor, *_: Any
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
         """Log at every logging step; reading the clock alone does not wait for the accelerator."""
-        self.images += len(batch) * trainer.world_size
+        self.images += len(columns(batch)["photographs"]) * trainer.world_size
         if trainer.global_step % trainer.log_every_n_steps == 0 and self.images:
             now = time.perf_counter()
             pl_module.log("images/s", self.images / (now - self.since), prog_bar=True)

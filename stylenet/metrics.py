@@ -25,29 +25,47 @@ def ssim(images: Tensor, photographs: Tensor) -> Tensor:
     return value.reshape(-1)
 
 
+def mse(images: Tensor, references: Tensor) -> Tensor:
+    """Return the mean squared error of each image, (B,), 0 at best.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        references: Photographs or pseudo-labels, (B, 3, H, W) in [0, 1].
+    """
+    return (images.float() - references.float()).square().mean((1, 2, 3))
+
+
 class Judge(nn.Module):
     """Distances to a painting and to a photograph as a network sees them.
 
     Args:
         extractor: Gives every layer named here.
-        style: The painting, (1, 3, H, W) in [0, 1].
+        style: The painting, (1, 3, H, W) in [0, 1]; None where each image comes with its own.
         style_layers: Whose Gram matrices are compared.
         content_layers: Whose maps are compared.
     """
 
     def __init__(
-        self, extractor: FeatureExtractor, style: Tensor, style_layers: tuple[str, ...], content_layers: tuple[str, ...]
+        self,
+        extractor: FeatureExtractor,
+        style: Tensor | None,
+        style_layers: tuple[str, ...],
+        content_layers: tuple[str, ...],
     ) -> None:
         super().__init__()
         self.extractor, self.style_layers, self.content_layers = extractor, style_layers, content_layers
         self.content_extractor = extractor.up_to(content_layers)
-        with torch.no_grad():
-            features = extractor(style)
-        for layer in style_layers:
-            self.register_buffer(f"gram_{layer}", gram(features[layer]), persistent=False)
+        for layer, matrix in ({} if style is None else self._grams(style)).items():
+            self.register_buffer(f"gram_{layer}", matrix, persistent=False)
 
     @torch.no_grad()
-    def forward(self, images: Tensor, photographs: Tensor) -> dict[str, Tensor]:
+    def _grams(self, paintings: Tensor) -> dict[str, Tensor]:
+        """Return the Gram matrices of paintings, `{layer: (B, C, C)}`."""
+        features = self.extractor(paintings)
+        return {layer: gram(features[layer]) for layer in self.style_layers}
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, photographs: Tensor, paintings: Tensor | None = None) -> dict[str, Tensor]:
         """Return figures of each image, (B,) each, all 0 at best.
 
         `gram_difference` is `|G - A| / |A|` (Frobenius) averaged over the style layers; `content_distance` is
@@ -56,8 +74,11 @@ class Judge(nn.Module):
         Args:
             images: (B, 3, H, W) in [0, 1].
             photographs: (B, 3, H, W) in [0, 1].
+            paintings: Of each image its own, (B, 3, h, w) in [0, 1], in place of the one painting.
         """
         features, originals = self.extractor(images), self.content_extractor(photographs)
-        style = [relative_error(gram(features[n]), self.get_buffer(f"gram_{n}")).sqrt() for n in self.style_layers]
+        own = None if paintings is None else self._grams(paintings)
+        wanted = {n: self.get_buffer(f"gram_{n}") if own is None else own[n] for n in self.style_layers}
+        style = [relative_error(gram(features[n]), wanted[n]).sqrt() for n in self.style_layers]
         content = [relative_error(features[n], originals[n]).sqrt() for n in self.content_layers]
         return {"gram_difference": torch.stack(style).mean(0), "content_distance": torch.stack(content).mean(0)}

@@ -1,4 +1,4 @@
-"""Every shipped YAML makes a run, shortened by configs/debug.yaml or configs/debug_distill.yaml."""
+"""Every shipped YAML makes a run, shortened by configs/debug.yaml or, where there is one, configs/debug_MODEL.yaml."""
 
 import sys
 from pathlib import Path
@@ -19,8 +19,9 @@ SHIPPED = sorted(
 
 def arguments(config: str) -> list[str]:
     path = Path(config)
-    if path.stem == "distill":
-        return ["model=distill", DEBUG.replace("debug.yaml", "debug_distill.yaml")]
+    own = CONFIGS / f"debug_{path.stem}.yaml"
+    if own.is_file():
+        return [f"model={path.stem}", f"--config={own}"]
     if path.parent.name == "styles":
         return [f"style={path.stem}", DEBUG]
     return [f"{'recipe' if path.parent.name == 'recipes' else 'model'}={path.stem}", "style=starry_night", DEBUG]

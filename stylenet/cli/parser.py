@@ -13,12 +13,14 @@ from stylenet.cli.shorthand import SUBCOMMANDS
 from stylenet.data.datamodule import StylizationData
 from stylenet.errors import InputError
 from stylenet.losses.options import LossOptions
+from stylenet.modules.adain import AdaINModule
 from stylenet.modules.distill import DistillModule
 from stylenet.modules.johnson import JohnsonModule
 
 GROUPS = (
     ("model", JohnsonModule),
     ("model", LossOptions),
+    ("model", AdaINModule),
     ("model", DistillModule),
     ("data", StylizationData),
     ("trainer", pl.Trainer),

@@ -10,8 +10,8 @@ from torch import Tensor
 from stylenet.data.styles import is_homage
 from stylenet.errors import InputError
 from stylenet.losses.perceptual import Loss, sum_groups
-from stylenet.metrics import Judge, ssim
-from stylenet.modules.train import TrainModule, named_network
+from stylenet.metrics import Judge, mse, ssim
+from stylenet.modules.train import TrainModule, columns, named_network
 from stylenet.networks.checkpoint import load_network
 
 
@@ -98,9 +98,18 @@ class StylizerModule(TrainModule):
         """Return stylized photographs, (B, 3, H, W) in [0, 1]."""
         return self.network(photographs)
 
-    def training_step(self, photographs: Tensor, batch_idx: int) -> Tensor:
-        """Return the loss of a batch of photographs, (B, 3, H, W) in [0, 1]."""
-        terms = self.loss(self.network(photographs), photographs)
+    def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the unweighted terms of the loss of a batch, by its columns."""
+        photographs = batch["photographs"]
+        return self.loss(self.network(photographs), photographs, batch.get("labels"))
+
+    def stylize(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return the stylized photographs of a batch, (B, 3, H, W)."""
+        return self.network(batch["photographs"])
+
+    def training_step(self, batch: Tensor | dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch: photographs, (B, 3, H, W) in [0, 1], or columns."""
+        terms = self.terms(columns(batch))
         weighted = self.loss.weighted(terms, warmup(self.global_step, self.style_warmup))
         total = torch.stack(list(weighted.values())).sum()
         self._log_terms(terms, weighted, total)
@@ -114,11 +123,15 @@ class StylizerModule(TrainModule):
             self.log(f"train/{group}", value.detach(), prog_bar=True)
         self.log("train/loss", total.detach(), prog_bar=True)
 
-    def validation_step(self, photographs: Tensor, batch_idx: int) -> Tensor:
+    def validation_step(self, batch: Tensor | dict[str, Tensor], batch_idx: int) -> Tensor:
         """Log how the stylized photographs fare beside the untouched ones; return them, (B, 3, H, W) in [0, 1]."""
-        stylized = self.network(photographs).float().clamp(0, 1)
+        given = columns(batch)
+        photographs = given["photographs"]
+        stylized = self.stylize(given).float().clamp(0, 1)
         for suffix, images in (("", stylized), ("_photograph", photographs)):
-            figures = self.judge(images, photographs) | {"ssim": ssim(images, photographs)}
+            figures = self.judge(images, photographs, given.get("paintings")) | {"ssim": ssim(images, photographs)}
+            if "labels" in given:
+                figures |= {"label_ssim": ssim(images, given["labels"]), "label_mse": mse(images, given["labels"])}
             self.log_dict(
                 {f"val/{name}{suffix}": value.mean() for name, value in figures.items()},
                 batch_size=len(photographs),

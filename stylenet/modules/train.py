@@ -76,6 +76,11 @@ class TrainModule(pl.LightningModule):
                 warnings.warn(f"{name} was {before.get(name)}, is {self.metadata.get(name)}", stacklevel=2)
 
 
+def columns(batch: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a batch by its columns: photographs, and paintings, labels and styles where the data have them."""
+    return batch if isinstance(batch, dict) else {"photographs": batch}
+
+
 def named_network(made: dict[str, Any], option: str = "model.backbone") -> str:
     """Return a loss network in words, which own up to a substitute for VGG16.
 
