@@ -33,24 +33,33 @@ class AdaIN(nn.Module):
     checkpoint names it, and it is taken anew from where its weights are. The decoder mirrors it: 3x3 convolutions with
     reflection padding, nearest upsampling, no norms.
 
-    Departure: the variance is biased, where the authors' code divides by one pixel less.
+    Departures: the variance is biased, where the authors' code divides by one pixel less. And what the decoder loses of
+    a photograph is given back below full strength, see `forward`.
 
     Args:
         backbone: One of `ENCODERS`.
         weights: Of the encoder: `imagenet`, `bundled` (vgg_small), `random` or a file.
         width: Channels of the decoder at full size; by default the encoder's.
+        faithful: Give back what the decoder loses; if not, a strength of 0 is the decoded photograph, as the paper's.
 
     Raises:
         InputError: Another backbone, or weights that cannot be had.
     """
 
-    def __init__(self, backbone: str = "vgg16", weights: str = "imagenet", width: int | None = None) -> None:
+    def __init__(
+        self, backbone: str = "vgg16", weights: str = "imagenet", width: int | None = None, faithful: bool = True
+    ) -> None:
         super().__init__()
         if backbone not in ENCODERS:
             raise InputError(f"AdaIN has no decoder for {backbone}: take one of {', '.join(ENCODERS)}")
         self.layer, widths, depths = ENCODERS[backbone]
         self._encoder = (FeatureExtractor(backbone, [self.layer], weights),)
-        self.arguments: dict[str, Any] = {"backbone": backbone, "weights": Path(weights).name, "width": width}
+        self.arguments: dict[str, Any] = {
+            "backbone": backbone,
+            "weights": Path(weights).name,
+            "width": width,
+            "faithful": faithful,
+        }
         scale = (width or widths[0]) / widths[0]
         self.decoder = mirrored([round(scale * channels) for channels in widths], depths)
 
@@ -103,16 +112,18 @@ class AdaIN(nn.Module):
         images = self.decoder(features)
         return images if self.training else images.clamp(0, 1)
 
-    def forward(
-        self, images: Tensor, palette: Tensor, mixture: Tensor | None = None, alpha: float | Tensor = 1.0
-    ) -> Tensor:
+    def forward(self, images: Tensor, palette: Tensor, mixture: Tensor | None = None, alpha: float = 1.0) -> Tensor:
         """Return stylized images of exactly the size given.
+
+        With f the features of a photograph x and t those with the painting's moments, and D the decoder, the paper has
+        `D((1 - alpha) f + alpha t)` (eq. 14), which at 0 is D(f): the photograph less what eight times smaller features
+        cannot hold. To that we add `(1 - alpha) (x - D(f))`, so that 0 gives the photograph itself.
 
         Args:
             images: (B, 3, H, W) in [0, 1], any H and W.
             palette: From `palette`, (B or 1, N, 2, 512).
             mixture: See `transfer`.
-            alpha: Strength in [0, 1] (eq. 14): 0 encodes and decodes the photograph alone.
+            alpha: Strength in [0, 1].
 
         Returns:
             (B, 3, H, W) in [0, 1].
@@ -126,8 +137,13 @@ class AdaIN(nn.Module):
             if mixture is not None and mixture.dim() == 4:
                 mixture = F.pad(mixture, (0, right, 0, bottom), mode="replicate")
         features = self.encode(images)
-        features = torch.lerp(features, self.transfer(features, palette, mixture), alpha)
-        return self.decode(features)[..., :height, :width]
+        wanted = self.transfer(features, palette, mixture)
+        if alpha == 1:
+            return self.decode(wanted)[..., :height, :width]
+        stylized = self.decode(torch.lerp(features, wanted, alpha))
+        if self.arguments["faithful"]:
+            stylized = (stylized + (1 - alpha) * (images - self.decode(features))).clamp(0, 1)
+        return stylized[..., :height, :width]
 
 
 def mirrored(widths: list[int], depths: tuple[int, ...]) -> nn.Sequential:

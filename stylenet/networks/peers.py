@@ -82,7 +82,7 @@ def read_pytorch_adain(content: Mapping[str, Tensor], path: Path) -> tuple[nn.Mo
         InputError: Tensors have other shapes, or the encoder is not there.
     """
     beside = path.with_name(get_backbone("vgg_normalised").weights_file)
-    network = AdaIN("vgg_normalised", str(beside) if beside.is_file() else "imagenet")
+    network = AdaIN("vgg_normalised", str(beside) if beside.is_file() else "imagenet", faithful=False)
     ours = [name for name, layer in network.decoder.named_children() if isinstance(layer, nn.Conv2d)]
     try:
         for theirs, name in zip(_DECODER, ours, strict=True):

@@ -82,9 +82,18 @@ def test_alpha_blends_in_feature_space(network, pictures):
     photographs, paintings = pictures
     palette = network.palette(paintings)
     features = network.encode(photographs)
-    assert_close(network(photographs, palette, alpha=0.0), network.decode(features))
-    mixed = 0.7 * features + 0.3 * network.transfer(features, palette)
-    assert_close(network(photographs, palette, alpha=0.3), network.decode(mixed), atol=1e-5, rtol=1e-4)
+    papers = copy.deepcopy(network)
+    papers.arguments["faithful"] = False
+    assert_close(papers(photographs, palette, alpha=0.0), network.decode(features))
+    mixed = network.decode(0.7 * features + 0.3 * network.transfer(features, palette))
+    assert_close(papers(photographs, palette, alpha=0.3), mixed, atol=1e-5, rtol=1e-4)
+    lost = photographs - network.decode(features)
+    assert_close(network(photographs, palette, alpha=0.3), (mixed + 0.7 * lost).clamp(0, 1), atol=1e-5, rtol=1e-4)
+
+
+def test_no_strength_gives_the_photograph_back(network, pictures):
+    photographs, paintings = pictures
+    assert_close(network(photographs, network.palette(paintings), alpha=0.0), photographs, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (33, 47), (5, 64)])
@@ -121,7 +130,7 @@ def test_the_encoder_is_in_no_state_dict_and_moves_along(network):
 def test_a_slim_file_rebuilds_it(network, pictures, tmp_path):
     save_network(network, tmp_path / "adain.safetensors", describe(network))
     again, metadata = load_network(tmp_path / "adain.safetensors")
-    assert metadata["arguments"] == {"backbone": "vgg_small", "weights": "bundled", "width": 8}
+    assert metadata["arguments"] == {"backbone": "vgg_small", "weights": "bundled", "width": 8, "faithful": True}
     palette = network.palette(pictures[1])
     assert_close(again(pictures[0], again.palette(pictures[1])), network(pictures[0], palette))
 
