@@ -60,6 +60,7 @@ class StylenetCLI(LightningCLI):
         if config.style is None and model.run is None:
             raise InputError("no style given: add style=starry_night, or style=PATH of an image")
         self._name_folder(config, model.run or Path(config.style).stem)
+        _weigh_labels(config)
         if config.ckpt_path:
             model.check(config.ckpt_path)
         config.weights_only = True  # a checkpoint is data, never code
@@ -120,6 +121,15 @@ class StylenetCLI(LightningCLI):
         """Say how many photographs were skipped."""
         if self.datamodule.broken:
             print(f"{self.datamodule.broken} photographs could not be read and were skipped", file=sys.stderr)
+
+
+def _weigh_labels(config: Namespace) -> None:
+    """Have pseudo-labels count where their weights were left at 0: pixels and features, by 1 each."""
+    weights = ("pixel_weight", "perceptual_weight")
+    arguments = config.model.init_args
+    if config.data.pseudo_labels and not any(arguments.get(name) for name in weights):
+        for name in weights:
+            arguments[name] = 1.0
 
 
 def _quiet() -> None:

@@ -14,6 +14,7 @@ from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.losses.reconstruction import pixel_loss
 from stylenet.metrics import Judge
 from stylenet.modules.base import StylizerModule
 from stylenet.modules.train import named_network
@@ -34,7 +35,10 @@ class AdaINModule(StylizerModule):
         backbone: Encoder and loss network; `auto` takes the best whose weights are at hand, which the run card names.
         weights: Of the encoder: `imagenet`, `random`, `bundled` (vgg_small) or a file; unused under `auto`.
         width: Channels of the decoder at full size; by default the encoder's.
-        lr: Learning rate of Adam.
+        identity_weight: Weight of how far images are from themselves, encoded and decoded (Park and Lee 2019, eq. 6,
+            in pixels): the decoder learns colours sooner. Every second image is a painting.
+        optimizer: `adam`, or `muon`, see `stylenet.modules.muon`.
+        lr: Learning rate.
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
         style_warmup: Steps over which the style's weight grows to its full value.
         init_from: Checkpoint whose weights are the start.
@@ -51,6 +55,8 @@ class AdaINModule(StylizerModule):
         backbone: str = "auto",
         weights: str = "imagenet",
         width: int | None = None,
+        identity_weight: float = 0.0,
+        optimizer: str = "adam",
         lr: float = 1e-4,
         lr_decay: float = 5e-5,
         style_warmup: int = 0,
@@ -59,7 +65,7 @@ class AdaINModule(StylizerModule):
         compile: bool = False,
         **loss: Any,
     ) -> None:
-        super().__init__(lr, lr_decay, style_warmup, init_from, compile)
+        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer)
         self.save_hyperparameters()
         if backbone == "auto":
             backbone, weights = best_at_hand()
@@ -68,6 +74,8 @@ class AdaINModule(StylizerModule):
         styles, contents = tuple(options.style_layers or ()), (self.network.layer,)
         extractor = FeatureExtractor(backbone, list(dict.fromkeys([*styles, *contents])), weights, options.pooling)
         self.watch(PerceptualLoss(extractor, [], options), Judge(extractor, None, styles, contents))
+        if identity_weight:
+            self.loss.weights["identity"] = identity_weight
         made = {"backbone": backbone, "weights": Path(weights).name}
         self.metadata = describe(
             self.network,
@@ -96,6 +104,10 @@ class AdaINModule(StylizerModule):
             palette = self.network.palette(_paintings(batch)).transpose(0, 1)  # (B, 1, 2, C): to each its own
             wanted = self.network.transfer(targets.features[layer], palette)
         terms = self.loss.per_item(self.network.decode(wanted), replace(targets, features={layer: wanted}))
+        if "identity" in self.loss.weights:
+            images = torch.cat([batch["photographs"][::2], _paintings(batch)[1::2]])
+            again = self.network.decode(self.network.encode(images))
+            terms["identity"] = pixel_loss(again, images, self.loss.options.normalization)
         return {name: term.mean() for name, term in terms.items()}
 
     def stylize(self, batch: Mapping[str, Tensor]) -> Tensor:

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from stylenet.data.styles import is_homage
-from stylenet.errors import InputError
+from stylenet.errors import InputError, unknown
 from stylenet.losses.perceptual import Loss, sum_groups
 from stylenet.metrics import Judge, mse, ssim
+from stylenet.modules.muon import Muon
 from stylenet.modules.train import TrainModule, columns, named_network
 from stylenet.networks.checkpoint import load_network
+
+OPTIMIZERS = ("adam", "muon")
 
 
 class StylizerModule(TrainModule):
@@ -22,21 +25,34 @@ class StylizerModule(TrainModule):
     checkpoint carries.
 
     Args:
-        lr: Learning rate of Adam.
+        lr: Learning rate.
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`, as in the code of AdaIN's authors; 0 is constant.
         style_warmup: Steps over which the weight of the style grows a hundredfold, geometrically, to its full value; a
             network that meets the full weight at once learns a texture and never sees the photograph. 0 is none.
         init_from: Checkpoint whose weights are the start; nothing else is taken from it.
         compiled: Compile the loss, and on CUDA the network too, before the first step.
+        optimizer: `adam`, or `muon`, see `stylenet.modules.muon`.
+
+    Raises:
+        InputError: Another optimizer.
     """
 
     style_path: Path
     _outside: tuple[Loss, Judge]
 
     def __init__(
-        self, lr: float, lr_decay: float, style_warmup: int, init_from: str | None, compiled: bool = False
+        self,
+        lr: float,
+        lr_decay: float,
+        style_warmup: int,
+        init_from: str | None,
+        compiled: bool = False,
+        optimizer: str = "adam",
     ) -> None:
         super().__init__()
+        if optimizer not in OPTIMIZERS:
+            raise unknown("optimizer", optimizer, OPTIMIZERS)
+        self.optimizer = optimizer
         self.lr, self.lr_decay, self.style_warmup, self.init_from = lr, lr_decay, style_warmup, init_from
         self.compiled = compiled
 
@@ -80,11 +96,14 @@ class StylizerModule(TrainModule):
         return self.loss.total(self.loss(self.network(photographs), photographs))
 
     def setup(self, stage: str) -> None:
-        """Take what is faster on the device at hand, before DDP wraps the module.
+        """Check that there are labels where the loss wants them; take what is faster on the device at hand.
 
         Modules are compiled in place, which changes no name in a state dict and is left behind by a deepcopy. On a CPU
         the network is not: it gains next to nothing, and torch 2.15 has the strides of an edge padding wrong.
         """
+        options, data = self.loss.options, getattr(self.trainer, "datamodule", None)
+        if (options.pixel_weight or options.perceptual_weight) and not getattr(data, "pseudo_labels", None):
+            raise InputError("model.pixel_weight and model.perceptual_weight need data.pseudo_labels=FOLDER")
         cuda = self.trainer.strategy.root_device.type == "cuda"
         parts = (self.network, self.loss) if cuda else (self.loss,)
         if cuda and "16" in str(self.trainer.precision):  # as tensor cores take them
@@ -140,8 +159,11 @@ class StylizerModule(TrainModule):
         return stylized
 
     def configure_optimizers(self) -> Any:
-        """Return Adam and a schedule by LambdaLR, which knows no length and so resumes past any."""
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.lr, fused=self.device.type == "cuda" or None)
+        """Return the optimizer and a schedule by LambdaLR, which knows no length and so resumes past any."""
+        learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        optimizer: torch.optim.Optimizer = Muon(learning, self.lr)
+        if self.optimizer == "adam":
+            optimizer = torch.optim.Adam(learning, lr=self.lr, fused=self.device.type == "cuda" or None)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Decay(self.lr_decay))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

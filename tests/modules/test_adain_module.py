@@ -53,6 +53,14 @@ def test_only_the_decoder_learns(batch):
     assert all(not parameter.requires_grad for parameter in trained.network._encoder[0].parameters())
 
 
+def test_identity_is_of_photographs_and_paintings_in_turn(batch):
+    trained = module(identity_weight=3.0, normalization="johnson")
+    images = torch.stack([batch["photographs"][0], batch["paintings"][1]])
+    again = trained.network.decode(trained.network.encode(images))
+    assert trained.terms(batch)["identity"].item() == pytest.approx(((again - images) ** 2).mean().item(), rel=1e-5)
+    assert trained.loss.weights["identity"] == 3
+
+
 def test_pseudo_labels_are_a_further_term(batch):
     terms = module(pixel_weight=1.0, normalization="johnson").terms(batch | {"labels": batch["paintings"]})
     plain = module(normalization="johnson").terms(batch)
