@@ -112,15 +112,17 @@ class StylenetCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Print the run card, and have every checkpoint tell what was trained on."""
-        content = self.datamodule.describe()
-        photographs = {"source": content.source, "images": content.images, "substitute": content.substitute}
-        self.model.metadata["photographs"] = photographs
+        shown = {"photographs": self.datamodule.describe(), "paintings": self.datamodule.describe_paintings()}
+        for kind, content in shown.items():
+            if content:
+                made = {"source": content.source, "images": content.images, "substitute": content.substitute}
+                self.model.metadata[kind] = made
         run_card(self.trainer, self.model, self.datamodule)
 
     def after_fit(self) -> None:
         """Say how many photographs were skipped."""
         if self.datamodule.broken:
-            print(f"{self.datamodule.broken} photographs could not be read and were skipped", file=sys.stderr)
+            print(f"{self.datamodule.broken} images could not be read and were skipped", file=sys.stderr)
 
 
 def _weigh_labels(config: Namespace) -> None:

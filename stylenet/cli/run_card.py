@@ -25,9 +25,11 @@ def describe_run(trainer: pl.Trainer, module: TrainModule, data: StylizationData
     steps = planned_steps(trainer, data, batch)
     seconds = step_time(trainer, module, data) * trainer.accumulate_grad_batches
     total = f"{_clock(seconds * steps)} at " if steps else ""
+    paintings = data.describe_paintings()
     return {
         **module.ingredients(),
         "photographs": str(data.describe()),
+        **({"paintings": str(paintings)} if paintings else {}),
         "network": f"{module.metadata['class']}, {sum(p.numel() for p in module.network.parameters()):,} parameters",
         "start": f"weights of {module.init_from}" if module.init_from else "random weights",
         "device": f"{trainer.world_size} x {trainer.strategy.root_device.type}, precision {trainer.precision}",

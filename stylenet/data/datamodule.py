@@ -1,40 +1,33 @@
-"""The LightningDataModule: content photographs as plain batches, (B, 3, size, size) in [0, 1]."""
+"""The LightningDataModule: batches of content photographs, alone or beside paintings and pseudo-labels."""
 
-import os
 import warnings
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from stylenet.data.datasets import (
-    ZOOM,
-    Alternating,
-    Crops,
-    Files,
-    Folder,
-    Photographs,
-    Wholes,
-    evenly_spaced,
-    hold_out,
-)
+from stylenet.data.columns import Column, Plan, photograph_column, stream_column
+from stylenet.data.cores import free_workers
 from stylenet.data.huggingface import COCO, load_table
+from stylenet.data.labelled import labelled_column
+from stylenet.data.paintings import find_paintings, is_dataset, with_paintings
 from stylenet.data.sampling import ResumableLoader, SampleOrder
-from stylenet.data.sources import SOURCES, Content, Source, find_source
-from stylenet.data.streaming import Stream, StreamLoader, first_photographs
-from stylenet.data.synthetic import DeadLeaves
+from stylenet.data.sources import SOURCES, Content, find_source
+from stylenet.data.streaming import Stream, StreamBeside, StreamLoader
 from stylenet.errors import InputError, unknown
-from stylenet.images import list_images
 
-SLURM_CORES = "SLURM_CPUS_PER_TASK"
+COMPARED = ("source", "images", "paintings", "label_styles", "seed", "size", "samples_per_batch")
+"""What must be as in a checkpoint for training to go on exactly."""
 
 
 class StylizationData(pl.LightningDataModule):
     """Content photographs to train and to validate on.
+
+    A batch is a tensor of photographs, (B, 3, size, size) in [0, 1]. With `paintings` or `pseudo_labels` it is a dict
+    with the columns there are: `photographs`, `paintings` and `labels`, each of that shape, and `style`, (B,) int64,
+    the labels' places in `label_styles`.
 
     Sample i of a run depends on the seed and i only, whatever the number of workers and devices, and training goes on
     after an interruption with exactly the samples that were to come (see `stylenet.data.sampling`).
@@ -54,6 +47,10 @@ class StylizationData(pl.LightningDataModule):
         streaming: Read the Hugging Face dataset while training, without an end: needs max_steps.
         zoom: A crop shows from 1/zoom of a photograph's short side up to all of it. More than the default of 1.25 (2
             where photographs are few) prepares a network for large images, whose features are large and smooth.
+        paintings: Show a painting beside each photograph: auto (the folders `style` of STYLENET_IMAGES, else the
+            styles that have a name), a folder, or a Hugging Face dataset such as huggan/wikiart. Default: none.
+        pseudo_labels: A folder that `stylenet pseudo-label` wrote: show its photographs, in the place of `source`, and
+            their labels. Then `paintings`, if given, shows the style image of each pair.
     """
 
     def __init__(
@@ -69,12 +66,17 @@ class StylizationData(pl.LightningDataModule):
         split: str = "train",
         streaming: bool = False,
         zoom: float | None = None,
+        paintings: str | None = None,
+        pseudo_labels: str | None = None,
     ) -> None:
         super().__init__()
         if source not in SOURCES:
             raise unknown("data.source", source, SOURCES)
         if streaming and source != "huggingface":
             raise InputError(f"data.streaming needs data.source=huggingface, not {source}")
+        if pseudo_labels and (streaming or val_root):
+            option = "streaming" if streaming else "val_root"
+            raise InputError(f"data.{option} does not go with data.pseudo_labels: leave it out")
         _check_at_least(16, size=size)
         _check_at_least(1, batch_size=batch_size)
         _check_at_least(0, num_workers=num_workers or 0, val_count=val_count, seed=seed)
@@ -91,15 +93,20 @@ class StylizationData(pl.LightningDataModule):
         self.split = split
         self.streaming = streaming
         self.zoom = zoom
-        self.content: Content | None = None
+        self.paintings = paintings
+        self.pseudo_labels = pseudo_labels
         self.train_set: Dataset | None = None
         self.val_set: Any = None
-        self._skipping: list[Photographs | Stream] = []
+        self._column: Column | None = None
 
     def prepare_data(self) -> None:
         """Fetch a Hugging Face dataset once a machine, before the processes open it."""
-        if self.source == "huggingface" and not self.streaming:
+        if self.streaming or self.pseudo_labels:
+            return
+        if self.source == "huggingface":
             load_table(self.root or COCO, self.split)
+        if self.paintings and is_dataset(self.paintings):
+            find_paintings(self.paintings)
 
     def setup(self, stage: str | None = None) -> None:
         """Find the source and split it.
@@ -107,23 +114,27 @@ class StylizationData(pl.LightningDataModule):
         Raises:
             InputError: The source is not there.
         """
-        if self.content is not None:
-            return
-        if self.streaming:
-            self._set_up_stream()
-        else:
-            self._set_up(find_source(self.source, self.root, self.split))
+        if self._column is None:
+            self._column = self._find()
+            self.train_set, self.val_set = self._column.train, self._column.val
 
     def describe(self) -> Content:
         """Return what is trained on; finds the source if that was not done yet."""
-        self.setup()
-        assert self.content is not None
-        return self.content
+        return self._columns().content
+
+    def describe_paintings(self) -> Content | None:
+        """Return what is shown beside the photographs, None without; finds it if need be."""
+        return self._columns().paintings
+
+    @property
+    def label_styles(self) -> list[str]:
+        """Names of the pseudo-labels' styles, sorted, as the column `style` counts them; empty without labels."""
+        return self._columns().label_styles
 
     @property
     def broken(self) -> int:
-        """How many photographs were skipped so far because they cannot be read, on this process and its workers."""
-        return sum(int(photographs.broken.sum()) for photographs in self._skipping)
+        """How many images were skipped so far because they cannot be read, on this process and its workers."""
+        return sum(int(images.broken.sum()) for images in self._column.skipping) if self._column else 0
 
     def train_dataloader(self) -> DataLoader:
         """Return the loader of training batches, which begins where the trainer stands.
@@ -132,10 +143,11 @@ class StylizationData(pl.LightningDataModule):
             InputError: A stream has no end, and the trainer was given none.
         """
         self.setup()
-        workers = self._workers()
-        if isinstance(self.train_set, Stream):
+        workers = free_workers(self.trainer.num_devices if self.trainer else 1)
+        workers = workers if self.num_workers is None else self.num_workers
+        if isinstance(self.train_set, Stream | StreamBeside):
             self._check_stream_ends()
-            self.train_set.rank, self.train_set.world = self._rank_and_world()
+            self.train_set.share(*self._rank_and_world())
             workers = min(workers, self.train_set.most_workers)
             return StreamLoader(
                 self.train_set, self._trained, num_workers=workers, pin_memory=torch.cuda.is_available()
@@ -161,59 +173,40 @@ class StylizationData(pl.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is trained on, and all else that the order of the samples depends on."""
-        samples = self.batch_size * self._rank_and_world()[1]
-        return {"seed": self.seed, "size": self.size, "samples_per_batch": samples, **asdict(self.describe())}
+        paintings = self._columns().paintings
+        return {
+            **asdict(self.describe()),
+            "paintings": paintings and (paintings.images or "endless"),
+            "label_styles": self.label_styles,
+            "seed": self.seed,
+            "size": self.size,
+            "samples_per_batch": self.batch_size * self._rank_and_world()[1],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Warn where the data differ from those of the checkpoint, so that training does not go on exactly."""
         now = self.state_dict()
-        keys = [key for key in ("source", "images", "seed", "size", "samples_per_batch") if key in state_dict]
+        keys = [key for key in COMPARED if key in state_dict]
         changed = [f"{key} was {state_dict[key]}, is {now[key]}" for key in keys if state_dict[key] != now[key]]
         if changed:
             warnings.warn(f"other data than in the checkpoint: {'; '.join(changed)}", stacklevel=2)
 
-    def _set_up(self, source: Source) -> None:
-        """Make the datasets of a source that is not streamed."""
-        images = None
-        if source.files is None:
-            self.train_set = DeadLeaves(self.size, self.seed)
-            self.val_set = Subset(DeadLeaves(self.size, self.seed, stream=1), range(self.val_count))
+    def _columns(self) -> Column:
+        """Return what is trained on, found once."""
+        self.setup()
+        assert self._column is not None
+        return self._column
+
+    def _find(self) -> Column:
+        """Return what is trained on: pairs, or photographs with or without paintings."""
+        plan = Plan(self.size, self.batch_size, self.seed, self.zoom, self.val_count, self.val_root)
+        if self.pseudo_labels:
+            return labelled_column(self.pseudo_labels, plan, bool(self.paintings))
+        if self.streaming:
+            column = stream_column(self.root or COCO, self.split, plan)
         else:
-            count = 0 if self.val_root or source.held_out else self.val_count
-            kept, held = hold_out(len(source.files), count)
-            images = len(kept)
-            photographs = self._photographs(source.files, kept)
-            photographs.read(0)  # if all are broken, say so now and not from a worker process
-            if source.name == "embedded":  # few photographs: show smaller parts, and synthetic ones in turn
-                crops = Crops(photographs, self.size, self.seed, self.zoom or 2)
-                self.train_set = Alternating(crops, DeadLeaves(self.size, self.seed))
-            else:
-                self.train_set = Crops(photographs, self.size, self.seed, self.zoom or ZOOM)
-            self.val_set = Wholes(self._photographs(source.files, held), self.size)
-        self._set_up_validation(source.held_out)
-        self.content = Content(source.name, source.place, images, len(self.val_set), not source.is_coco)
-
-    def _set_up_stream(self) -> None:
-        """Make the datasets of a stream; validation takes its first photographs, which training will see as well."""
-        name = self.root or COCO
-        table = load_table(name, self.split, streaming=True)
-        self.train_set = Stream(table, self.size, self.seed, self.batch_size, self.zoom or ZOOM)
-        self._skipping.append(self.train_set)
-        self.val_set = [] if self.val_root else first_photographs(table, self.val_count, self.size)
-        self._set_up_validation(None)
-        self.content = Content("huggingface", f"{name}, streamed", None, len(self.val_set), name != COCO)
-
-    def _set_up_validation(self, held_out: Files | None) -> None:
-        """Validate on the photographs of `val_root`, or on those that come with the source, if there are any."""
-        files = Folder(list_images(Path(self.val_root).expanduser())) if self.val_root else held_out
-        if files is not None:
-            self.val_set = Wholes(self._photographs(files, evenly_spaced(len(files), self.val_count)), self.size)
-
-    def _photographs(self, files: Files, indices: Sequence[int]) -> Photographs:
-        """Return some photographs, whose broken ones are counted in `broken`."""
-        photographs = Photographs(files, indices)
-        self._skipping.append(photographs)
-        return photographs
+            column = photograph_column(find_source(self.source, self.root, self.split), plan)
+        return with_paintings(column, self.paintings, plan, self.streaming) if self.paintings else column
 
     def _trained(self) -> int:
         """Return how many batches of this run were trained on, also before it was resumed."""
@@ -224,13 +217,6 @@ class StylizationData(pl.LightningDataModule):
     def _rank_and_world(self) -> tuple[int, int]:
         """Return the number of this training process, and how many there are."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-    def _workers(self) -> int:
-        """Return how many worker processes load for this device."""
-        if self.num_workers is not None:
-            return self.num_workers
-        cores = free_cores() // (self.trainer.num_devices if self.trainer and not os.environ.get(SLURM_CORES) else 1)
-        return min(8, cores - 1) if cores > 2 else 0
 
     def _check_stream_ends(self) -> None:
         """Raise an InputError where training on a stream would never end."""
@@ -247,10 +233,3 @@ def _check_at_least(lowest: int, **options: int) -> None:
     for name, value in options.items():
         if value < lowest:
             raise InputError(f"data.{name} is {value}: give at least {lowest}")
-
-
-def free_cores() -> int:
-    """Return how many CPU cores this process may use; under SLURM those of one task, which is one device."""
-    if os.environ.get(SLURM_CORES):
-        return int(os.environ[SLURM_CORES])
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

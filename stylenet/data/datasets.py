@@ -60,10 +60,12 @@ class Photographs:
     Args:
         files: The source.
         indices: Which of its photographs; all by default.
+        kind: What one is called in errors and warnings.
     """
 
-    def __init__(self, files: Files, indices: Sequence[int] | None = None) -> None:
+    def __init__(self, files: Files, indices: Sequence[int] | None = None, kind: str = "photograph") -> None:
         self.files = files
+        self.kind = kind
         self.indices = range(len(files)) if indices is None else indices
         self.broken = torch.zeros(len(self.indices), dtype=torch.bool).share_memory_()
 
@@ -72,6 +74,13 @@ class Photographs:
 
     def read(self, index: int) -> Tensor:
         """Return photograph `index`, or the next that can be read: (1, 3, H, W) in [0, 1].
+
+        After the last comes the first again. See `find` for the error.
+        """
+        return self.find(index)[1]
+
+    def find(self, index: int) -> tuple[int, Tensor]:
+        """Return which of `files` is shown in place `index`, and what it reads.
 
         Raises:
             InputError: A hundred photographs in a row, or all of them, are broken.
@@ -82,11 +91,11 @@ class Photographs:
             if self.broken[place]:
                 continue
             try:
-                return self.files.read(self.indices[place])
+                return self.indices[place], self.files.read(self.indices[place])
             except InputError as error:
                 self.broken[place] = True
-                warnings.warn(f"photograph skipped: {error}", stacklevel=2)
-        raise InputError(f"{tries} photographs in a row are broken: check the source, or fetch it again")
+                warnings.warn(f"{self.kind} skipped: {error}", stacklevel=2)
+        raise InputError(f"{tries} {self.kind}s in a row are broken: check the source, or fetch it again")
 
 
 def evenly_spaced(total: int, count: int) -> list[int]:

@@ -13,14 +13,18 @@ from stylenet.images import decode
 COCO = "laicsiifes/coco-captions-pt-br"
 """The photographs of COCO train2014 as Parquet (with captions, which are not used)."""
 
+WIKIART = "huggan/wikiart"
+"""81,444 paintings of WikiArt as Parquet."""
 
-def load_table(root: str, split: str, streaming: bool = False) -> Any:
+
+def load_table(root: str, split: str, streaming: bool = False, option: str = "data.root") -> Any:
     """Return the column of encoded images of a dataset, a `datasets.Dataset` or `IterableDataset` of one column.
 
     Args:
         root: The name of a dataset on the Hub, a folder of Parquet files, a Parquet file or a folder of images.
         split: For instance `train`, or `train[:1000]` unless streaming.
         streaming: Read while training, instead of fetching everything first.
+        option: What an error calls the option that named it.
 
     Raises:
         InputError: It cannot be had, or has no column of images.
@@ -32,7 +36,7 @@ def load_table(root: str, split: str, streaming: bool = False) -> Any:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"cannot load the dataset {root!r}, split {split!r} ({reason}): check its name and the network, "
-            "or give data.root a folder of images or of Parquet files"
+            f"or give {option} a folder of images or of Parquet files"
         ) from None
     column = _image_column(table, root)
     return table.select_columns([column]).cast_column(column, datasets.Image(decode=False))

@@ -13,6 +13,9 @@ from stylenet.images import list_images
 
 SOURCES = ("auto", "coco", "embedded", "folder", "huggingface", "synthetic")
 
+STANDARDS = {"photographs": "COCO 2014", "pairs": "COCO 2014", "paintings": "WikiArt"}
+"""What others train on: anything else stands in for it."""
+
 EMBEDDED = ("astronaut.png", "chelsea.png", "motorcycle_left.png", "motorcycle_right.png")
 """Photographs in the wheel of scikit-image that are trained on, public domain or CC0: portrait, cat, stereo pair."""
 
@@ -44,11 +47,12 @@ class Content:
     """What is trained on, for the run card and the checkpoint.
 
     Args:
-        source: Its name, one of `SOURCES`, but `auto`.
-        place: Where the photographs lie.
-        images: How many photographs are trained on; None where they are made or streamed.
+        source: Its name, one of `SOURCES`, but `auto`; or `pseudo-labels`.
+        place: Where the images lie.
+        images: How many are trained on; None where they are made or streamed.
         held_out: How many are validated on.
-        substitute: Whether they stand in for COCO 2014.
+        substitute: Whether they stand in for the `STANDARDS` of their kind.
+        kind: `photographs`, `paintings`, or `pairs` of photographs and pseudo-labels.
     """
 
     source: str
@@ -56,10 +60,12 @@ class Content:
     images: int | None
     held_out: int
     substitute: bool
+    kind: str = "photographs"
 
     def __str__(self) -> str:
-        number = "endless" if self.images is None else f"{self.images:,} photographs"
-        return f"{self.source}, {number} ({self.place}){', a substitute for COCO 2014' if self.substitute else ''}"
+        number = "endless" if self.images is None else f"{self.images:,} {self.kind}"
+        substitute = f", a substitute for {STANDARDS[self.kind]}" if self.substitute else ""
+        return f"{self.source}, {number} ({self.place}){substitute}"
 
 
 def find_source(name: str = "auto", root: str | None = None, split: str = "train") -> Source:

@@ -184,7 +184,7 @@ def test_a_skipped_photograph_is_counted(train: Train, photographs: Path, capsys
     (photographs / "02.png").write_bytes(b"no image")
     with pytest.warns(UserWarning, match="02.png"):
         assert train("style=starry_night", "data.source=folder", f"data.root={photographs}", "trainer.max_steps=9") == 0
-    assert "1 photographs could not be read and were skipped" in capsys.readouterr().err
+    assert "1 images could not be read and were skipped" in capsys.readouterr().err
 
 
 BAD = {

@@ -2,7 +2,7 @@ import jsonargparse
 import pytest
 import torch
 
-from stylenet.data import datamodule
+from stylenet.data.cores import SLURM_CORES
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.sources import Content
 from stylenet.errors import InputError
@@ -121,7 +121,7 @@ def test_what_cannot_be_used_is_refused_at_once(options, message):
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.parametrize(("cores", "workers"), [("1", 0), ("2", 0), ("4", 3), ("64", 8)])
 def test_workers_fit_the_cores(cores, workers, monkeypatch, photographs):
-    monkeypatch.setenv(datamodule.SLURM_CORES, cores)
+    monkeypatch.setenv(SLURM_CORES, cores)
     data = folder_data(photographs(6), num_workers=None)
     assert data.train_dataloader().num_workers == workers
 

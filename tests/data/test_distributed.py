@@ -13,7 +13,7 @@ from stylenet.data.datamodule import StylizationData
 
 
 class Recorder(pl.LightningModule):
-    """Writes down the sums of the images it trains on, and of those it validates on."""
+    """Writes down the sums of the images it trains on, and of those it validates on: photographs and paintings."""
 
     def __init__(self):
         super().__init__()
@@ -21,14 +21,18 @@ class Recorder(pl.LightningModule):
         self.seen = {"train": [], "val": []}
 
     def training_step(self, batch, index):
-        self.seen["train"].append(batch.double().sum((1, 2, 3)).tolist())
-        return self.weight * batch.mean()
+        self.seen["train"].append(sums(batch))
+        return self.weight * batch["photographs"].mean()
 
     def validation_step(self, batch, index):
-        self.seen["val"].append(batch.double().sum((1, 2, 3)).tolist())
+        self.seen["val"].append(sums(batch))
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def sums(batch):
+    return [[row.double().sum().item() for row in rows] for rows in zip(*batch.values(), strict=True)]
 
 
 def train(folder, root, devices, batch_size):
@@ -43,7 +47,8 @@ def train(folder, root, devices, batch_size):
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    data = StylizationData("folder", str(folder), size=16, batch_size=batch_size, num_workers=1)
+    options = {"size": 16, "batch_size": batch_size, "num_workers": 1, "paintings": str(folder)}
+    data = StylizationData("folder", str(folder), **options)
     model = Recorder()
     trainer.fit(model, datamodule=data)
     Path(root, f"{devices}-{trainer.global_rank}.json").write_text(json.dumps(model.seen))

@@ -10,29 +10,7 @@ from stylenet.data.huggingface import Table, load_table
 from stylenet.errors import InputError
 from stylenet.images import load_image
 
-pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0, raising=False)  # 5 s at each end
-
-
-@pytest.fixture
-def parquet(photographs, tmp_path):
-    """Make a folder of two Parquet files of six photographs each, of which photograph 4 is broken."""
-    paths = sorted(photographs(12).iterdir())
-    records = [
-        {"bytes": path.read_bytes() if index != 4 else b"text", "path": None} for index, path in enumerate(paths)
-    ]
-    folder = tmp_path / "parquet"
-    folder.mkdir()
-    for part in (0, 1):
-        rows = {"caption": ["a cat"] * 6, "image": records[6 * part : 6 * part + 6]}
-        table = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
-        table.to_parquet(str(folder / f"train-{part}.parquet"))
-    return folder
+pytestmark = [pytest.mark.filterwarnings("ignore:Checkpoint directory"), pytest.mark.usefixtures("own_cache")]
 
 
 def stream_data(folder, workers=0, batch_size=2, seed=0):

@@ -1,0 +1,132 @@
+"""Columns of the batches: what a column trains on, what it validates on, and where that comes from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+from stylenet.data.datasets import ZOOM, Alternating, Crops, Folder, Photographs, Wholes, evenly_spaced, hold_out
+from stylenet.data.huggingface import COCO, WIKIART, load_table
+from stylenet.data.sources import Content, Source
+from stylenet.data.streaming import Stream, first_images
+from stylenet.data.synthetic import DeadLeaves
+from stylenet.images import list_images
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the images of a column are cut and numbered.
+
+    Args:
+        size: Pixels of a side of the square crops.
+        batch_size: Crops in a batch of one process.
+        seed: Of the order and of the crops.
+        zoom: See `stylenet.data.datasets.random_crop`; None is the best for the source.
+        val_count: Images to validate on.
+        val_root: Another folder to validate on.
+    """
+
+    size: int
+    batch_size: int
+    seed: int
+    zoom: float | None
+    val_count: int
+    val_root: str | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the batches.
+
+    Args:
+        train: Samples to train on, indexed by the number of a sample, or a `Stream`.
+        val: Items to validate on, with a length.
+        content: What is trained on.
+        skipping: Where broken images are counted.
+        label_styles: Names of the styles of pseudo-labels, in the order of their numbers.
+        paintings: What is shown beside the photographs.
+    """
+
+    train: Dataset
+    val: Any
+    content: Content
+    skipping: list[Photographs | Stream] = field(default_factory=list)
+    label_styles: list[str] = field(default_factory=list)
+    paintings: Content | None = None
+
+
+class Beside(Dataset):
+    """Photographs, each beside a painting: item k is `{"photographs", "paintings"}`, (3, size, size) in [0, 1] each.
+
+    Args:
+        photographs: Gives the length.
+        paintings: Indexed by the same numbers, however large: there may be fewer.
+    """
+
+    def __init__(self, photographs: Any, paintings: Any) -> None:
+        self.photographs = photographs
+        self.paintings = paintings
+
+    def __len__(self) -> int:
+        return len(self.photographs)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return {"photographs": self.photographs[index], "paintings": self.paintings[index]}
+
+
+def photograph_column(source: Source, plan: Plan) -> Column:
+    """Return the column of a source that is not streamed.
+
+    Raises:
+        InputError: All photographs are broken, or the folder to validate on is not there.
+    """
+    if source.files is None:
+        train: Dataset = DeadLeaves(plan.size, plan.seed)
+        val: Any = Subset(DeadLeaves(plan.size, plan.seed, stream=1), range(plan.val_count))
+        photographs = []
+    else:
+        kept, held = hold_out(len(source.files), 0 if plan.val_root or source.held_out else plan.val_count)
+        photographs = [Photographs(source.files, kept), Photographs(source.files, held)]
+        photographs[0].read(0)  # if all are broken, say so now and not from a worker process
+        val = Wholes(photographs[1], plan.size)
+        if source.name == "embedded":  # few photographs: show smaller parts, and synthetic ones in turn
+            train = Crops(photographs[0], plan.size, plan.seed, plan.zoom or 2)
+            train = Alternating(train, DeadLeaves(plan.size, plan.seed))
+        else:
+            train = Crops(photographs[0], plan.size, plan.seed, plan.zoom or ZOOM)
+    images = len(photographs[0]) if photographs else None
+    others = Folder(list_images(Path(plan.val_root).expanduser())) if plan.val_root else source.held_out
+    if others is not None:
+        photographs.append(Photographs(others, evenly_spaced(len(others), plan.val_count)))
+        val = Wholes(photographs[-1], plan.size)
+    content = Content(source.name, source.place, images, len(val), not source.is_coco)
+    return Column(train, val, content, [*photographs])
+
+
+def stream_column(name: str, split: str, plan: Plan, kind: str = "photographs") -> Column:
+    """Return the column of a Hugging Face dataset that is streamed; it validates on its first images, trained on too.
+
+    Args:
+        name: See `load_table`.
+        split: Of the dataset.
+        plan: How it is cut.
+        kind: `photographs` or `paintings`.
+
+    Raises:
+        InputError: The dataset cannot be had, or the folder to validate on is not there.
+    """
+    table = load_table(name, split, streaming=True, option="data.root" if kind == "photographs" else "data.paintings")
+    one = kind.removesuffix("s")
+    stream = Stream(table, plan.size, plan.seed, plan.batch_size, plan.zoom or ZOOM, one)
+    skipping: list[Photographs | Stream] = [stream]
+    if plan.val_root:
+        files = Folder(list_images(Path(plan.val_root).expanduser()))
+        others = Photographs(files, evenly_spaced(len(files), plan.val_count))
+        skipping.append(others)
+        val: Any = Wholes(others, plan.size)
+    else:
+        val = first_images(table, plan.val_count, plan.size, one)
+    substitute = name not in (COCO, WIKIART)
+    return Column(stream, val, Content("huggingface", f"{name}, streamed", None, len(val), substitute, kind), skipping)
