@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from torchmetrics.functional import mean_squared_error
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.metrics import Judge, ssim
+from stylenet.metrics import Judge, mse, ssim
 
 STYLES, CONTENTS = ("relu1_2", "relu2_2"), ("relu2_1", "relu1_1")
 
@@ -100,3 +101,18 @@ def test_ssim_keeps_its_digits_under_autocast(pictures):
     with torch.autocast("cpu", torch.bfloat16):
         inside = ssim(image, photograph)
     assert torch.equal(inside, ssim(image, photograph))
+
+
+def test_mse_is_each_images_own(pictures):
+    _, references, images = pictures
+    values = mse(images, references)
+    assert values.shape == (2,)
+    for value, image, reference in zip(values, images, references, strict=True):
+        assert value.item() == pytest.approx(mean_squared_error(image, reference).item(), rel=1e-5)
+    assert torch.equal(mse(images, images), torch.zeros(2))
+
+
+def test_mse_of_halves_is_that_of_their_values(pictures):
+    _, references, images = (batch.bfloat16() for batch in pictures)
+    expected = ((images.double() - references.double()) ** 2).mean((1, 2, 3))
+    assert_allclose(mse(images, references), expected, rtol=1e-5)

@@ -1,0 +1,107 @@
+"""The ways to make a pseudo-label: the Gatys optimiser, and an AdaIN network."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from stylenet.errors import InputError
+from stylenet.gatys.optimize import optimize
+from stylenet.losses.perceptual import Loss
+from stylenet.networks.adain import AdaIN
+from stylenet.networks.checkpoint import load_network
+
+Stylist = Callable[[Tensor], Tensor]
+"""Makes the label, (1, 3, H, W) in [0, 1], of a photograph of that shape; raises InputError where it cannot."""
+
+
+class Labeller(Protocol):
+    """A way to make labels.
+
+    Attributes:
+        method: What it is called in the manifest.
+    """
+
+    method: ClassVar[str]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return all that makes its labels what they are, as plain values."""
+        ...
+
+    def stylist(self, painting: Tensor) -> Stylist:
+        """Return what makes the labels of one painting, (1, 3, h, w) in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class GatysLabeller:
+    """Labels by the optimiser, a photograph at a time.
+
+    Args:
+        loss: What is minimised; its paintings are replaced.
+        options: Keyword arguments of `stylenet.gatys.optimize.optimize`, plain values.
+    """
+
+    method: ClassVar[str] = "gatys"
+    loss: Loss
+    options: Mapping[str, Any]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return the options of the loss and of the optimisation."""
+        return asdict(self.loss.options) | dict(self.options)
+
+    def stylist(self, painting: Tensor) -> Stylist:
+        """Return the optimisation towards a painting; what diverges is refused."""
+
+        def stylize(photograph: Tensor) -> Tensor:
+            result = optimize(photograph, painting, self.loss, **self.options)
+            if result.diverged:
+                raise InputError(f"the optimisation diverged: {result.diverged}")
+            return result.image
+
+        return stylize
+
+
+class AdaINLabeller:
+    """Labels by an AdaIN network.
+
+    Args:
+        checkpoint: Its file.
+        device: Where it shall run.
+        alpha: Strength of the style in [0, 1].
+
+    Raises:
+        InputError: The file cannot be used or holds another network, or alpha is out of range.
+    """
+
+    method: ClassVar[str] = "adain"
+
+    def __init__(self, checkpoint: str, device: torch.device, alpha: float = 1.0) -> None:
+        if not 0 <= alpha <= 1:
+            raise InputError(f"alpha is {alpha}: give 0 to 1")
+        network = load_network(checkpoint)[0]
+        if not isinstance(network, AdaIN):
+            raise InputError(f"{checkpoint} holds a {type(network).__name__}: --method=adain needs an AdaIN checkpoint")
+        self.network, self.alpha, self.checkpoint = network.to(device), alpha, Path(checkpoint)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return what tells this network from others, and the strength."""
+        digest = hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()
+        return {"checkpoint": self.checkpoint.name, "checkpoint_sha256": digest, "alpha": self.alpha}
+
+    def stylist(self, painting: Tensor) -> Stylist:
+        """Return the network under a painting."""
+        palette = self.network.palette(painting)
+
+        @torch.inference_mode()
+        def stylize(photograph: Tensor) -> Tensor:
+            return self.network(photograph, palette, alpha=self.alpha)
+
+        return stylize
