@@ -40,6 +40,7 @@ class AdaINModule(StylizerModule):
         optimizer: `adam`, or `muon`, see `stylenet.modules.muon`.
         lr: Learning rate.
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
+        lr_cooldown: Steps at the end over which the rate falls to 0.
         style_warmup: Steps over which the style's weight grows to its full value.
         init_from: Checkpoint whose weights are the start.
         recipe: Name of the recipe in use, kept in the checkpoint.
@@ -59,13 +60,14 @@ class AdaINModule(StylizerModule):
         optimizer: str = "adam",
         lr: float = 1e-4,
         lr_decay: float = 5e-5,
+        lr_cooldown: int = 0,
         style_warmup: int = 0,
         init_from: str | None = None,
         recipe: str | None = None,
         compile: bool = False,
         **loss: Any,
     ) -> None:
-        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer)
+        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown)
         self.save_hyperparameters()
         if backbone == "auto":
             backbone, weights = best_at_hand()

@@ -1,5 +1,6 @@
 """What every stylizer's training has in common."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class StylizerModule(TrainModule):
         init_from: Checkpoint whose weights are the start; nothing else is taken from it.
         compiled: Compile the loss, and on CUDA the network too, before the first step.
         optimizer: `adam`, or `muon`, see `stylenet.modules.muon`.
+        lr_cooldown: Steps at the end over which the rate falls to 0, linearly (Zhai et al. 2022); 0 is none.
 
     Raises:
         InputError: Another optimizer.
@@ -48,11 +50,12 @@ class StylizerModule(TrainModule):
         init_from: str | None,
         compiled: bool = False,
         optimizer: str = "adam",
+        lr_cooldown: int = 0,
     ) -> None:
         super().__init__()
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
-        self.optimizer = optimizer
+        self.optimizer, self.lr_cooldown = optimizer, lr_cooldown
         self.lr, self.lr_decay, self.style_warmup, self.init_from = lr, lr_decay, style_warmup, init_from
         self.compiled = compiled
 
@@ -164,7 +167,8 @@ class StylizerModule(TrainModule):
         optimizer: torch.optim.Optimizer = Muon(learning, self.lr)
         if self.optimizer == "adam":
             optimizer = torch.optim.Adam(learning, lr=self.lr, fused=self.device.type == "cuda" or None)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Decay(self.lr_decay))
+        last = self.trainer.estimated_stepping_batches if self.lr_cooldown else math.inf
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Schedule(self.lr_decay, self.lr_cooldown, last))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -173,11 +177,18 @@ def warmup(step: int, steps: int) -> float:
     return 100.0 ** (step / steps - 1) if step < steps else 1.0
 
 
-class _Decay:
-    """The factor `1 / (1 + rate * step)`."""
+class _Schedule:
+    """The factor `1 / (1 + rate * step)`, and over the last steps also a line down to 0.
 
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
+    Args:
+        rate: See above.
+        cooldown: How many steps the line takes.
+        last: The step at which it ends.
+    """
+
+    def __init__(self, rate: float, cooldown: int = 0, last: float = math.inf) -> None:
+        self.rate, self.cooldown, self.last = rate, cooldown, last
 
     def __call__(self, step: int) -> float:
-        return 1 / (1 + self.rate * step)
+        left = min(1.0, max(0.0, self.last - step) / self.cooldown) if self.cooldown else 1.0
+        return left / (1 + self.rate * step)

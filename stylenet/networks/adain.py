@@ -147,7 +147,7 @@ class AdaIN(nn.Module):
 
 
 def mirrored(widths: list[int], depths: tuple[int, ...]) -> nn.Sequential:
-    """Return a decoder from 512 channels at an eighth of the size to RGB.
+    """Return a decoder from 512 channels at an eighth of the size to RGB, initialised as by He et al. 2015.
 
     Args:
         widths: Channels of the encoder's blocks, from the image on.
@@ -160,4 +160,9 @@ def mirrored(widths: list[int], depths: tuple[int, ...]) -> nn.Sequential:
         for n in range(1, depths[block]):
             channels = widths[block] if n < depths[block] - 1 else out
             layers += [Conv(widths[block], channels, 3), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+    decoder = nn.Sequential(*layers[:-1])
+    for layer in decoder:
+        if isinstance(layer, nn.Conv2d):  # no norm keeps the scale, and the default init halves it
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+    return decoder

@@ -3,7 +3,7 @@ import torch
 
 from stylenet.errors import InputError
 from stylenet.modules.adain import AdaINModule
-from stylenet.modules.base import warmup
+from stylenet.modules.base import _Schedule, warmup
 from stylenet.modules.johnson import JohnsonModule
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
@@ -78,3 +78,9 @@ def test_a_term_that_a_training_cannot_have_is_refused():
 def test_another_optimizer_is_refused():
     with pytest.raises(InputError, match=r"unknown optimizer 'adm': did you mean 'adam'\?"):
         AdaINModule("vgg_small", "bundled", 8, optimizer="adm")
+
+
+def test_the_rate_decays_and_cools_down_to_nothing_at_the_end():
+    factor = _Schedule(rate=0.1, cooldown=4, last=10)
+    assert [factor(step) for step in (0, 5, 6, 8, 10, 12)] == pytest.approx([1, 1 / 1.5, 1 / 1.6, 0.5 / 1.8, 0, 0])
+    assert _Schedule(0.0)(1_000_000) == 1
