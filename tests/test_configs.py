@@ -13,7 +13,9 @@ from stylenet.data.styles import find_style, is_homage
 
 CONFIGS = ROOT / "configs"
 SHIPPED = sorted(
-    str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml") if not path.name.startswith("debug")
+    str(path.relative_to(CONFIGS))
+    for path in CONFIGS.rglob("*.yaml")
+    if not path.name.startswith("debug") and path.parent.name != "studies"  # tests/studies runs those
 )
 
 
@@ -24,6 +26,8 @@ def arguments(config: str) -> list[str]:
         return [f"model={path.stem}", f"--config={own}"]
     if path.parent.name == "styles":
         return [f"style={path.stem}", DEBUG]
+    if path.stem == "multistyle":
+        return ["style=[starry_night,great_wave]", DEBUG]
     return [f"{'recipe' if path.parent.name == 'recipes' else 'model'}={path.stem}", "style=starry_night", DEBUG]
 
 

@@ -17,6 +17,7 @@ LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"modules"},
     {"callbacks", "progress"},
     {"inference"},
+    {"studies"},
     {"cli"},
 ]
 LEVEL = {part: level for level, row in enumerate(LAYERS) for part in row}

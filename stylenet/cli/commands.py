@@ -43,7 +43,12 @@ class StylenetCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add `--style` and `--recipe`, linked to the model, and the callbacks that have options."""
-        parser.add_argument("--style", type=str | None, default=None, help="A style's name, or the path of an image.")
+        parser.add_argument(
+            "--style",
+            type=list[str] | str | None,
+            default=None,
+            help="A style's name, or the path of an image; or several.",
+        )
         parser.add_argument("--recipe", type=str | None, default=None, help="Name of the recipe in use.")
         parser.link_arguments("style", "model.init_args.style")
         parser.link_arguments("recipe", "model.init_args.recipe")

@@ -5,6 +5,7 @@ What a subcommand needs is imported once it is known, so that `stylenet --help` 
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 
 from stylenet.cli.exits import BAD_INPUT, OK, guarded
 from stylenet.cli.shorthand import SUBCOMMANDS
@@ -25,23 +26,33 @@ def _infer(argv: list[str]) -> int:
     return run(argv, "stylenet infer")
 
 
-def _gatys(argv: list[str]) -> int:
-    from stylenet.cli.gatys import run
-
-    return run(argv)
+def _module(name: str) -> Callable[[list[str]], int]:
+    """Return the `run` of a module of this package, which is imported when it is called."""
+    return lambda argv: import_module(f"stylenet.cli.{name}").run(argv)
 
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
-    "train": ("train a network that stylizes: stylenet train style=starry_night", _train),
-    "infer": ("stylize with a trained network: stylenet infer --ckpt=CKPT --input=IMAGE --output=OUT.png", _infer),
-    "gatys": ("optimise a single image: stylenet gatys --content=PHOTO --style=PAINTING --output=OUT.png", _gatys),
+    "train": ("train a network that stylizes: style=starry_night", _train),
+    "infer": ("stylize with a trained network: --ckpt=CKPT --input=IMAGE --output=OUT.png", _infer),
+    "gatys": ("optimise a single image: --content=PHOTO --style=PAINTING --output=OUT.png", _module("gatys")),
+    "pseudo-label": (
+        "make pictures to learn from: --content=FOLDER --style=PAINTING --output=FOLDER",
+        _module("pseudo_label"),
+    ),
+    "import": ("convert a network that others trained: FILE OUT.safetensors", _module("import_network")),
+    "export": ("write a network for other programs: --ckpt=CKPT --format=onnx", _module("export")),
+    "evaluate": (
+        "compare methods in figures: --photographs=FOLDER --styles=A,B --output=FOLDER",
+        _module("evaluate"),
+    ),
+    "study": ("run an experiment of configs/studies: NAME", _module("study")),
 }
 """What each subcommand does, and the function that takes its arguments and returns the exit code."""
 
 
 def usage() -> str:
     """Return the text of `stylenet --help`."""
-    lines = [f"  {name:7}{text}" for name, (text, _) in COMMANDS.items()]
+    lines = [f"  {name:14}{text}" for name, (text, _) in COMMANDS.items()]
     return "\n".join(["usage: stylenet COMMAND ...", "", *lines, "", "stylenet COMMAND --help lists its options."])
 
 

@@ -16,10 +16,12 @@ from stylenet.losses.options import LossOptions
 from stylenet.modules.adain import AdaINModule
 from stylenet.modules.distill import DistillModule
 from stylenet.modules.johnson import JohnsonModule
+from stylenet.modules.multistyle import MultiStyleModule
 
 GROUPS = (
     ("model", JohnsonModule),
     ("model", LossOptions),
+    ("model", MultiStyleModule),
     ("model", AdaINModule),
     ("model", DistillModule),
     ("data", StylizationData),

@@ -14,6 +14,7 @@ SUBCOMMANDS = ("fit", "validate", "test", "predict")
 NAMED = {"model": CONFIGS, "style": CONFIGS / "styles", "recipe": CONFIGS / "recipes"}
 """Options whose value may name a config file, and where: later ones beat earlier ones."""
 DEFAULT_MODEL = "johnson"
+MANY_STYLES = "multistyle"
 SHORT = {"teacher": "model.teacher"}
 """Options with a short name."""
 
@@ -25,7 +26,8 @@ def expand(argv: Sequence[str]) -> list[str]:
     - `teacher=NAME` is `--model.teacher=NAME`;
     - the subcommand is `fit` if none is given;
     - `model=NAME`, `style=NAME` and `recipe=NAME` bring in their config files, in this order, before every other
-      option and `--config`, which therefore beat them; johnson is the model until one of them says otherwise.
+      option and `--config`, which therefore beat them; johnson is the model until one of them says otherwise, or
+      multistyle where the style is a list, `style=[NAME,NAME]`, whose styles bring in no files.
 
     Args:
         argv: What follows the program's name.
@@ -49,7 +51,8 @@ def expand(argv: Sequence[str]) -> list[str]:
         else:
             rest.append(option)
     if not any(key == "model" for key, _ in first):
-        first += _config_options("model", DEFAULT_MODEL)
+        several = any(option.startswith("--style=[") for option in rest)
+        first += _config_options("model", MANY_STYLES if several else DEFAULT_MODEL)
     ordered = [option for wanted in NAMED for key, option in first if key == wanted]
     return [subcommand, *dict.fromkeys(ordered), *rest]
 

@@ -129,6 +129,10 @@ class StylizerModule(TrainModule):
         """Return the stylized photographs of a batch, (B, 3, H, W)."""
         return self.network(batch["photographs"])
 
+    def judged(self, images: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return figures of images, (B, 3, H, W), beside a batch's photographs and the painting."""
+        return self.judge(images, batch["photographs"], batch.get("paintings"))
+
     def training_step(self, batch: Tensor | dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch: photographs, (B, 3, H, W) in [0, 1], or columns."""
         terms = self.terms(columns(batch))
@@ -151,7 +155,7 @@ class StylizerModule(TrainModule):
         photographs = given["photographs"]
         stylized = self.stylize(given).float().clamp(0, 1)
         for suffix, images in (("", stylized), ("_photograph", photographs)):
-            figures = self.judge(images, photographs, given.get("paintings")) | {"ssim": ssim(images, photographs)}
+            figures = self.judged(images, given) | {"ssim": ssim(images, photographs)}
             if "labels" in given:
                 figures |= {"label_ssim": ssim(images, given["labels"]), "label_mse": mse(images, given["labels"])}
             self.log_dict(

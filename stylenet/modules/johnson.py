@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from stylenet.data.styles import find_style, is_homage, load_style
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
@@ -29,8 +31,10 @@ class JohnsonModule(StylizerModule):
         width: Channels of the network's first layer.
         norm: `instance` or `batch`.
         output: `linear`, `tanh` or `residual`, see `stylenet.networks.johnson`.
-        lr: Learning rate of Adam.
+        optimizer: `adam`, or `muon`, see `stylenet.modules.muon`.
+        lr: Learning rate.
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
+        lr_cooldown: Steps at the end over which the rate falls to 0.
         style_warmup: Steps over which the style's weight grows to its full value.
         init_from: Checkpoint whose weights are the start.
         recipe: Name of the recipe in use, kept in the checkpoint.
@@ -47,51 +51,63 @@ class JohnsonModule(StylizerModule):
         width: int = 32,
         norm: str = "instance",
         output: str = "linear",
+        optimizer: str = "adam",
         lr: float = 1e-3,
         lr_decay: float = 0.0,
+        lr_cooldown: int = 0,
         style_warmup: int = 1000,
         init_from: str | None = None,
         recipe: str | None = None,
         compile: bool = False,
         **loss: Any,
     ) -> None:
-        super().__init__(lr, lr_decay, style_warmup, init_from, compile)
+        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown)
         self.save_hyperparameters()
-        self.network = JohnsonNet(width, norm, output=output)
+        self.network = self._make_network(width=width, norm=norm, output=output)
         if backbone == "auto":
             backbone, weights = best_at_hand()
         options = LossOptions(**loss).resolved(backbone)
         _check_trainable(options)
-        styles, contents = tuple(options.style_layers or ()), tuple(options.content_layers or ())
-        layers = dict.fromkeys([*options.layers, *styles, *contents])
+        layers = dict.fromkeys([*options.layers, *(options.style_layers or ()), *(options.content_layers or ())])
         extractor = FeatureExtractor(backbone, list(layers), weights, options.pooling)
-        self.style_path = find_style(style)
-        painting = load_style(self.style_path, style_size)
-        self.watch(perceptual_loss(extractor, painting, options), Judge(extractor, painting, styles, contents))
-        self.metadata = self._describe(backbone, weights)
+        told = self._look_at_paintings(extractor, options)
+        self.metadata = self._describe(backbone, weights, told)
         if init_from:
             self.start_from(init_from)
 
-    def _describe(self, backbone: str, weights: str) -> dict[str, Any]:
-        """Return the metadata of every checkpoint."""
-        given = self.hparams
+    def _make_network(self, **arguments: Any) -> JohnsonNet:
+        """Return the network that is trained."""
+        return JohnsonNet(**arguments)
+
+    def _look_at_paintings(self, extractor: FeatureExtractor, options: LossOptions) -> dict[str, Any]:
+        """Make the loss and the judge; return what checkpoints tell of the style."""
+        self.style_path = find_style(self.hparams["style"])
+        painting = load_style(self.style_path, self.hparams["style_size"])
+        self.watch(perceptual_loss(extractor, painting, options), judge_of(extractor, painting, options))
+        return {"style": self.style_path.stem, "homage": is_homage(self.style_path)}
+
+    def _describe(self, backbone: str, weights: str, told: dict[str, Any]) -> dict[str, Any]:
+        """Return the metadata of every checkpoint; `told` is what there is to tell of the style."""
         return describe(
             self.network,
-            style=self.style_path.stem,
-            style_size=given["style_size"],
-            homage=is_homage(self.style_path),
+            **told,
+            style_size=self.hparams["style_size"],
             loss_network={
                 "backbone": backbone,
                 "weights": Path(weights).name,
                 "substitute": backbone != "vgg16" or weights == "random",
             },
             loss={"normalization": self.loss.options.normalization, "weights": self.loss.weights},
-            recipe=given["recipe"],
+            recipe=self.hparams["recipe"],
         )
 
 
+def judge_of(extractor: FeatureExtractor, painting: Tensor, options: LossOptions) -> Judge:
+    """Return the judge of one painting, (1, 3, H, W) in [0, 1], at the layers of a loss with these options."""
+    return Judge(extractor, painting, tuple(options.style_layers or ()), tuple(options.content_layers or ()))
+
+
 def _check_trainable(options: LossOptions) -> None:
-    """Raise an InputError for terms that a training has nothing to compare with."""
-    for name in ("combined_weight", "pixel_weight", "perceptual_weight"):
-        if getattr(options, name):
-            raise InputError(f"model.{name} is for the Gatys optimiser (stylenet gatys): leave it out of a training")
+    """Raise an InputError for a term that a training has nothing to compare with."""
+    if options.combined_weight:
+        raise InputError("model.combined_weight is for the Gatys optimiser (stylenet gatys): leave it out in training")

@@ -1,10 +1,13 @@
 """The image transformation network of Johnson, Alahi and Fei-Fei 2016."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylenet.errors import unknown
-from stylenet.networks.layers import ConvBlock, ResidualBlock
+from stylenet.errors import InputError, unknown
+from stylenet.losses.functional import resize_mask
+from stylenet.networks.layers import Chain, ConvBlock, ResidualBlock
 from stylenet.networks.row_convolution import RowConv
 from stylenet.networks.upsampling import UpsampleBlock
 
@@ -14,7 +17,7 @@ OUTPUTS = ("tanh", "linear", "residual")
 
 
 class JohnsonNet(nn.Module):
-    """Stylize photographs in one forward pass.
+    """Stylize photographs in one forward pass, in one style or in a mixture of several.
 
     9x9 convolution, two of stride 2, five residual blocks, two upsamplings, 9x9 convolution, scaled tanh. Departures
     from the paper's supplement: reflection padding at every convolution, nearest upsampling and convolution instead
@@ -27,46 +30,86 @@ class JohnsonNet(nn.Module):
         output: `tanh`, scaled to [0, 1] as in the paper, where it saturates dark areas may stay black for ever;
             `linear` about 0.5, as in pytorch/examples; `residual`, linear about the photograph. The last two are
             clamped to [0, 1] outside training.
+        num_styles: With more than one, every norm has a row of scales and shifts for each style, and the rest is shared
+            (Dumoulin et al. 2017, "A learned representation for artistic style"); needs `instance`.
 
     Raises:
-        InputError: Unknown norm or output.
+        InputError: Unknown norm or output, or batch norm for several styles.
     """
 
-    def __init__(self, width: int = 32, norm: str = "instance", blocks: int = 5, output: str = "tanh") -> None:
+    def __init__(
+        self, width: int = 32, norm: str = "instance", blocks: int = 5, output: str = "tanh", num_styles: int = 1
+    ) -> None:
         super().__init__()
         if output not in OUTPUTS:
             raise unknown("output", output, OUTPUTS)
-        self.arguments = {"width": width, "norm": norm, "blocks": blocks, "output": output}
-        self.encoder = nn.Sequential(
-            ConvBlock(3, width, 9, norm=norm),
-            ConvBlock(width, 2 * width, 3, stride=2, norm=norm),
-            ConvBlock(2 * width, 4 * width, 3, stride=2, norm=norm),
+        if num_styles < 1:
+            raise InputError(f"num_styles is {num_styles}: give at least 1")
+        self.num_styles = num_styles
+        self.arguments = {"width": width, "norm": norm, "blocks": blocks, "output": output, "num_styles": num_styles}
+        shared: dict[str, Any] = {"norm": norm, "styles": num_styles}
+        self.encoder = Chain(
+            ConvBlock(3, width, 9, **shared),
+            ConvBlock(width, 2 * width, 3, stride=2, **shared),
+            ConvBlock(2 * width, 4 * width, 3, stride=2, **shared),
         )
-        self.residuals = nn.Sequential(*[ResidualBlock(4 * width, norm) for _ in range(blocks)])
-        self.decoder = nn.Sequential(
-            UpsampleBlock(4 * width, 2 * width, norm), UpsampleBlock(2 * width, width, norm), RowConv(width, 3, 9)
+        self.residuals = Chain(*[ResidualBlock(4 * width, **shared) for _ in range(blocks)])
+        self.decoder = Chain(
+            UpsampleBlock(4 * width, 2 * width, **shared),
+            UpsampleBlock(2 * width, width, **shared),
+            RowConv(width, 3, 9),
         )
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, mixture: Tensor | None = None) -> Tensor:
         """Return stylized images of exactly the size given.
 
         Args:
             images: (B, 3, H, W) in [0, 1], any H and W.
+            mixture: How much of each of S styles, in [0, 1]: (B or 1, S) that add up to 1, or maps (B or 1, S, H, W)
+                that add up to 1 at each pixel; each layer averages them over the pixels that a place of it covers.
 
         Returns:
             (B, 3, H, W) in [0, 1].
+
+        Raises:
+            InputError: A network of several styles was given no mixture, one of a single style was given one, or the
+                mixture has another number of styles or another size than the images.
         """
+        self._check(images, mixture)
         height, width = images.shape[-2:]
         bottom = max(SMALLEST, -(-height // STRIDE) * STRIDE) - height
         right = max(SMALLEST, -(-width // STRIDE) * STRIDE) - width
-        x = F.pad(images, (0, right, 0, bottom), mode="replicate") if bottom or right else images
-        x = self.encoder(2 * x - 1)  # (B, 4*width, H/4, W/4)
-        x = self.residuals(x)
-        x = self.decoder(x)  # (B, 3, H, W)
+        x, shares = images, mixture
+        if bottom or right:
+            x = F.pad(images, (0, right, 0, bottom), mode="replicate")
+            if mixture is not None and mixture.dim() == 4:
+                shares = F.pad(mixture, (0, right, 0, bottom), mode="replicate")
+        x = self.encoder(2 * x - 1, shares)  # (B, 4*width, H/4, W/4)
+        x = self.residuals(x, _at_size_of(x, shares))
+        x = self.decoder(x, shares)  # (B, 3, H, W)
         return self._output(x[..., :height, :width], images)
+
+    def _check(self, images: Tensor, mixture: Tensor | None) -> None:
+        """Raise an InputError for a mixture that does not fit the network and the images."""
+        if mixture is None:
+            if self.num_styles > 1:
+                raise InputError(f"this network has {self.num_styles} styles: give a mixture, the share of each")
+            return
+        if self.num_styles == 1:
+            raise InputError("this network has a single style: leave the mixture out")
+        if mixture.dim() not in (2, 4) or mixture.shape[1] != self.num_styles:
+            shape = tuple(mixture.shape)
+            raise InputError(f"a mixture of shape {shape} for {self.num_styles} styles: give (B, S) or (B, S, H, W)")
+        if mixture.dim() == 4 and mixture.shape[-2:] != images.shape[-2:]:
+            raise InputError("the maps of a mixture have another size than the images: scale them")
 
     def _output(self, x: Tensor, images: Tensor) -> Tensor:
         if self.arguments["output"] == "tanh":
             return 0.5 + 0.5 * x.tanh()
         x = x + (images if self.arguments["output"] == "residual" else 0.5)
         return x if self.training else x.clamp(0, 1)
+
+
+def _at_size_of(x: Tensor, mixture: Tensor | None) -> Tensor | None:
+    """Return a mixture with its maps, if it has any, at the size of `x`: once for all layers of that size."""
+    return mixture if mixture is None or mixture.dim() == 2 else resize_mask(mixture, x.shape[-2:])

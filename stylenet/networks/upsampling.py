@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylenet.networks.layers import Conv, norm_layer
+from stylenet.networks.layers import Chain, Conv, norm_layer
 
 
 class UpsampledConv(Conv):
@@ -37,10 +37,10 @@ class UpsampledConv(Conv):
         return F.conv_transpose2d(edged, kernel.transpose(0, 1), self.bias, stride=2, padding=3)
 
 
-class UpsampleBlock(nn.Sequential):
+class UpsampleBlock(Chain):
     """Nearest upsampling by 2, 3x3 convolution, normalisation, ReLU: no checkerboard (Odena et al. 2016)."""
 
-    def __init__(self, channels: int, out_channels: int, norm: str = "instance") -> None:
+    def __init__(self, channels: int, out_channels: int, norm: str = "instance", styles: int = 1) -> None:
         super().__init__()
-        block = nn.Sequential(UpsampledConv(channels, out_channels), norm_layer(norm, out_channels), nn.ReLU())
+        block = Chain(UpsampledConv(channels, out_channels), norm_layer(norm, out_channels, styles), nn.ReLU())
         self.add_module("1", block)  # as checkpoints name it; at 0 there was the upsampling

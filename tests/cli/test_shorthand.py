@@ -89,6 +89,13 @@ def test_a_teacher_is_short_for_the_models_and_expands_once():
     assert expand(["model=distill", "--teacher=vgg16"]) == expanded
 
 
+@pytest.mark.parametrize("argv", [["style=[starry_night,great_wave]"], ["--style", "[starry_night,great_wave]"]])
+def test_a_list_of_styles_takes_the_model_of_many_and_no_config_of_one(argv: list[str]):
+    expanded = ["fit", f"--config={CONFIGS / 'multistyle.yaml'}", "--style=[starry_night,great_wave]"]
+    assert expand(argv) == expand(["model=multistyle", *argv]) == expand(expand(argv)) == expanded
+    assert expand(["model=johnson", *argv])[1] == JOHNSON
+
+
 def test_configs_that_shorten_a_run_are_no_models():
     with pytest.raises(InputError, match="unknown model 'debug_distil'") as caught:
         expand(["model=debug_distil"])
