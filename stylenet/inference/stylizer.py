@@ -1,11 +1,19 @@
 """A trained network, ready to stylize single images."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from stylenet.colour import luminance_only
 from stylenet.errors import InputError, unknown
+from stylenet.inference.conditions import condition, find_styles
+from stylenet.inference.engine import prepare
+from stylenet.inference.looks import Look
+from stylenet.inference.memory import fitted
+from stylenet.inference.tiles import Callback
 from stylenet.networks.checkpoint import load_network
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -39,31 +47,80 @@ class Stylizer:
     Args:
         network: Takes and gives (1, 3, H, W) in [0, 1]; put into eval mode and moved to the device.
         device: A name of `pick_device`, or a device.
+        look: How; prepared once. By default, the one style of the network.
+        tile: Pixels of a tile's side, for images that do not fit into memory; by default they are not cut.
 
     Raises:
-        InputError: The device is not there.
+        InputError: The device is not there, or the look's styles are not of a kind that the network takes.
     """
 
-    def __init__(self, network: nn.Module, device: str | torch.device = "auto") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        device: str | torch.device = "auto",
+        look: Look | None = None,
+        tile: int | None = None,
+    ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
         self.network = network.eval().to(self.device)
+        self.look, self.tile = look or Look(), tile
+        self.condition = condition(self.network, self.look, self.device)
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, device: str | torch.device = "auto") -> "Stylizer":
-        """Return the stylizer in a file: a slim or Lightning checkpoint, or a TransformerNet of pytorch/examples.
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        device: str | torch.device = "auto",
+        *,
+        styles: Sequence[str] = (),
+        style_size: int | None = None,
+        tile: int | None = None,
+        **look: Any,
+    ) -> "Stylizer":
+        """Return the stylizer in a file: a slim or Lightning checkpoint, or one of `stylenet.networks.peers`.
+
+        Args:
+            path: The file.
+            device: As for the class.
+            styles: Names or paths of paintings for a network of any style, names for one of many styles.
+            style_size: Pixels of the paintings' shorter side; 512 by default.
+            tile: As for the class.
+            **look: Further arguments of `Look`.
 
         Raises:
-            InputError: The file cannot be used, or the device is not there.
+            InputError: The file or a style cannot be used, the device is not there, or a bad look.
         """
         device = pick_device(device) if isinstance(device, str) else device
-        return cls(load_network(path)[0], device)
+        network, metadata = load_network(path)
+        found = find_styles(network, metadata, styles, style_size, look.get("stroke_scale", 1.0))
+        return cls(network, device, Look(styles=found, **look), tile)
+
+    def notes(self) -> list[str]:
+        """Return how the look is had, a line for each thing that could be had in several ways."""
+        luminance = ["luminance: the output gets the photograph's chroma"] * (self.look.preserve_color == "luminance")
+        return [*luminance, *self.condition.notes()]
+
+    def prepare(self, images: int, height: int, width: int) -> str:
+        """Compile the network if that pays for many images of one size, and return a line that says why or why not.
+
+        Args:
+            images: How many are to come.
+            height: Of the photographs, in pixels.
+            width: Of the photographs.
+        """
+        if self.tile:
+            return f"not compiled: tiles of {self.tile} pixels are computed layer by layer"
+        seen = self.condition.enter(torch.empty(1, 3, height, width, device="meta"))
+        self.network, reason = prepare(self.network, self.device, images, seen.shape[-2], seen.shape[-1])
+        return reason
 
     @torch.inference_mode()
-    def __call__(self, image: Tensor) -> Tensor:
+    def __call__(self, image: Tensor, callback: Callback | None = None) -> Tensor:
         """Return the stylized image, of exactly the size given, on the CPU.
 
         Args:
             image: (1, 3, H, W) in [0, 1], from 1x1 pixel up.
+            callback: Told how many tiles are done, and of how many; may raise to stop.
 
         Returns:
             (1, 3, H, W) in [0, 1].
@@ -71,20 +128,26 @@ class Stylizer:
         Raises:
             InputError: The image does not fit into memory.
         """
-        try:
-            return self.network(image.to(self.device)).cpu()
-        except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            height, width = image.shape[-2:]
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        raise InputError(f"{width}x{height} pixels do not fit into the memory of {self.device}: scale down with --size")
+        height, width = image.shape[-2:]
+        mend = "give a smaller --tile or --size" if self.tile else "cut it with --tile=1024, or scale down with --size"
+        return fitted(lambda: self._stylize(image, callback), self.device, f"{width}x{height} pixels do", mend)
 
+    def _stylize(self, photograph: Tensor, callback: Callback | None) -> Tensor:
+        """Return the stylized photograph; what lies beside the network runs on the CPU."""
+        photograph = photograph.cpu()
+        image = self.condition.enter(photograph)
+        stylized = self._forward(image, self.condition.options(image), callback)
+        stylized = self.condition.leave(stylized, photograph)
+        if self.look.preserve_color == "luminance":
+            stylized = luminance_only(stylized, photograph)
+        coverage = self.look.coverage(photograph.shape[-2:])
+        return stylized if coverage is None else photograph.lerp(stylized, coverage)
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an error means that memory ran out; only CUDA has a class for it."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    message = str(error).lower()
-    return any(sign in message for sign in ("out of memory", "not enough memory", "can't allocate memory"))
+    def _forward(self, image: Tensor, options: dict[str, Any], callback: Callback | None) -> Tensor:
+        """Return what the network makes of an image, (1, 3, h, w), on the CPU."""
+        if self.tile:
+            from stylenet.inference.tiling import tiled
+
+            return tiled(self.network, image, self.tile, self.device, callback, **options)
+        there = {name: value.to(self.device) if isinstance(value, Tensor) else value for name, value in options.items()}
+        return self.network(image.to(self.device), **there).cpu()

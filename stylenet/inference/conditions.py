@@ -1,0 +1,191 @@
+"""What each kind of network is told of a look, and what is done to its images where it cannot be told.
+
+The one place that knows the kinds apart: AdaIN paints in any style, a JohnsonNet in the one or the many it has learnt.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stylenet.colour import match_colour
+from stylenet.data.styles import find_style, load_style
+from stylenet.errors import InputError, unknown
+from stylenet.inference.looks import Look
+from stylenet.inference.memory import fitted
+from stylenet.networks.adain import AdaIN
+
+STYLE_SIZE = 512
+"""Pixels of a painting's shorter side, as in the test of AdaIN's authors."""
+
+
+def condition(network: nn.Module, look: Look, device: torch.device) -> "Learnt | AnyStyle":
+    """Return what a network is told of a look; the network lies on the device.
+
+    Raises:
+        InputError: The look's styles are not of a kind that the network takes.
+    """
+    if isinstance(network, AdaIN):
+        return AnyStyle(network, look, device)
+    return Learnt(look, _rows(network))
+
+
+def find_styles(
+    network: nn.Module, metadata: Mapping[str, Any], given: Sequence[str], size: int | None, scale: float
+) -> tuple[Tensor | int, ...]:
+    """Return the styles of a look, as its network takes them.
+
+    Args:
+        network: From a checkpoint.
+        metadata: Of the checkpoint; a network with many styles has their names there.
+        given: Names or paths of paintings; of a network with many styles: names.
+        size: Pixels of the paintings' shorter side, where the network takes paintings; `STYLE_SIZE` by default.
+        scale: How many times as large strokes are: so much larger are the paintings.
+
+    Raises:
+        InputError: None were given to a network that needs them, or some to one that takes none, or an unknown one.
+    """
+    if isinstance(network, AdaIN):
+        if not given:
+            raise InputError("this network paints in any style: give --style=PAINTING, a name or a path")
+        pixels = max(1, round((size or STYLE_SIZE) * scale))
+        return tuple(load_style(find_style(style), pixels) for style in given)
+    if size is not None:
+        raise InputError("--style-size is for networks of any style (AdaIN): this one has learnt its styles, leave it")
+    if _rows(network) == 1:
+        if given:
+            raise InputError("--style: this network has one style, the one it was trained for: leave --style out")
+        return ()
+    names = list(metadata["styles"])
+    if not given:
+        raise InputError(f"this network has {len(names)} styles: give --style=NAME, of {', '.join(names)}")
+    for name in given:
+        if name not in names:
+            raise unknown("style of this network", name, names)
+    return tuple(names.index(name) for name in given)
+
+
+def _rows(network: nn.Module) -> int:
+    """Return how many styles a feed-forward network has learnt."""
+    return getattr(network, "num_styles", 1)
+
+
+class Learnt:
+    """A network of one style, or of many: it takes a mixture of them at most, its images take the rest.
+
+    Args:
+        look: Its styles are rows.
+        rows: How many the network has.
+
+    Raises:
+        InputError: Styles for a network of one, none for a network of many, or paintings.
+    """
+
+    def __init__(self, look: Look, rows: int) -> None:
+        if bool(look.styles) != (rows > 1) or not all(isinstance(row, int) and row < rows for row in look.styles):
+            raise InputError(f"a look for a network of {rows} learnt styles has {'their rows' if rows > 1 else 'none'}")
+        self.look, self.rows = look, rows
+
+    def notes(self) -> list[str]:
+        """Return how the look is had, a line for each thing that could be had in several ways."""
+        look, notes = self.look, []
+        if look.alpha < 1:
+            notes.append(f"alpha {look.alpha:g}: the output is blended with the photograph, pixel by pixel")
+        if look.preserve_color == "coral":
+            notes.append("coral: the output gets mean and covariance of the photograph's colours")
+        if look.stroke_scale != 1:
+            notes.append(
+                f"strokes {look.stroke_scale:g} times as large: the network sees the photograph at "
+                f"{1 / look.stroke_scale:g} of its size" + (", detail is lost" if look.stroke_scale > 1 else "")
+            )
+        return notes
+
+    def enter(self, photograph: Tensor) -> Tensor:
+        """Return what the network is given of a photograph, (1, 3, h, w)."""
+        height, width = photograph.shape[-2:]
+        scale = self.look.stroke_scale
+        return _scaled(photograph, (max(1, round(height / scale)), max(1, round(width / scale))))
+
+    def options(self, image: Tensor) -> dict[str, Any]:
+        """Return what else the network is given beside an image, (1, 3, h, w)."""
+        if self.rows == 1:
+            return {}
+        mixture = self.look.mixture(image.shape[-2:])  # (1, N) or (1, N, h, w)
+        whole = mixture.new_zeros(1, self.rows, *mixture.shape[2:])
+        return {"mixture": whole.index_add_(1, torch.tensor(self.look.styles), mixture)}
+
+    def leave(self, stylized: Tensor, photograph: Tensor) -> Tensor:
+        """Return what came out at the photograph's size, with its colours and strength."""
+        stylized = _scaled(stylized, photograph.shape[-2:])
+        if self.look.preserve_color == "coral":
+            stylized = match_colour(stylized, photograph)
+        return photograph.lerp(stylized, self.look.alpha)
+
+
+class AnyStyle:
+    """AdaIN: it takes the moments of paintings, a mixture of them, and the strength.
+
+    The moments are computed once, but with `coral`, where paintings get each photograph's colours first.
+
+    Args:
+        network: On the device.
+        look: Its styles are paintings, larger ones for larger strokes.
+        device: Where moments are computed.
+
+    Raises:
+        InputError: There are no paintings, or they do not fit into memory.
+    """
+
+    def __init__(self, network: AdaIN, look: Look, device: torch.device) -> None:
+        self.paintings = [style for style in look.styles if isinstance(style, Tensor)]
+        if not self.paintings or len(self.paintings) != len(look.styles):
+            raise InputError("a look for a network of any style has paintings: (1, 3, h, w) in [0, 1]")
+        self.network, self.look, self.device = network, look, device
+        self.palette = None if look.preserve_color == "coral" else self._palette(self.paintings)
+
+    def notes(self) -> list[str]:
+        """Return how the look is had, a line for each thing that could be had in several ways."""
+        look, notes = self.look, []
+        if look.alpha < 1:
+            notes.append(f"alpha {look.alpha:g}: features are blended with the photograph's")
+        if look.preserve_color == "coral":
+            notes.append("coral: paintings get mean and covariance of each photograph's colours first")
+        if look.stroke_scale != 1:
+            pixels = min(self.paintings[0].shape[-2:])
+            notes.append(f"strokes {look.stroke_scale:g} times as large: paintings are shown at {pixels} pixels")
+        return notes
+
+    def enter(self, photograph: Tensor) -> Tensor:
+        """Return what the network is given of a photograph: all of it."""
+        return photograph
+
+    def options(self, image: Tensor) -> dict[str, Any]:
+        """Return what else the network is given beside an image, (1, 3, H, W)."""
+        palette = self.palette
+        if palette is None:
+            palette = self._palette([match_colour(painting, image) for painting in self.paintings])
+        return {"palette": palette, "mixture": self.look.mixture(image.shape[-2:]), "alpha": self.look.alpha}
+
+    def leave(self, stylized: Tensor, photograph: Tensor) -> Tensor:
+        """Return what came out, as it is."""
+        return stylized
+
+    @torch.no_grad()
+    def _palette(self, paintings: Sequence[Tensor]) -> Tensor:
+        """Return the moments of paintings of any sizes, (1, N, 2, C), on the device."""
+        height, width = max((painting.shape[-2:] for painting in paintings), key=lambda size: size[0] * size[1])
+        return fitted(
+            lambda: torch.cat([self.network.palette(painting.to(self.device)) for painting in paintings], 1),
+            self.device,
+            f"a painting of {width}x{height} pixels does",
+            "give a smaller --style-size",
+        )
+
+
+def _scaled(image: Tensor, size: Sequence[int]) -> Tensor:
+    """Return an image at a height and width, antialiased."""
+    if image.shape[-2:] == tuple(size):
+        return image
+    return F.interpolate(image, tuple(size), mode="bicubic", antialias=True).clamp_(0, 1)

@@ -1,0 +1,45 @@
+"""The sizes of a folder's images, known without decoding them."""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from PIL import ExifTags, Image
+
+from stylenet.images import resize
+
+
+def commonest(paths: Iterable[Path], size: int | None = None) -> tuple[int, int, int] | None:
+    """Return how many images have the size that most of them have, its height and its width; None if there are none.
+
+    Args:
+        paths: Image files; broken ones do not count.
+        size: Pixels that their longer side is scaled to, or None: as they are.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    for found, count in Counter(map(_size, paths)).items():
+        if found is not None:
+            sizes[found if size is None else _resized(found, size)] += count
+    if not sizes:
+        return None
+    ((height, width), count) = sizes.most_common(1)[0]
+    return count, height, width
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """Return height and width of an image, upright, from the head of its file; None if that cannot be read."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:  # of large images
+            width, height = picture.size
+            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    except Exception:  # decoders raise nearly anything on broken bytes; loading it will tell
+        return None
+    return (width, height) if turned else (height, width)
+
+
+def _resized(found: tuple[int, int], size: int) -> tuple[int, int]:
+    """Return the height and width that `resize` would give."""
+    height, width = resize(torch.empty(1, 3, *found, device="meta"), size, side="long").shape[-2:]
+    return height, width
