@@ -1,0 +1,162 @@
+import pytest
+import torch
+from torch import nn
+
+from stylenet.errors import InputError
+from stylenet.inference.statistics import Moments
+from stylenet.inference.tiles import Tiles
+from stylenet.inference.tiling import tiled
+from stylenet.networks.adain import AdaIN
+from stylenet.networks.johnson import JohnsonNet
+from stylenet.networks.layers import Conv
+
+CPU = torch.device("cpu")
+SIZES = [(64, 64), (93, 70), (131, 66)]
+
+
+def shaken(network, seed=0):
+    """Random norm weights, statistics and biases too, so that nothing is hidden by zeros and ones."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in network.state_dict().items():
+        noise = 0.1 * torch.randn(tensor.shape, generator=generator)
+        if tensor.is_floating_point():
+            tensor.add_(noise.abs() if name.endswith("running_var") else noise)
+    return network.eval()
+
+
+def picture(height, width):
+    """Noise that is dark on the left and bright on the right: tiles' own statistics are not the image's."""
+    return torch.rand(1, 3, height, width) * torch.linspace(0, 1, width)
+
+
+def shares(count, height, width):
+    return torch.randn(1, count, height, width).mul(3).softmax(1)
+
+
+@torch.inference_mode()
+def largest_difference(network, image, tile, **condition):
+    whole = network(image, **condition)
+    assert whole.std() > 0.05  # else anything would do
+    found = tiled(network, image, tile, CPU, **condition)
+    assert found.shape == whole.shape
+    return float((found - whole).abs().max())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+@pytest.mark.parametrize("output", ["tanh", "linear", "residual"])
+def test_tiles_give_what_the_whole_image_gives(size, norm, output):
+    network = shaken(JohnsonNet(width=8, norm=norm, blocks=2, output=output))
+    for tile in (8, 27, 64, 500):
+        assert largest_difference(network, picture(*size), tile) < 1e-4
+
+
+def test_statistics_of_the_tiles_alone_would_leave_seams():
+    """That the test above is able to fail."""
+    network, image = shaken(JohnsonNet(width=8, blocks=2)), picture(64, 64)
+    with torch.inference_mode():
+        halves = torch.cat([network(half) for half in image.split(32, 3)], 3)
+        assert (halves - network(image)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("places", [True, False])
+def test_mixtures_of_styles(size, places):
+    network = shaken(JohnsonNet(width=4, blocks=1, num_styles=3))
+    mixture = shares(3, *size) if places else torch.tensor([[0.2, 0.5, 0.3]])
+    assert largest_difference(network, picture(*size), 20, mixture=mixture) < 1e-4
+
+
+@pytest.mark.parametrize("size", [(64, 64), (101, 93)])
+@pytest.mark.parametrize("places", [True, False])
+def test_adain(size, places):
+    torch.manual_seed(0)
+    network = AdaIN("vgg_small", "bundled").eval()
+    with torch.no_grad():
+        for layer in network.decoder:
+            if isinstance(layer, Conv):
+                nn.init.kaiming_normal_(layer.weight)  # as it is made, what it gives is nearly flat
+        palette = network.palette(torch.rand(2, 3, 64, 64))
+    mixture = shares(2, *size) if places else None
+    for tile, alpha in ((32, 1.0), (70, 0.7)):
+        condition = {"palette": palette, "mixture": mixture, "alpha": alpha}
+        assert largest_difference(network, picture(*size), tile, **condition) < 1e-4
+
+
+def test_thin_images_are_done_at_once():
+    network, calls = shaken(JohnsonNet(width=2, blocks=1, num_styles=2)), []
+    image, mixture = picture(3, 200), torch.tensor([[0.4, 0.6]])
+    found = tiled(network, image, 16, CPU, lambda *progress: calls.append(progress), mixture=mixture)
+    with torch.inference_mode():
+        assert torch.equal(found, network(image, mixture))
+    assert calls == []
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_progress_counts_to_the_total(norm):
+    calls = []
+    network = JohnsonNet(width=2, norm=norm, blocks=1)
+    tiled(network, picture(70, 70), 32, CPU, lambda *progress: calls.append(progress))
+    total = calls[0][1]
+    assert calls == [(done, total) for done in range(1, total + 1)]
+    assert total % 9 == 0
+
+
+def test_callback_may_stop():
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tiled(JohnsonNet(width=2, blocks=1), picture(70, 70), 32, CPU, stop)
+
+
+@pytest.mark.parametrize(("network", "least"), [(JohnsonNet(2, blocks=1), 8), (AdaIN("vgg_small", "random"), 32)])
+def test_tile_smaller_than_its_overlap(network, least):
+    condition = {"palette": torch.zeros(1, 1, 2, 512)} if least == 32 else {}
+    with pytest.raises(InputError, match=f"use --tile={least} or more"):
+        tiled(network, picture(64, 64), least - 1, CPU, **condition)
+
+
+def test_other_networks():
+    with pytest.raises(InputError, match="a Identity cannot be tiled: leave --tile away"):
+        tiled(nn.Identity(), picture(64, 64), 32, CPU)
+
+
+def test_image_and_network_are_left_as_they_were():
+    network, image = shaken(JohnsonNet(width=2, blocks=1)), picture(66, 65)
+    before, tensors = image.clone(), {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    tiled(network, image, 16, CPU)
+    assert torch.equal(image, before)
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in network.state_dict().items())
+
+
+def test_moments_merge_to_those_of_all():
+    maps = torch.randn(1, 3, 50, 41) * torch.tensor([1e-3, 1, 50])[:, None, None] + 1000 * torch.linspace(-1, 1, 41)
+    merged = Moments()
+    for part in maps.split(7, 3):
+        for tile in part.split(13, 2):
+            merged.add(tile)
+    exact = maps.double().numpy()
+    assert torch.allclose(merged.mean, torch.from_numpy(exact.mean((0, 2, 3))), rtol=0, atol=1e-3)
+    assert torch.allclose(merged.variance, torch.from_numpy(exact.var((0, 2, 3))), rtol=1e-5)
+
+
+def test_tiles_cover_each_cell_once():
+    tiles = Tiles(height=7, width=11, side=3, halo=2, passes=1)
+    count = torch.zeros(7, 11)
+    for row in tiles.rows():
+        for tile in row:
+            tile.cut(count).add_(1)
+            window = tiles.window(tile)
+            assert window.top == max(0, tile.top - 2)
+            assert window.right == min(11, tile.right + 2)
+    assert torch.equal(count, torch.ones(7, 11))
+
+
+def test_a_sweep_may_write_what_it_reads():
+    maps = torch.rand(1, 1, 23, 17)
+    blurred = nn.AvgPool2d(5, 1, 2, count_include_pad=False)
+    expected, tiles = blurred(maps), Tiles(23, 17, side=4, halo=2, passes=1)
+    tiles.sweep(lambda window: blurred(window.cut(maps)), into=maps)
+    assert torch.allclose(maps, expected)
