@@ -1,0 +1,102 @@
+"""Which network measures: one that no method was trained with, for that one would be measured by its own rule."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from stylenet.features.backbones import get_backbone
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.features.weights import find_weights
+from stylenet.metrics import Judge
+
+CANDIDATES = ("vgg19", "vgg16", "resnet50", "vgg19_16x", "vgg_small")
+"""The first of them that is at hand and that no method was trained with is the judge."""
+
+ORIGINS = {"vgg_small": "vgg19_16x", "vgg19_16x": "vgg19", "vgg_normalised": "vgg19"}
+"""Networks that were made from others: distilled, compressed, rescaled."""
+
+
+def choose_judge(seen: Mapping[str, str | None], asked: str | None = None) -> tuple[str, str]:
+    """Return backbone and weights of the judge; nothing is downloaded unless asked for.
+
+    Where every candidate at hand trained some method, it is the first at hand; `describe_judge`, whose line belongs
+    into every report, says so.
+
+    Args:
+        seen: The loss network of each method; None where there was none or it is unknown.
+        asked: A backbone, taken whatever it trained.
+
+    Raises:
+        InputError: There is no such backbone.
+    """
+    if asked is not None:
+        return asked, _weights(asked)
+    at_hand = [name for name in CANDIDATES if _is_at_hand(name)]
+    free = [name for name in at_hand if name not in seen.values()]
+    chosen = (free or at_hand)[0]
+    return chosen, _weights(chosen)
+
+
+def describe_judge(backbone: str, weights: str, seen: Mapping[str, str | None]) -> str:
+    """Return a line about the judge: its name, which methods were trained with it, and which with its kin.
+
+    Args:
+        backbone: Of the judge.
+        weights: Of the judge.
+        seen: The loss network of each method; None where there was none or it is unknown.
+    """
+    line = f"{backbone}, {weights} weights"
+    own = [method for method, network in seen.items() if network == backbone]
+    kin = {method: network for method, network in seen.items() if network and method not in own}
+    kin = {method: network for method, network in kin.items() if _family(network) & _family(backbone)}
+    if own:
+        line += f"; WITH WHICH {', '.join(own)} WAS TRAINED: its figures flatter that"
+    else:
+        line += "; no method is known to be trained with it"
+    if kin:
+        networks = ", ".join(dict.fromkeys(kin.values()))
+        line += f"; but it is kin of {networks}, the loss network of {', '.join(kin)}"
+    return line
+
+
+def _family(backbone: str) -> set[str]:
+    """Return a backbone and those that it was made from."""
+    family = {backbone}
+    while backbone in ORIGINS:
+        backbone = ORIGINS[backbone]
+        family.add(backbone)
+    return family
+
+
+def _weights(backbone: str) -> str:
+    """Return the name of a backbone's trained weights."""
+    return "bundled" if get_backbone(backbone).bundled_file else "imagenet"
+
+
+def _is_at_hand(backbone: str) -> bool:
+    spec = get_backbone(backbone)
+    return bool(spec.bundled_file) or find_weights(spec.weights_file) is not None
+
+
+class Jury:
+    """Makes judges, one for each painting, which share a network.
+
+    Args:
+        backbone: Whose default layers are compared.
+        weights: Of the backbone.
+        device: Where images will lie.
+
+    Raises:
+        InputError: There is no such backbone, or its weights cannot be had.
+    """
+
+    def __init__(self, backbone: str, weights: str, device: str | torch.device = "cpu") -> None:
+        spec = get_backbone(backbone)
+        self.style_layers, self.content_layers = spec.style_layers, spec.content_layers
+        layers = list(dict.fromkeys([*self.style_layers, *self.content_layers]))
+        self.extractor, self.device = FeatureExtractor(backbone, layers, weights).to(device), device
+
+    def judge(self, painting: Tensor) -> Judge:
+        """Return the judge of a painting, (1, 3, H, W) in [0, 1]."""
+        return Judge(self.extractor, painting.to(self.device), self.style_layers, self.content_layers).to(self.device)

@@ -1,0 +1,37 @@
+"""Grids of pictures with a caption over each column."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from stylenet.images import grid
+
+GAP = 4
+LINE = 16
+"""Pixels of a caption's height."""
+
+
+def captioned(rows: Sequence[Sequence[Tensor]], columns: Sequence[str]) -> Tensor:
+    """Return one image, (1, 3, H, W): rows of images under the names of their columns.
+
+    Args:
+        rows: Rows of (1, 3, h, w) images in [0, 1]; see `stylenet.images.grid`.
+        columns: A caption for each column; cut where it is wider than that.
+    """
+    sheet = grid([list(row) for row in rows], GAP)
+    width = max(image.shape[-1] for row in rows for image in row) + GAP
+    strip = torch.ones(1, 3, GAP + LINE, sheet.shape[-1])
+    for number, text in enumerate(columns):
+        left = GAP + number * width
+        strip[..., GAP:, left : left + width - GAP] = _written(text, width - GAP)
+    return torch.cat([strip, sheet], 2)
+
+
+def _written(text: str, width: int) -> Tensor:
+    """Return black text on white, (1, 3, LINE, width)."""
+    picture = Image.new("L", (width, LINE), 255)
+    ImageDraw.Draw(picture).text((0, 1), text, fill=0, font=ImageFont.load_default(12))
+    return torch.from_numpy(np.array(picture)).div(255).expand(1, 3, -1, -1)

@@ -1,0 +1,141 @@
+"""`stylenet evaluate` in this process: what it writes, how it ends, what it refuses."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylenet.cli import evaluate
+from stylenet.cli.exits import guarded
+from stylenet.images import load_image, save_image
+from stylenet.networks.checkpoint import describe, save_network
+from stylenet.networks.johnson import JohnsonNet
+from stylenet.studies import costs, methods
+from stylenet.studies.runtime import Cost
+from stylenet.studies.tables import read_csv
+
+
+def picture(seed):
+    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(coarse, (40, 48), mode="bicubic").clamp(0, 1)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, bare_environment):
+    """Run the command in tmp_path with two photographs, a painting and a network, and return its exit code."""
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("in/a.png", "in/b.png", "one.png")):
+        save_image(picture(seed), name)
+    torch.manual_seed(0)
+    network = JohnsonNet(width=1, blocks=1)
+    save_network(network, "net.safetensors", describe(network, style="one"))
+
+    def run(*options, **named):
+        given = {"photographs": "in", "styles": "one.png", "methods": "gatys,net.safetensors", "output": "out"}
+        given |= {"size": "48", "steps": "2", "device": "cpu"} | named
+        arguments = [f"--{key}={value}" for key, value in given.items() if value is not None]
+        return guarded(lambda: evaluate.run([*arguments, "--no-runtime", *options]))
+
+    return run
+
+
+def files(folder="."):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def test_everything_is_written_and_printed(command, capsys):
+    assert command() == 0
+    pictures = [f"pictures/{method}/one/{name}.png" for method in ("gatys", "net", "photograph") for name in "ab"]
+    assert files("out") == ["grid.png", *pictures, "results.csv", "table.md"]
+    captured = capsys.readouterr()
+    assert captured.out.strip() == Path("out/table.md").read_text().strip()
+    assert "| photograph | 2 | 1.000 | 0.000 |" in captured.out
+    assert "WITH WHICH gatys WAS TRAINED" in captured.out
+    assert captured.err.endswith("wrote out\n")
+    assert load_image("out/grid.png").shape[-1] == 4 + 4 * 52
+
+
+def test_limit_takes_the_first_photographs(command):
+    assert command("--limit=1") == 0
+    assert {row["photograph"] for row in read_csv("out/results.csv")} == {"a"}
+    assert command() == 0
+    assert {row["photograph"] for row in read_csv("out/results.csv")} == {"a", "b"}
+
+
+def test_runtime_is_measured_unless_told_not_to(command, monkeypatch):
+    monkeypatch.setattr(costs, "measure", lambda task: Cost(1.5, 800.0, False))
+    given = ["--photographs=in", "--styles=one.png", "--methods=net.safetensors", "--output=out", "--size=48"]
+    assert guarded(lambda: evaluate.run([*given, "--device=cpu"])) == 0
+    assert [row["side"] for row in read_csv("out/runtime.csv", ["side"])] == [256, 1024]
+    assert "| 1.5 | 1.5 | 800 | 800 |" in Path("out/table.md").read_text()
+
+
+def test_a_failure_is_exit_code_1(command, capsys):
+    Path("in/b.png").write_text("words")
+    assert command() == 1
+    captured = capsys.readouterr()
+    assert "- net, one, b: InputError: in/b.png is not an image" in captured.out
+    assert "failed: pictures/net/one/b.png: InputError: in/b.png is not an image" in captured.err
+    assert Path("out/pictures/net/one/a.png").is_file()
+
+
+def test_interrupted_and_taken_up_again(command, capsys, monkeypatch):
+    optimize = methods.optimize
+    done = []
+
+    def interrupt(*arguments, **options):
+        done.append(1)
+        if len(done) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return optimize(*arguments, **options)
+
+    monkeypatch.setattr(methods, "optimize", interrupt)
+    assert command() == 130
+    assert "interrupted with 3 pictures left, repeat the command to go on" in capsys.readouterr().err
+    assert "pictures/gatys/one/a.png" in files("out")
+    assert "pictures/gatys/one/b.png" not in files("out")
+    assert "table.md" in files("out")
+    assert command() == 0
+    assert len(done) == 3  # the first picture is not made again
+    assert len(read_csv("out/results.csv")) == 6
+
+
+BAD = {
+    "no photographs": ({"photographs": "nowhere"}, "no such folder: nowhere"),
+    "no style": ({"styles": "on"}, "unknown style 'on'"),
+    "no method": ({"methods": "gatis"}, "no method 'gatis': give photograph, gatys, gatys+, or the file of a network"),
+    "no network": ({"methods": "one.png"}, "one.png cannot be read safely"),
+    "no judge": ({"judge": "vgg_smal"}, "unknown backbone 'vgg_smal': did you mean 'vgg_small'?"),
+    "no labels": ({"labels": "in"}, "cannot read in/manifest.jsonl"),
+    "no device": ({"device": "cudda"}, "unknown device 'cudda': did you mean 'cuda'?"),
+    "output is a file": ({"output": "one.png"}, "cannot write into one.png: one.png is no folder"),
+    "nothing": ({"output": None}, "give --output; see stylenet evaluate --help"),
+    "no steps": ({"steps": "0"}, "--steps: give whole numbers from 1"),
+    "unknown option": ({"step": "3"}, "unknown option '--step': did you mean '--steps'?"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(command, capsys, case):
+    options, message = BAD[case]
+    before = files()
+    assert command(**options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert files() == before
+
+
+def test_help_imports_no_torch():
+    code = (
+        "import sys, stylenet.cli.evaluate as e\n"
+        "try: e.run(['--help'])\nexcept SystemExit: pass\nfinally: print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--photographs" in done.stdout
+    assert not {"torch", "lightning", "rich", "PIL"} & set(done.stdout.split())

@@ -1,0 +1,161 @@
+"""Figures of one image, the choice of the judge, tables and captioned grids."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from stylenet.errors import InputError
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.studies.judges import Jury, choose_judge, describe_judge
+from stylenet.studies.lpips import Lpips, lpips_at_hand
+from stylenet.studies.measure import FIGURES, figures
+from stylenet.studies.sheets import GAP, LINE, captioned
+from stylenet.studies.tables import markdown, means, read_csv, write_csv
+
+STYLES, CONTENT = ("lift1_1", "lift2_1", "lift3_1", "lift4_1"), "relu3_1"
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Return an image, a photograph, a painting and a label."""
+    return torch.rand(4, 3, 48, 48, generator=torch.Generator().manual_seed(0)).split(1)
+
+
+@pytest.fixture(scope="module")
+def judge(pictures):
+    return Jury("vgg_small", "bundled").judge(pictures[2])
+
+
+def test_figures_against_numpy(pictures, judge):
+    image, photograph, painting, label = pictures
+    maps = FeatureExtractor("vgg_small", (*STYLES, CONTENT), "bundled")
+    of = [{name: value[0].double().numpy() for name, value in maps(x).items()} for x in (image, photograph, painting)]
+    grams = [
+        [(flat := x[name].reshape(len(x[name]), -1)) @ flat.T / flat.size for name in STYLES] for x in (of[0], of[2])
+    ]
+    expected = {
+        "ssim": structural_similarity_index_measure(image, photograph, data_range=1.0).item(),
+        "mse": np.mean((image.numpy() - photograph.numpy()) ** 2),
+        "gram_difference": np.mean([np.linalg.norm(g - a) / np.linalg.norm(a) for g, a in zip(*grams, strict=True)]),
+        "content_distance": np.linalg.norm(of[0][CONTENT] - of[1][CONTENT]) / np.linalg.norm(of[1][CONTENT]),
+    }
+    assert figures(image, photograph, judge) == pytest.approx(expected, rel=1e-3)
+    expected |= {
+        "label_ssim": structural_similarity_index_measure(image, label, data_range=1.0).item(),
+        "label_mse": np.mean((image.numpy() - label.numpy()) ** 2),
+    }
+    assert figures(image, photograph, judge, label) == pytest.approx(expected, rel=1e-3)
+    assert set(expected) | {"lpips"} == set(FIGURES)
+
+
+def test_the_untouched_photograph(pictures, judge):
+    found = figures(pictures[1], pictures[1], judge)
+    assert found["ssim"] == pytest.approx(1, abs=1e-5)
+    assert (found["mse"], found["content_distance"]) == (0, 0)
+    assert found["gram_difference"] > 0.01
+
+
+def test_lpips_only_where_its_weights_are(pictures, judge, bare_environment, monkeypatch, tmp_path):
+    assert lpips_at_hand() is None
+    folder = tmp_path / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    from torchvision.models import squeezenet1_1
+
+    torch.manual_seed(0)
+    torch.save(squeezenet1_1().state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_: pytest.fail("a download"))
+    assert lpips_at_hand() == "squeeze"
+    lpips = Lpips("squeeze")
+    assert figures(pictures[1], pictures[1], judge, lpips=lpips)["lpips"] == 0
+    assert figures(pictures[0], pictures[1], judge, lpips=lpips)["lpips"] > 0
+    assert lpips(pictures[1], pictures[1]) == 0  # it remembers nothing
+
+
+# The judge
+
+
+def at_hand(monkeypatch, *names):
+    monkeypatch.setattr("stylenet.studies.judges._is_at_hand", lambda name: name in names or name == "vgg_small")
+
+
+def test_the_judge_trained_no_method(monkeypatch):
+    at_hand(monkeypatch, "vgg19", "vgg16", "resnet50")
+    assert choose_judge({}) == ("vgg19", "imagenet")
+    assert choose_judge({"gatys": "vgg19", "photograph": None}) == ("vgg16", "imagenet")
+    assert choose_judge({"gatys": "vgg19", "net": "vgg16"}) == ("resnet50", "imagenet")
+    at_hand(monkeypatch, "vgg19_16x")
+    assert choose_judge({"net": "vgg19_16x"}) == ("vgg_small", "bundled")
+    assert choose_judge({"net": "vgg_small"}) == ("vgg19_16x", "imagenet")
+    assert choose_judge({"net": "vgg_small"}, "vgg_small") == ("vgg_small", "bundled")
+    with pytest.raises(InputError, match="unknown backbone 'vgg61'"):
+        choose_judge({}, "vgg61")
+
+
+def test_only_what_is_found_is_at_hand(bare_environment, monkeypatch, tmp_path):
+    assert choose_judge({"net": "vgg_small"}) == ("vgg_small", "bundled")
+    (tmp_path / "vgg16-397923af.pth").touch()
+    monkeypatch.setenv("STYLENET_WEIGHTS", str(tmp_path))
+    assert choose_judge({"net": "vgg_small"}) == ("vgg16", "imagenet")
+
+
+def test_a_partial_judge_is_told(monkeypatch):
+    seen = {"gatys": "vgg19", "a": "vgg16", "b": None}
+    assert describe_judge("resnet50", "imagenet", seen) == (
+        "resnet50, imagenet weights; no method is known to be trained with it"
+    )
+    assert "WITH WHICH a WAS TRAINED" in describe_judge("vgg16", "imagenet", seen)
+    assert describe_judge("vgg_small", "bundled", seen).endswith("but it is kin of vgg19, the loss network of gatys")
+
+
+# Tables and grids
+
+
+def test_a_table_survives_its_file(tmp_path):
+    rows = [{"a": "x, y", "b": 0.25, "c": None}, {"a": 'say "z"', "b": 1e-9, "d": "7"}]
+    write_csv(rows, tmp_path / "new" / "t.csv")
+    assert (tmp_path / "new" / "t.csv").read_text().splitlines()[0] == "a,b,c,d"
+    with (tmp_path / "new" / "t.csv").open(newline="") as file:
+        assert [row["a"] for row in csv.DictReader(file)] == ["x, y", 'say "z"']
+    back = read_csv(tmp_path / "new" / "t.csv", ["b"])
+    assert back == [row | {key: None for key in "cd" if key not in row} for row in rows]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["t.csv"]
+    assert read_csv(tmp_path / "none.csv") == []
+
+
+def test_a_damaged_table_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,two\n")
+    with pytest.raises(InputError, match=r"t\.csv .*delete it to begin anew"):
+        read_csv(tmp_path / "t.csv", ["b"])
+
+
+def test_markdown():
+    table = markdown(["a", "b"], [["x|y", 0.12345], [None, 1234.5], ["z", 0.0], ["small", 0.00056]])
+    assert table.splitlines() == [
+        "| a | b |",
+        "| --- | --- |",
+        r"| x\|y | 0.123 |",
+        "|  | 1234 |",
+        "| z | 0.000 |",
+        "| small | 0.00056 |",
+    ]
+
+
+def test_means_leave_out_what_is_missing():
+    rows = [{"m": "a", "x": 1.0, "y": None}, {"m": "b", "x": None, "y": None}, {"m": "a", "x": 2.0, "y": 5.0}]
+    assert means(rows, ["m"], ["x", "y"]) == [
+        {"m": "a", "x": 1.5, "y": 5.0, "count": 2},
+        {"m": "b", "x": None, "y": None, "count": 1},
+    ]
+
+
+def test_captions_stand_over_their_columns():
+    white, black = torch.ones(1, 3, 20, 60), torch.zeros(1, 3, 20, 60)
+    sheet = captioned([[white, black], [white, black]], ["name", ""])
+    top = GAP + LINE
+    assert sheet.shape == (1, 3, top + GAP + 2 * (20 + GAP), GAP + 2 * (60 + GAP))
+    assert sheet[..., :top, : 60 + GAP].min() < 0.5  # ink
+    assert sheet[..., :top, 60 + GAP :].min() == 1
+    assert torch.equal(sheet[..., top + GAP : top + GAP + 20, 60 + 2 * GAP : -GAP], black)

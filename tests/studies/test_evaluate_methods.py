@@ -1,0 +1,178 @@
+"""What takes part in an evaluation: methods, photographs, styles, pseudo-labels."""
+
+import json
+
+import pytest
+import torch
+
+from stylenet.errors import InputError
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.gatys.optimize import optimize
+from stylenet.images import load_image, save_image
+from stylenet.losses.multiscale import perceptual_loss
+from stylenet.losses.options import LossOptions
+from stylenet.networks.adain import AdaIN
+from stylenet.networks.checkpoint import describe, save_network
+from stylenet.networks.johnson import JohnsonNet
+from stylenet.studies.lineup import digest, find_labels, find_methods, find_photographs, find_styles
+from stylenet.studies.methods import Stopped
+
+CPU = torch.device("cpu")
+
+
+def picture(seed, height=40, width=48):
+    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
+
+
+def network(path, kind=JohnsonNet, made=None, **arguments):
+    torch.manual_seed(0)
+    net = kind(**arguments)
+    save_network(net, path, describe(net, **made or {}))
+    return net.eval()
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch, bare_environment):
+    """A working folder with two paintings."""
+    monkeypatch.chdir(tmp_path)
+    save_image(picture(1), "one.png")
+    save_image(picture(2), "two.png")
+    return tmp_path
+
+
+def methods(*given, styles=("one", "two"), steps=2):
+    return {method.name: method for method in find_methods(given, styles, steps, CPU)}
+
+
+def paint(method, style="one", tick=lambda: False):
+    return method.painter(style, picture(1))(picture(0), tick)
+
+
+def test_the_photograph_is_always_first():
+    assert list(methods("gatys+", "gatys", "gatys")) == ["photograph", "gatys+", "gatys"]
+    assert list(methods("photograph")) == ["photograph"]
+    assert torch.equal(paint(methods()["photograph"]), picture(0))
+
+
+def test_gatys_is_the_optimiser_with_its_defaults():
+    method = methods("gatys")["gatys"]
+    options = LossOptions().resolved("vgg_small")
+    loss = perceptual_loss(FeatureExtractor("vgg_small", options.layers, "bundled"), picture(1), options)
+    expected = optimize(picture(0), picture(1), loss, steps=2)
+    assert torch.equal(paint(method), expected.image)
+    assert (method.loss_network, method.kind) == ("vgg_small", "gatys")
+
+
+def test_gatys_plus_is_another_and_never_remembers():
+    plain, plus = (methods(name, steps=3)[name] for name in ("gatys", "gatys+"))
+    painter = plus.painter("one", picture(1))
+    first, second = (painter(picture(0), lambda: False) for _ in range(2))
+    assert torch.equal(first, second)
+    assert (first - paint(plain)).abs().max() > 1e-3
+    assert plus.recipe()["options"]["combined_weight"] > 0
+    json.dumps(plus.recipe())
+
+
+def test_every_step_is_told_and_can_be_the_last():
+    ticks = []
+    method = methods("gatys", steps=4)["gatys"]
+    paint(method, tick=lambda: bool(ticks.append(1)))
+    assert len(ticks) == method.steps == 4
+    with pytest.raises(Stopped):
+        paint(method, tick=lambda: True)
+
+
+def test_a_network_of_one_style_paints_that_alone():
+    net = network("net.safetensors", made={"style": "two", "steps": 7, "loss_network": {"backbone": "vgg16"}}, width=1)
+    method = methods("net.safetensors")["net"]
+    assert (method.kind, method.loss_network, method.trained) == ("johnson", "vgg16", {"steps": 7})
+    assert [method.paints(style) for style in ("one", "two")] == [False, True]
+    with torch.no_grad():
+        assert torch.allclose(paint(method, "two"), net(picture(0)).clamp(0, 1), atol=1e-6)
+    with pytest.raises(InputError, match=r"net\.safetensors paints two alone: give one of them to --styles"):
+        methods("net.safetensors", styles=("one",))
+
+
+def test_a_network_that_does_not_know_its_style_is_told():
+    network("peer.safetensors", width=1)
+    with pytest.raises(InputError, match=r"does not say its style: write peer\.safetensors=STYLE"):
+        methods("peer.safetensors")
+    assert methods("peer.safetensors=one.png")["peer"].paints("one")
+    with pytest.raises(InputError, match="unknown style 'on'|no style"):
+        methods("peer.safetensors=nowhere/on.png")
+
+
+def test_a_network_of_many_styles_paints_each_by_its_name():
+    net = network("many.safetensors", made={"styles": ["two", "one", "three"]}, width=2, blocks=1, num_styles=3)
+    with torch.no_grad():
+        for name, value in net.named_parameters():
+            if value.dim() == 2:  # the rows of the styles
+                value.copy_(torch.rand(value.shape, generator=torch.Generator().manual_seed(len(name))))
+        save_network(net, "many.safetensors", describe(net, styles=["two", "one", "three"]))
+        expected = net(picture(0), torch.tensor([[0.0, 1.0, 0.0]])).clamp(0, 1)
+    method = methods("many.safetensors")["many"]
+    assert method.kind == "multi-style"
+    assert torch.allclose(paint(method, "one"), expected, atol=1e-6)
+    assert not torch.allclose(paint(method, "two"), expected, atol=1e-3)
+
+
+def test_adain_paints_any_style():
+    net = network("any.safetensors", AdaIN, backbone="vgg_small", weights="bundled")
+    method = methods("any.safetensors")["any"]
+    assert (method.kind, method.loss_network) == ("adain", "vgg_small")
+    with torch.no_grad():
+        expected = net(picture(0), net.palette(picture(1)))
+    assert torch.allclose(paint(method, "whatever"), expected, atol=1e-6)
+
+
+def test_files_of_one_name_are_told_apart():
+    for folder in ("a", "b"):
+        (path := f"{folder}/version_0/stylizer.safetensors")
+        network(path, made={"style": "one"}, width=1)
+    found = methods(*(f"{folder}/version_0/stylizer.safetensors" for folder in "ab"))
+    assert list(found) == ["photograph", "a-version_0-stylizer", "b-version_0-stylizer"]
+
+
+@pytest.mark.parametrize("given", ["gaty", "missing.safetensors"])
+def test_unknown_methods(given):
+    with pytest.raises(InputError, match=f"no method '{given}': give photograph, gatys, gatys"):
+        methods(given)
+
+
+def test_photographs_by_name():
+    for name in ("in/b.png", "in/a/c.png", "in/a/c.jpg"):
+        save_image(picture(0), name)
+    assert list(find_photographs("in")) == ["a/c.jpg", "a/c.png", "b"]
+    assert list(find_photographs("in", 1)) == ["a/c.jpg"]
+
+
+def test_styles_by_name():
+    assert list(find_styles(["two.png", "one.png"])) == ["two", "one"]
+    save_image(picture(0), "other/one.png")
+    with pytest.raises(InputError, match="two styles have one name"):
+        find_styles(["one.png", "other/one.png"])
+
+
+def test_labels_are_found_by_the_content_of_the_photograph(place):
+    save_image(picture(0), "photo.png")
+    save_image(picture(0, 20, 24), "labels/photographs/photo.png")
+    save_image(picture(5, 20, 24), "labels/labels/one/photo.png")
+    line = {
+        "photograph": "photographs/photo.png",
+        "label": "labels/one/photo.png",
+        "style": "styles/one.png",
+        "style_name": "one",
+        "source": "elsewhere.png",
+        "photograph_sha256": digest(place / "labels/photographs/photo.png"),
+        "label_sha256": digest(place / "labels/labels/one/photo.png"),
+        "style_sha256": "",
+        "source_sha256": digest(place / "photo.png"),
+        "method": "gatys",
+    }
+    line |= {"settings": {}, "losses": {}, "seconds": 1.0, "width": 24, "height": 20}
+    (place / "labels" / "manifest.jsonl").write_text(json.dumps(line) + "\n")
+    labels = find_labels("labels")
+    for name in ("photo.png", "labels/photographs/photo.png"):
+        assert torch.equal(load_image(labels[digest(place / name), "one"]), load_image("labels/labels/one/photo.png"))
+    assert find_labels(None) == {}
