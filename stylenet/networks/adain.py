@@ -164,5 +164,6 @@ def mirrored(widths: list[int], depths: tuple[int, ...]) -> nn.Sequential:
     for layer in decoder:
         if isinstance(layer, nn.Conv2d):  # no norm keeps the scale, and the default init halves it
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
     return decoder
