@@ -65,7 +65,7 @@ class SlimCheckpoint(Callback):
         folder = run_folder(trainer)
         if trainer.is_global_zero and not trainer.fast_dev_run and isinstance(module, TrainModule):
             path = folder / module.slim
-            save_network(module.finished(), path, module.metadata | {"steps": trainer.global_step})
+            save_network(module.finished(), path, module.described())
             rank_zero_info(f"{path.stem}: {path}")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

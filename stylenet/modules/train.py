@@ -1,5 +1,6 @@
 """What the command `train` and its callbacks ask of a module, whatever it trains."""
 
+import time
 import warnings
 from abc import abstractmethod
 from pathlib import Path
@@ -32,6 +33,7 @@ class TrainModule(pl.LightningModule):
         super().__init__()
         self.metadata: dict[str, Any] = {}
         self._outside: tuple[nn.Module, ...] = ()
+        self._seconds, self._since = 0.0, time.perf_counter()
 
     @staticmethod
     def check(path: str | Path) -> None:
@@ -64,13 +66,23 @@ class TrainModule(pl.LightningModule):
         """Return the network as it is handed out."""
         return self.network
 
+    def on_fit_start(self) -> None:
+        """Start the clock."""
+        self._since = time.perf_counter()
+
+    def described(self) -> dict[str, Any]:
+        """Return the metadata with the length of the training so far: steps, and seconds, over all its resumptions."""
+        seconds = self._seconds + time.perf_counter() - self._since
+        return self.metadata | {"steps": self.global_step, "seconds": round(seconds)}
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the metadata that rebuilds the network without this class."""
-        checkpoint[KEY] = self.metadata | {"steps": self.global_step}
+        checkpoint[KEY] = self.described()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Warn where a resumed run trains on something else than before: another loss network found by `auto`, say."""
         before = checkpoint.get(KEY, {})
+        self._seconds = before.get("seconds", 0.0)
         for name in ("style", "loss_network", "loss", "teacher"):
             if before.get(name) != self.metadata.get(name):
                 warnings.warn(f"{name} was {before.get(name)}, is {self.metadata.get(name)}", stacklevel=2)

@@ -84,3 +84,15 @@ def test_the_rate_decays_and_cools_down_to_nothing_at_the_end():
     factor = _Schedule(rate=0.1, cooldown=4, last=10)
     assert [factor(step) for step in (0, 5, 6, 8, 10, 12)] == pytest.approx([1, 1 / 1.5, 1 / 1.6, 0.5 / 1.8, 0, 0])
     assert _Schedule(0.0)(1_000_000) == 1
+
+
+def test_the_seconds_of_a_training_add_up_over_its_resumptions(module, monkeypatch):
+    clock = iter([100.0, 107.0, 200.0, 203.0])
+    monkeypatch.setattr("stylenet.modules.train.time.perf_counter", lambda: next(clock))
+    checkpoint: dict = {}
+    module.on_fit_start()
+    module.on_save_checkpoint(checkpoint)
+    assert checkpoint["stylenet"]["seconds"] == 7
+    module.on_load_checkpoint(checkpoint)
+    module.on_fit_start()
+    assert module.described()["seconds"] == 10
