@@ -1,0 +1,83 @@
+"""Make the pictures of docs/adain.md and docs/multistyle.md: CC0 photographs of scikit-image in our homages' styles.
+
+python docs/any_style.py
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stylenet.data.sources import find_source
+from stylenet.images import grid, load_image, resize, save_image
+from stylenet.inference.looks import Look
+from stylenet.inference.stylizer import Stylizer
+from stylenet.networks.checkpoint import load_network
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
+HOMAGES = ("starry_night", "the_scream", "great_wave", "composition_vii", "shipwreck")
+CELL = 288
+LEFT_HALF = torch.cat([torch.ones(1, 1, 64, 32), torch.zeros(1, 1, 64, 32)], 3)
+
+
+def photographs() -> list[Tensor]:
+    """Return coffee, chelsea and astronaut, (1, 3, h, w) each."""
+    source = find_source("embedded")
+    assert source.files is not None
+    assert source.held_out is not None
+    images = [source.held_out.read(0), source.files.read(1), source.files.read(0)]
+    return [resize(image, CELL, side="long") for image in images]
+
+
+def homage(name: str, size: int = 512) -> Tensor:
+    """Return a homage, (1, 3, h, w), its short side as long as `size`."""
+    return resize(load_image(ROOT / "data" / "styles" / f"{name}.jpg"), size)
+
+
+def thumbnail(name: str) -> Tensor:
+    """Return a homage that fits into a cell."""
+    return resize(homage(name), CELL * 2 // 3, side="long")
+
+
+def any_style() -> None:
+    """Write photographs by styles, and what can be done with two styles."""
+    network, _ = load_network(ROOT / "checkpoints" / "adain.safetensors")
+    blank = torch.ones(1, 3, 1, 1)
+    rows = [[blank, *[thumbnail(name) for name in HOMAGES]]]
+    stylizers = [Stylizer(network, "cpu", Look((homage(name),))) for name in HOMAGES]
+    rows += [[photograph, *[stylize(photograph) for stylize in stylizers]] for photograph in photographs()]
+    save_image(grid(rows), IMAGES / "adain.jpg", quality=88)
+
+    two = (homage("starry_night"), homage("the_scream"))
+    looks = [
+        Look(two[:1], alpha=0.5),
+        Look(two[:1]),
+        Look(two),
+        Look(two[1:]),
+        Look(two, masks=(LEFT_HALF,)),
+        Look(two[1:], preserve_color="luminance"),
+        Look(two[1:], preserve_color="coral"),
+    ]
+    photograph = photographs()[2]
+    row = [photograph, *[Stylizer(network, "cpu", look)(photograph) for look in looks]]
+    save_image(grid([row[:4], row[4:]]), IMAGES / "adain_looks.jpg", quality=88)
+
+
+def many_styles() -> None:
+    """Write a photograph in every style of the network that ships, and on the way from one to the next."""
+    network, metadata = load_network(ROOT / "checkpoints" / "multistyle.safetensors")
+    count = len(metadata["styles"])
+    rows = []
+    for photograph in photographs():
+        looks = [Look((style,)) for style in range(count)]
+        rows.append([photograph, *[Stylizer(network, "cpu", look)(photograph) for look in looks]])
+    photograph = photographs()[1]
+    shares = [(1 - step / count, step / count) for step in range(count + 1)]
+    rows.append([Stylizer(network, "cpu", Look((0, 2), shares=pair))(photograph) for pair in shares])
+    save_image(grid(rows), IMAGES / "multistyle.jpg", quality=88)
+
+
+if __name__ == "__main__":
+    any_style()
+    many_styles()
