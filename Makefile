@@ -19,11 +19,11 @@ quickstart: $(STAMP)  ## Install, train a small stylizer offline, make a before/
 train: $(STAMP)  ## Train with the best ingredients at hand: make train ARGS="style=great_wave"
 	$(BIN)/python train.py $(or $(ARGS),style=starry_night)
 
-test: $(STAMP)  ## Run the quick tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## Run the quick tests, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(STAMP)  ## Run every test, the slow and GPU ones too
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -3,7 +3,8 @@
     python benchmarks/card.py checkpoints/starry_night.safetensors [--root PHOTOGRAPHS] [--val_count 40] [--size 256]
 
 The judge is vgg19_16x (the file is looked for in STYLENET_WEIGHTS) unless told otherwise. Photographs are those that a
-training with the same source and val_count held out. Checkpoints may be peers' files: give their style's name.
+training with the same source and val_count held out. Networks of many styles get a row for each. Checkpoints may be
+peers' files: give their style's name. AdaIN is for `stylenet evaluate`.
 """
 
 import argparse
@@ -56,12 +57,14 @@ def _card() -> int:
     print("| style | image | Gram difference | content distance | SSIM |\n|---|---|---|---|---|")
     for path in given.checkpoints:
         _, metadata = load_network(path)
-        style = given.style or metadata["style"]
-        judge = make_judge(style, metadata.get("style_size", given.size), given.backbone, given.weights)
-        for name, stylizer in (("photograph", None), (Path(path).name, Stylizer.from_checkpoint(path, "cpu"))):
-            row = figures(judge, stylizer, photographs)
-            values = " | ".join(f"{row[key]:.3f}" for key in ("gram_difference", "content_distance", "ssim"))
-            print(f"| {style} | {name} | {values} |", flush=True)
+        many = metadata.get("styles", [])
+        for style in [given.style] if given.style else many or [metadata["style"]]:
+            judge = make_judge(style, metadata.get("style_size", given.size), given.backbone, given.weights)
+            stylizer = Stylizer.from_checkpoint(path, "cpu", styles=[style] if many else [])
+            for name, stylize in (("photograph", None), (Path(path).name, stylizer)):
+                row = figures(judge, stylize, photographs)
+                values = " | ".join(f"{row[key]:.3f}" for key in ("gram_difference", "content_distance", "ssim"))
+                print(f"| {style} | {name} | {values} |", flush=True)
     return 0
 
 

@@ -1,0 +1,141 @@
+"""A run of a study by Gatys' method: one photograph, one painting, one point of the grid."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from stylenet.data.styles import load_style
+from stylenet.errors import InputError
+from stylenet.features.weights import best_at_hand
+from stylenet.gatys.optimize import optimize
+from stylenet.gatys.run import Progress, Record
+from stylenet.images import load_image, resize, save_image
+from stylenet.inference.video import Film
+from stylenet.losses.multiscale import perceptual_loss
+from stylenet.losses.options import LossOptions
+from stylenet.losses.weighting import Balanced, strength_shares
+from stylenet.metrics import Judge
+from stylenet.studies.ingredients import find_extractor, find_film, pseudo_label
+from stylenet.studies.judges import Jury
+from stylenet.studies.measure import figures
+from stylenet.studies.tables import write_csv
+
+LOSS = tuple(entry.name for entry in fields(LossOptions))
+OPTIMIZER = ("optimizer", "lr", "schedule", "steps", "patience")
+RUN = (*OPTIMIZER, "init", "seed", "pyramid", "preserve_color", "combined_after")
+"""Parameters of `optimize`."""
+OWN: dict[str, Any] = {
+    "backbone": "auto",
+    "weights": "imagenet",
+    "size": 256,
+    "style_size": None,
+    "style_strength": None,
+    "labels": None,
+    "every": None,
+    "film": False,
+    "judge": None,
+    "device": "auto",
+}
+"""What else can be set, and its default: the loss network (`auto`: the best at hand), pixels of the photograph's longer
+and of the painting's shorter side (by default as the photograph's), the balance of `stylenet gatys --style-strength`, a
+checkpoint of AdaIN that paints pseudo-labels, steps from one measurement to the next, whether to film, the network that
+measures, and the device."""
+KNOWN = (*OWN, *RUN, *LOSS)
+
+FILM_SECONDS = 10
+
+
+def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with every default of `OWN`, and the loss network that `auto` stands for here."""
+    full = OWN | dict(settings)
+    if full["backbone"] == "auto":
+        full["backbone"], full["weights"] = best_at_hand("vgg19")
+    return full
+
+
+def run_gatys(
+    settings: Mapping[str, Any], photographs: list[Path], style: Path, jury: Jury, folder: Path
+) -> dict[str, float]:
+    """Optimise an image, write it into the folder with its history, and return its figures.
+
+    Args:
+        settings: From `resolved`.
+        photographs: One.
+        style: The painting.
+        jury: Measures.
+        folder: Gets `NAME.png` and `NAME.photograph.png`, `history.csv` and, if asked for, `film.mp4`.
+
+    Raises:
+        NotAtHand: Weights, pseudo-labels or PyAV are missing.
+        InputError: A setting that cannot be used.
+    """
+    device, name = jury.device, photographs[0].stem
+    content = resize(load_image(photographs[0]), settings["size"], side="long").to(device)
+    painting = load_style(style, settings["style_size"] or min(content.shape[-2:])).to(device)
+    loss = {name: settings[name] for name in LOSS if name in settings}
+    run = {name: settings[name] for name in RUN if name in settings}
+    if settings["style_strength"] is not None:  # the balance is of terms with a weight of 1
+        loss = {"style_weight": 1.0} | loss
+        run["weighting"] = Balanced(strength_shares(settings["style_strength"]))
+    options = LossOptions(**loss).resolved(settings["backbone"])
+    extractor = find_extractor(settings["backbone"], options.layers, settings["weights"], options.pooling).to(device)
+    label = pseudo_label(settings["labels"], content, painting) if settings["labels"] else None
+    save_image(content, folder / f"{name}.photograph.png")
+    with find_film(folder / "film.mp4" if settings["film"] else None) as film:
+        watch = Watch(jury.judge(painting), content, label, settings["every"], film)
+        perceptual = perceptual_loss(extractor, painting, options).to(device)
+        result = optimize(content, painting, perceptual, labels=label, callback=watch, **run)
+        if film:
+            film.add(result.image, times=2 * film.fps)
+    if result.diverged:
+        raise InputError(f"diverged: {result.diverged}")
+    save_image(result.image, folder / f"{name}.png")
+    write_csv(watch.rows, folder / "history.csv")
+    last = watch.rows[-1]
+    timing = {"loss": float(last["loss"]), "steps": float(last["step"]), "seconds": float(last["seconds"])}
+    return figures(result.image.to(device), content, watch.judge, label) | timing
+
+
+class Watch:
+    """A callback of `optimize` that keeps the history; what it takes itself is not in the seconds.
+
+    Args:
+        judge: Of the painting.
+        photograph: (1, 3, H, W) in [0, 1].
+        label: Pseudo-label, (1, 3, H, W) in [0, 1], or None.
+        every: Steps from one measurement to the next; none by default.
+        film: Takes the image as it goes on.
+
+    Attributes:
+        rows: A row for each step: step, size, seconds, loss, weighted groups, and figures where it was measured.
+    """
+
+    def __init__(
+        self, judge: Judge, photograph: Tensor, label: Tensor | None, every: int | None, film: Film | None
+    ) -> None:
+        self.judge, self.photograph, self.label, self.every, self.film = judge, photograph, label, every, film
+        self.rows: list[dict[str, Any]] = []
+        self.own_seconds = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Note the step, and measure and film where it is time."""
+        began, record = time.perf_counter(), progress.record
+        row = _row(record, record.seconds - self.own_seconds)
+        if self.every and (record.step in (1, progress.steps) or record.step % self.every == 0):
+            row |= figures(progress.image(), self.photograph, self.judge, self.label)
+        if self.film:
+            frames = FILM_SECONDS * self.film.fps
+            if record.step % max(1, round(progress.steps / frames)) == 0:
+                self.film.add(progress.image(), times=max(1, frames // progress.steps))
+        self.rows.append(row)
+        self.own_seconds += time.perf_counter() - began
+
+
+def _row(record: Record, seconds: float) -> dict[str, Any]:
+    weighted = {group: float(value[0]) for group, value in record.weighted.items()}
+    size = "x".join(str(side) for side in reversed(record.size))
+    return {"step": record.step, "size": size, "seconds": seconds, "loss": float(record.total[0]), **weighted}

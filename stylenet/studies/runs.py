@@ -1,0 +1,195 @@
+"""The runs of a study: a folder each, skipped when it is finished; one after the other, or by several processes."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stylenet.errors import InputError
+from stylenet.images import written_beside
+from stylenet.studies import optimisation, training
+from stylenet.studies.ingredients import NotAtHand, find_checkpoint, find_device
+from stylenet.studies.judges import Jury, choose_judge
+from stylenet.studies.pictures import find_photographs, find_styles
+from stylenet.studies.study import Study
+
+KNOWN = {"gatys": optimisation.KNOWN, "johnson": training.KNOWN}
+"""Settings that each kind of study takes."""
+METHODS = {"gatys": optimisation.run_gatys, "johnson": training.run_johnson}
+DONE, NOT_AT_HAND, FAILED = "done", "not at hand", "failed"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study.
+
+    Args:
+        folder: Its own.
+        kind: Of the study.
+        labels: Of the point of the grid.
+        settings: Everything that its result depends on, but the pictures.
+        photographs: One for an optimisation; all of them for a training, which is run once.
+        style: The painting.
+    """
+
+    folder: Path
+    kind: str
+    labels: dict[str, str]
+    settings: dict[str, Any]
+    photographs: list[Path]
+    style: Path
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What `settings.json` holds: a finished run is skipped only while this is the same."""
+        files = [*self.photographs, self.style]
+        if self.settings.get("labels"):
+            with suppress(NotAtHand):
+                files.append(find_checkpoint(self.settings["labels"]))
+        digests = [[path.name, _digest(path)] for path in files]
+        return json.loads(json.dumps({"kind": self.kind, "settings": self.settings, "files": digests}))
+
+    @property
+    def name(self) -> str:
+        """The labels in a line."""
+        return " ".join(self.labels.values())
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The columns of the table that say which run this is."""
+        names = "+".join(path.stem for path in self.photographs)
+        return {**self.labels, "photographs": names, "style": self.style.stem}
+
+
+def plan(study: Study, output: Path) -> list[Cell]:
+    """Return every run of a study.
+
+    Args:
+        study: The study.
+        output: Its folder.
+
+    Raises:
+        InputError: Photographs, paintings or a judge that cannot be found.
+    """
+    photographs, styles = find_photographs(study.photographs), find_styles(study.styles)
+    resolved = optimisation.resolved if study.kind == "gatys" else training.resolved
+    variants = [(variant, resolved(variant.settings)) for variant in study.variants()]
+    seen = {variant.name: settings["backbone"] for variant, settings in variants}
+    sets = [[photograph] for photograph in photographs] if study.kind == "gatys" else [photographs]
+    cells: dict[Path, Cell] = {}
+    for variant, settings in variants:
+        judge, weights = choose_judge(seen, settings["judge"])
+        for style in styles:
+            for some in sets:
+                parts = [*(f"{axis}={label}" for axis, label in variant.labels.items()), style.stem]
+                parts += [some[0].stem] if study.kind == "gatys" else []
+                folder = output / "runs" / ",".join(_safe(part) for part in parts)
+                judged = settings | {"judge": judge, "judge_weights": weights}
+                cell = Cell(folder, study.kind, variant.labels, judged, some, style)
+                if cells.setdefault(folder, cell) != cell:
+                    raise InputError(f"two runs are called {folder.name}: rename a picture, or a label of the grid")
+    return list(cells.values())
+
+
+def mine(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """Return this rank's share of the runs: under torchrun (RANK and WORLD_SIZE) every WORLD_SIZE-th."""
+    return cells[int(os.environ.get("RANK", 0)) :: int(os.environ.get("WORLD_SIZE", 1))]
+
+
+def run_all(cells: Sequence[Cell], workers: int = 1) -> Iterator[Cell]:
+    """Run what is not finished, and give each run as it ends.
+
+    Args:
+        cells: The runs.
+        workers: Processes.
+    """
+    if workers == 1:
+        for cell in cells:
+            run(cell)
+            yield cell
+        return
+    threads = max(1, torch.get_num_threads() // workers)
+    context = multiprocessing.get_context("spawn")  # threads of PyTorch do not survive a fork
+    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (threads,)) as pool:
+        try:
+            futures = {pool.submit(run, cell): cell for cell in cells}
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def run(cell: Cell) -> None:
+    """Run one cell unless it is finished; what goes wrong is its result.
+
+    `settings.json` is written first, `result.json` last. What a run of other settings left is deleted.
+    """
+    if outcome(cell)["status"] == DONE:
+        return
+    given, result = cell.given, cell.folder / "result.json"
+    if _read(cell.folder / "settings.json") != given:
+        shutil.rmtree(cell.folder, ignore_errors=True)
+    _write(given, cell.folder / "settings.json")
+    try:
+        settings = cell.settings
+        jury = Jury(settings["judge"], settings["judge_weights"], find_device(settings["device"]))
+        figures = METHODS[cell.kind](settings, cell.photographs, cell.style, jury, cell.folder)
+        found = {"status": DONE, "figures": figures}
+    except NotAtHand as error:
+        found = {"status": NOT_AT_HAND, "error": str(error)}
+    except Exception as error:  # a study goes on without the runs that fail, whatever the reason
+        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        found = {"status": FAILED, "error": " ".join(f"{kind}{error}".split())}
+    _write(found, result)
+
+
+def outcome(cell: Cell) -> dict[str, Any]:
+    """Return the result of a cell; its status is `not run` where there is none, or one of other settings."""
+    result = _read(cell.folder / "result.json")
+    unchanged = _read(cell.folder / "settings.json") == cell.given
+    return result if result and unchanged else {"status": "not run"}
+
+
+def rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """Return the table of results: labels, pictures, status, figures (less those an axis is called by), error."""
+    found = []
+    for cell in cells:
+        result = outcome(cell)
+        figures = {name: value for name, value in result.get("figures", {}).items() if name not in cell.labels}
+        error = {"error": result["error"]} if "error" in result else {}
+        found.append({**cell.row, "status": result["status"], **figures, **error})
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return what a file holds, nothing if there is none or it is broken."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(content: dict[str, Any], path: Path) -> None:
+    with written_beside(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1))
+
+
+def _safe(text: str) -> str:
+    """Return text that can be a part of a file's name."""
+    return "".join(letter if letter.isalnum() or letter in "=.+-_" else "_" for letter in text)
+
+
+def _digest(path: Path) -> str:
+    """Return the beginning of a file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,0 +1,230 @@
+"""A study as its YAML file tells it: a question, and the settings whose product answers it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from stylenet.errors import InputError, unknown
+from stylenet.studies.values import read_yaml
+
+KINDS = ("gatys", "johnson")
+
+Settings = dict[str, Any]
+Axis = list[Any] | dict[str, Settings]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the report.
+
+    Args:
+        x: A setting, an axis or a figure; of a history `step` or `seconds`.
+        y: Figures, a panel each; of a history its columns.
+        series: The axis that tells the lines apart; by default all others.
+        log: Which of `x` and `y` are logarithmic.
+        history: Whether lines are drawn from the histories of the cells, not from their results.
+        fit: Whether `a + b n^-c` is fitted to each panel.
+    """
+
+    x: str
+    y: list[str]
+    series: str | None = None
+    log: list[str] = field(default_factory=list)
+    history: bool = False
+    fit: bool = False
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One point of the grid.
+
+    Args:
+        labels: The value of each axis, in words.
+        settings: The base with what the axes override.
+    """
+
+    labels: dict[str, str]
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """The labels in a line."""
+        return ", ".join(f"{axis} {label}" for axis, label in self.labels.items())
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study.
+
+    Args:
+        name: Of its file.
+        question: What it asks.
+        kind: `gatys`, an optimisation for each photograph and painting; or `johnson`, a training for each painting.
+        base: Settings of every run.
+        grid: Axes, or several sets of axes, whose products are run one after the other. An axis is a list of values
+            of the setting it is called by, or overrides by label.
+        claims: What the documents say: `source` and `says`.
+        photographs: Names or paths; a number takes so many evenly spaced ones of those at hand.
+        styles: Names or paths; a number takes the first ones.
+        figures: Columns of the report's table.
+        baseline: Label of the variant that the others are compared with, pair by pair.
+        plots: Figures of the report.
+        quick: What `--quick` replaces: `base` (merged), `grid`, `photographs`, `styles`.
+    """
+
+    name: str
+    question: str
+    kind: str
+    grid: list[dict[str, Axis]]
+    base: Settings = field(default_factory=dict)
+    claims: list[dict[str, str]] = field(default_factory=list)
+    photographs: int | list[str] = 1
+    styles: int | list[str] = 1
+    figures: list[str] = field(default_factory=lambda: ["ssim", "gram_difference", "content_distance", "seconds"])
+    baseline: str | None = None
+    plots: list[Plot] = field(default_factory=list)
+    quick: Settings = field(default_factory=dict)
+
+    @property
+    def axes(self) -> list[str]:
+        """Names of all axes."""
+        return list(dict.fromkeys(name for axes in self.grid for name in axes))
+
+    def variants(self) -> list[Variant]:
+        """Return every point of the grid."""
+        found = []
+        for axes in self.grid:
+            for choice in product(*(_choices(name, axis) for name, axis in axes.items())):
+                labels = {name: label for name, (label, _) in zip(axes, choice, strict=True)}
+                settings = dict(self.base)
+                for _, overrides in choice:
+                    settings |= overrides
+                found.append(Variant(labels, settings))
+        return found
+
+    def quickened(self) -> "Study":
+        """Return the study on the tiny settings of its `quick`."""
+        changes = dict(self.quick)
+        base = self.base | changes.pop("base", {})
+        return replace(self, base=base, **changes)
+
+    def overridden(self, options: Mapping[str, str], known: Iterable[str]) -> "Study":
+        """Return the study with options of the command line.
+
+        Args:
+            options: `photographs` and `styles`, names with commas or how many; an axis, which keeps these values
+                alone; or a setting, in YAML.
+            known: Settings of the study's kind.
+
+        Raises:
+            InputError: An unknown name, with the nearest right one, or a label that an axis lacks.
+        """
+        study = self
+        for key, text in options.items():
+            if key in ("photographs", "styles"):
+                pictures: dict[str, Any] = {key: int(text) if text.isdecimal() else text.split(",")}
+                study = replace(study, **pictures)
+            elif key in self.axes:
+                study = replace(study, grid=_restricted(study.grid, key, _listed(read_yaml(text, f"{key}={text}"))))
+            elif key in known:
+                study = replace(study, base=study.base | {key: read_yaml(text, f"{key}={text}")})
+            else:
+                raise unknown("option", key, ["photographs", "styles", *self.axes, *known])
+        return study
+
+
+def load_study(path: Path, known: Mapping[str, Iterable[str]]) -> Study:
+    """Return the study in a YAML file.
+
+    Args:
+        path: The file.
+        known: Settings that each kind takes.
+
+    Raises:
+        InputError: The file is missing or no YAML, or says something that no study has; with the nearest right name.
+    """
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    content = read_yaml(text, str(path))
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no study: it needs question, kind and grid")
+    for key in ("question", "kind", "grid"):
+        if key not in content:
+            raise InputError(f"{path} has no {key}: add it")
+    names = [entry.name for entry in fields(Study) if entry.name != "name"]
+    _check(path, "key", content, names)
+    if content["kind"] not in KINDS:
+        raise unknown(f"kind in {path}", str(content["kind"]), KINDS)
+    quick = content.get("quick") or {}
+    _check(path, "key of quick", quick, ("base", "grid", "photographs", "styles"))
+    for part in (content, quick):
+        if "grid" in part:
+            part["grid"] = _grid(path, part["grid"])
+    plots = content.pop("plots", [])
+    for plot in plots:
+        _check(path, "key of a plot", plot, [entry.name for entry in fields(Plot)])
+    study = Study(name=path.stem, plots=[Plot(**plot) for plot in plots], **content)
+    for version in (study, study.quickened()):
+        for variant in version.variants():
+            _check(path, "setting", variant.settings, known[study.kind])
+    return study
+
+
+def _check(path: Path, kind: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise for the first name that is not known."""
+    known = list(known)
+    for name in given:
+        if name not in known:
+            raise unknown(f"{kind} in {path}", str(name), known)
+
+
+def _grid(path: Path, grid: Any) -> list[dict[str, Axis]]:
+    """Return the sets of axes that a file gives."""
+    sets = grid if isinstance(grid, list) else [grid]
+    for axes in sets:
+        for name, axis in axes.items() if isinstance(axes, dict) else [("grid", None)]:
+            if not isinstance(axis, list | dict) or not axis:
+                raise InputError(f"{path}: {name} is no axis: give a list of values, or overrides by label")
+    return [{name: _labelled(axis) for name, axis in axes.items()} for axes in sets]
+
+
+def _labelled(axis: Axis) -> Axis:
+    """Return an axis whose labels are text and whose overrides are there."""
+    return {str(label): overrides or {} for label, overrides in axis.items()} if isinstance(axis, dict) else axis
+
+
+def _choices(name: str, axis: Axis) -> list[tuple[str, Settings]]:
+    """Return the labels of an axis and what each overrides."""
+    if isinstance(axis, dict):
+        return list(axis.items())
+    return [(f"{value:g}" if isinstance(value, float) else str(value), {name: value}) for value in axis]
+
+
+def _restricted(grid: list[dict[str, Axis]], name: str, wanted: list[Any]) -> list[dict[str, Axis]]:
+    """Return a grid of these values of an axis alone; values that no list has replace those of every list.
+
+    Sets of axes without the axis stay, those that have none of the values go.
+    """
+    kept = [axes | {name: _chosen(axes[name], wanted)} if name in axes else axes for axes in grid]
+    if any(axes.get(name) for axes in kept):
+        return [axes for axes in kept if axes.get(name, True)]
+    labels = [label for axes in grid if isinstance(axes.get(name), dict) for label in axes[name]]
+    if labels:
+        raise unknown(name, ", ".join(map(str, wanted)), labels)
+    return [axes | {name: wanted} if name in axes else axes for axes in grid]
+
+
+def _chosen(axis: Axis, wanted: list[Any]) -> Axis:
+    """Return the part of an axis that is wanted."""
+    if isinstance(axis, dict):
+        return {label: axis[label] for label in map(str, wanted) if label in axis}
+    return [value for value in axis if value in wanted]
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return a value as a list; `a,b` is one."""
+    return value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]

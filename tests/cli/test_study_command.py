@@ -1,0 +1,106 @@
+"""`stylenet study`: every study that ships runs, and what the command refuses."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from support import ROOT
+
+from stylenet.cli import study
+from stylenet.cli.exits import guarded
+from stylenet.studies import runs
+
+STUDIES = sorted((ROOT / "configs" / "studies").glob("*.yaml"))
+TRAININGS = {path.stem for path in STUDIES if yaml.safe_load(path.read_text())["kind"] == "johnson"}
+
+
+def run(*arguments: str) -> int:
+    return guarded(lambda: study.run(list(arguments)))
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare_environment: None) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(p.stem, marks=pytest.mark.slow if p.stem in TRAININGS else ()) for p in STUDIES]
+)
+def test_every_study_runs(name: str, place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("stylenet.studies.ingredients.find_checkpoint", _none)  # a checkout may hold it
+    assert run(name, "--quick") == 0
+    assert (place / "studies" / name / "report.md").is_file()
+
+
+def _none(name: str) -> Path:
+    from stylenet.studies.ingredients import NotAtHand
+
+    raise NotAtHand(f"no {name}")
+
+
+def test_every_experiment_of_the_documents_is_there():
+    wanted = "extractors resnet50_weights resnet50_ratio optimizers losses iterations ratio init content_layer "
+    wanted += "content_layer_johnson batch_size norm film survey"
+    assert {path.stem for path in STUDIES} >= set(wanted.split())
+
+
+def test_a_study_of_ones_own_needs_a_file_and_no_code(place: Path, capsys: pytest.CaptureFixture):
+    quick = {"backbone": "vgg_small", "weights": "bundled", "size": 32}
+    grid = {"steps": [1, 2]}
+    own = {"question": "How many?", "kind": "gatys", "base": quick, "grid": grid, "photographs": ["astronaut"]}
+    Path("own.yaml").write_text(yaml.safe_dump(own | {"styles": ["starry_night"]}))
+    assert run("own.yaml", "tv_weight=0", "--output=there") == 0
+    assert "How many?" in Path("there/report.md").read_text()
+    assert capsys.readouterr().err.endswith("2 runs; wrote there/report.md\n")
+    assert run("own.yaml", "tv_weight=0", "--output=there") == 0
+    assert "2 runs, 2 of them finished already" in capsys.readouterr().err
+
+
+def test_failed_runs_are_exit_code_1(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    monkeypatch.setitem(runs.METHODS, "gatys", _failing)
+    assert run("init", "--quick") == 1
+    printed = capsys.readouterr().err
+    assert "failed: ZeroDivisionError: by noon" in printed
+    assert "3 runs, 3 failed; wrote studies/init/report.md" in printed
+    assert "ZeroDivisionError: by noon" in Path("studies/init/results.csv").read_text()
+
+
+def _failing(*_: object) -> dict[str, float]:
+    raise ZeroDivisionError("by noon")
+
+
+def test_ctrl_c_reports_what_there_is(place: Path, monkeypatch: pytest.MonkeyPatch):
+    seen = []
+
+    def interrupted(*given: object) -> dict[str, float]:
+        seen.append(given)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return {"ssim": 0.5}
+
+    monkeypatch.setitem(runs.METHODS, "gatys", interrupted)
+    assert run("init", "--quick") == 130
+    assert Path("studies/init/report.md").read_text().count("the study was stopped") == 1
+    assert run("init", "--quick") == 0
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["surveys"], "unknown study 'surveys': did you mean 'survey'"),
+        (["init", "stpes=3"], "unknown option 'stpes': did you mean 'steps'"),
+        (["init", "--quik"], "unknown option '--quik': did you mean '--quick'"),
+        (["init", "init=nose"], "failed"),
+        (["init", "photographs=astronut"], "unknown photograph 'astronut': did you mean 'astronaut'"),
+        (["init", "styles=stary_night"], "unknown style 'stary_night': did you mean 'starry_night'"),
+        (["init", "--workers=0"], "give whole processes"),
+        ([], "required: NAME"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], message: str, place: Path, capsys: pytest.CaptureFixture):
+    quick = ["--quick"] if "init=nose" in arguments else []
+    assert run(*arguments, *quick) == (1 if quick else 2)
+    assert message in capsys.readouterr().err
+    assert quick or not list(place.iterdir())

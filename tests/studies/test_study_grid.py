@@ -1,0 +1,113 @@
+"""What a study's YAML file says: its points, its overrides, its errors."""
+
+from pathlib import Path
+
+import pytest
+
+from stylenet.errors import InputError
+from stylenet.studies.study import Study, load_study
+
+KNOWN = {"gatys": ["steps", "lr", "optimizer", "style_weight"], "johnson": ["model.norm"]}
+
+TEXT = """
+question: Which?
+kind: gatys
+base: {steps: 9}
+grid:
+  - optimizer: [lbfgs]
+  - optimizer: [adam, adamw]
+    rate:
+      slow: {lr: 1e-4, steps: 50}
+      fast: {lr: 1.0}
+plots:
+  - {x: rate, y: [ssim]}
+quick:
+  base: {steps: 2}
+  grid: {optimizer: [lbfgs]}
+  photographs: [astronaut]
+"""
+
+
+def load(tmp_path: Path, text: str = TEXT) -> Study:
+    (tmp_path / "mine.yaml").write_text(text)
+    return load_study(tmp_path / "mine.yaml", KNOWN)
+
+
+def test_the_grid_is_the_product_of_its_axes_set_by_set(tmp_path: Path):
+    variants = load(tmp_path).variants()
+    assert [variant.labels for variant in variants] == [
+        {"optimizer": "lbfgs"},
+        {"optimizer": "adam", "rate": "slow"},
+        {"optimizer": "adam", "rate": "fast"},
+        {"optimizer": "adamw", "rate": "slow"},
+        {"optimizer": "adamw", "rate": "fast"},
+    ]
+    assert variants[1].settings == {"steps": 50, "optimizer": "adam", "lr": 1e-4}
+    assert variants[2].settings == {"steps": 9, "optimizer": "adam", "lr": 1.0}
+
+
+def test_the_name_is_that_of_the_file(tmp_path: Path):
+    study = load(tmp_path)
+    assert (study.name, study.axes, study.plots[0].x) == ("mine", ["optimizer", "rate"], "rate")
+
+
+def test_quick_replaces_the_grid_and_merges_the_base(tmp_path: Path):
+    study = load(tmp_path).quickened()
+    assert [variant.settings for variant in study.variants()] == [{"steps": 2, "optimizer": "lbfgs"}]
+    assert study.photographs == ["astronaut"]
+
+
+def test_options_set_the_base_restrict_an_axis_and_name_pictures(tmp_path: Path):
+    options = {"style_weight": "1e2", "optimizer": "[adam]", "rate": "[fast]", "photographs": "a,b", "styles": "2"}
+    study = load(tmp_path).overridden(options, KNOWN["gatys"])
+    assert study.base == {"steps": 9, "style_weight": 100.0}
+    assert (study.photographs, study.styles) == (["a", "b"], 2)
+    assert [variant.labels for variant in study.variants()] == [{"optimizer": "adam", "rate": "fast"}]
+
+
+def test_sets_without_the_restricted_axis_stay(tmp_path: Path):
+    study = load(tmp_path).overridden({"rate": "fast"}, KNOWN["gatys"])
+    assert [variant.name for variant in study.variants()] == [
+        "optimizer lbfgs",
+        "optimizer adam, rate fast",
+        "optimizer adamw, rate fast",
+    ]
+
+
+def test_values_that_no_list_has_are_taken_as_they_are(tmp_path: Path):
+    study = load(tmp_path).overridden({"optimizer": "sgd"}, KNOWN["gatys"])
+    assert {variant.labels["optimizer"] for variant in study.variants()} == {"sgd"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("question", "qestion", "has no question: add it"),
+        ("base:", "bse:", "unknown key in .* 'bse': did you mean 'base'"),
+        ("kind: gatys", "kind: gaty", "unknown kind in .*: did you mean 'gatys'"),
+        ("{steps: 9}", "{stps: 9}", "unknown setting in .* 'stps': did you mean 'steps'"),
+        ("lr: 1.0", "lrr: 1.0", "'lrr': did you mean 'lr'"),
+        ("x: rate", "z: rate", "unknown key of a plot in .* 'z'"),
+        ("photographs: [as", "photos: [as", "unknown key of quick in .*: did you mean 'photographs'"),
+        ("[adam, adamw]", "adam", "optimizer is no axis"),
+        ("  base: {steps: 2}", "  base: {stps: 2}", "'stps': did you mean 'steps'"),
+        ("base: {steps: 9}", "base: {steps: 9", "is no YAML"),
+    ],
+)
+def test_what_no_study_has_is_refused_with_the_nearest_right_name(tmp_path: Path, old: str, new: str, message: str):
+    with pytest.raises(InputError, match=message):
+        load(tmp_path, TEXT.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"optimiser": "adam"}, "did you mean 'optimizer'"), ({"rate": "quick"}, "unknown rate 'quick'")],
+)
+def test_options_that_no_study_has(tmp_path: Path, options: dict[str, str], message: str):
+    with pytest.raises(InputError, match=message):
+        load(tmp_path).overridden(options, KNOWN["gatys"])
+
+
+def test_a_missing_file(tmp_path: Path):
+    with pytest.raises(InputError, match="cannot read"):
+        load_study(tmp_path / "none.yaml", KNOWN)

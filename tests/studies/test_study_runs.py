@@ -1,0 +1,197 @@
+"""The runs of a study: finished ones are skipped, failing ones are rows, ranks and processes share them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylenet.data.styles import load_style
+from stylenet.images import load_image, save_image
+from stylenet.metrics import ssim
+from stylenet.networks.adain import AdaIN
+from stylenet.networks.checkpoint import describe, save_network
+from stylenet.studies import runs
+from stylenet.studies.findings import better, write_findings
+from stylenet.studies.study import Plot, Study
+from stylenet.studies.tables import read_csv
+
+TINY = {"backbone": "vgg_small", "weights": "bundled", "size": 32, "steps": 2}
+
+
+@pytest.fixture
+def study(photographs: Path, bare_environment: None) -> Callable[..., Study]:
+    """A study of two variants, two photographs and a painting."""
+    torch.manual_seed(0)
+    save_image(torch.rand(1, 3, 40, 40), photographs / "painting.png")
+
+    def make(**changes: object) -> Study:
+        given = {
+            "name": "mine",
+            "question": "Which?",
+            "kind": "gatys",
+            "base": TINY,
+            "grid": [{"style_weight": [1, 10]}],
+            "photographs": [str(photographs / "00.png"), str(photographs / "01.png")],
+            "styles": [str(photographs / "painting.png")],
+            "claims": [{"source": "Somebody 1999", "says": "Ten."}],
+            "baseline": "1",
+            "plots": [Plot("style_weight", ["ssim"]), Plot("step", ["loss"], history=True)],
+        }
+        return Study(**given | changes)
+
+    return make
+
+
+def statuses(cells: list[runs.Cell]) -> list[str]:
+    return [runs.outcome(cell)["status"] for cell in cells]
+
+
+def run_all(cells: list[runs.Cell]) -> None:
+    for _ in runs.run_all(cells):
+        pass
+
+
+def test_a_run_leaves_settings_pictures_history_and_figures(study: Callable[..., Study], tmp_path: Path):
+    (cell, *_) = runs.plan(study(), tmp_path / "out")
+    run_all([cell])
+    assert sorted(path.name for path in cell.folder.iterdir()) == [
+        "00.photograph.png", "00.png", "history.csv", "result.json", "settings.json",
+    ]  # fmt: skip
+    figures = runs.outcome(cell)["figures"]
+    image, photograph = (load_image(cell.folder / name) for name in ("00.png", "00.photograph.png"))
+    assert figures["ssim"] == pytest.approx(float(ssim(image, photograph)), abs=5e-3)  # the files have 8 bits
+    history = read_csv(cell.folder / "history.csv", ("step", "loss", "seconds"))
+    assert [row["step"] for row in history] == [1, 2]
+    assert history[-1]["loss"] == pytest.approx(figures["loss"], rel=1e-5)
+    assert 0 < history[0]["seconds"] < history[1]["seconds"]
+
+
+def test_started_again_it_finishes_only_what_was_missing(
+    study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cells = runs.plan(study(), tmp_path)
+    run_all(cells[:2])
+    (cells[1].folder / "result.json").unlink()  # killed in its midst
+    ran = []
+    monkeypatch.setitem(runs.METHODS, "gatys", lambda *given: ran.append(given[-1]) or {"ssim": 0.5})
+    run_all(cells)
+    assert ran == [cell.folder for cell in cells[1:]]
+    assert statuses(cells) == ["done"] * 4
+
+
+def test_changed_settings_or_pictures_run_again(study: Callable[..., Study], tmp_path: Path, photographs: Path):
+    run_all(runs.plan(study(), tmp_path))
+    assert statuses(runs.plan(study(), tmp_path)) == ["done"] * 4
+    assert statuses(runs.plan(study(base=TINY | {"steps": 3}), tmp_path)) == ["not run"] * 4
+    save_image(torch.rand(1, 3, 40, 48), photographs / "01.png")
+    assert statuses(runs.plan(study(), tmp_path)) == ["done", "not run"] * 2
+
+
+def test_a_failing_run_is_a_row_and_the_others_go_on(study: Callable[..., Study], tmp_path: Path):
+    cells = runs.plan(study(grid=[{"optimizer": ["adam", "adma"]}]), tmp_path)
+    run_all(cells)
+    assert statuses(cells) == ["done", "done", "failed", "failed"]
+    row = runs.rows(cells)[-1]
+    assert (row["optimizer"], row["photographs"], row["status"]) == ("adma", "01", "failed")
+    assert "did you mean 'adam'" in row["error"]
+    assert "ssim" not in row
+
+
+def test_a_failing_run_is_tried_again(study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    cells = runs.plan(study(grid=[{"optimizer": ["adma"]}]), tmp_path)
+    run_all(cells)
+    monkeypatch.setitem(runs.METHODS, "gatys", lambda *given: {"ssim": 0.5})
+    run_all(cells)
+    assert statuses(cells) == ["done", "done"]
+
+
+def test_missing_weights_and_pseudo_labels_say_how_to_get_them(
+    study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    axis = {"vgg16": {"backbone": "vgg16", "weights": "imagenet"}, "labels": {"labels": "nowhere.safetensors"}}
+    cells = runs.plan(study(grid=[{"what": axis}]), tmp_path)
+    run_all(cells)
+    assert statuses(cells) == ["not at hand"] * 4
+    assert "curl" in runs.outcome(cells[0])["error"]
+    assert "stylenet train model=adain" in runs.outcome(cells[-1])["error"]
+
+
+def test_pseudo_labels_are_painted_by_adain(study: Callable[..., Study], tmp_path: Path):
+    torch.manual_seed(0)
+    network = AdaIN("vgg_small", "bundled", width=4).eval()
+    save_network(network, tmp_path / "adain.safetensors", describe(network))
+    base = TINY | {"labels": str(tmp_path / "adain.safetensors"), "pixel_weight": 1.0, "steps": 30}
+    (cell, *_) = runs.plan(study(base=base, grid=[{"style_weight": [0]}]), tmp_path)
+    runs.run(cell)
+    photograph = load_image(cell.folder / "00.photograph.png")
+    painting = load_style(cell.style, min(photograph.shape[-2:]))
+    with torch.no_grad():
+        label = network(photograph, network.palette(painting))
+    assert (load_image(cell.folder / "00.png") - label).abs().max() < 2 / 255
+    assert (photograph - label).abs().max() > 20 / 255
+    assert runs.outcome(cell)["figures"]["label_mse"] < 1e-5
+
+
+def test_ranks_share_the_runs_without_overlap(study: Callable[..., Study], tmp_path: Path, monkeypatch):
+    cells = runs.plan(study(), tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    shares = []
+    for rank in range(3):
+        monkeypatch.setenv("RANK", str(rank))
+        shares.append([cell.folder for cell in runs.mine(cells)])
+    assert [len(share) for share in shares] == [2, 1, 1]
+    assert sorted(sum(shares, [])) == sorted(cell.folder for cell in cells)
+
+
+def test_the_report_tells_all(study: Callable[..., Study], tmp_path: Path):
+    mine = study(grid=[{"style_weight": [1, 10]}, {"optimizer": ["adma"]}])
+    cells = runs.plan(mine, tmp_path)
+    run_all(cells[:3] + cells[4:])
+    write_findings(mine, cells, tmp_path, "stylenet study mine")
+    report = (tmp_path / "report.md").read_text()
+    for wanted in ("Which?", "    stylenet study mine", "- Somebody 1999: Ten.", "vgg_small", "`steps=2`"):
+        assert wanted in report
+    mean = sum(runs.outcome(cell)["figures"]["ssim"] for cell in cells[:2]) / 2
+    assert f"| 1 |  | {mean:.3f} |" in report
+    assert "Pairs on which a variant is better than 1" in report
+    assert report.index("## Failed") < report.index("## Not run yet")
+    assert all((tmp_path / name).is_file() for name in ("plot_1.png", "plot_2.png", "pictures_1.png"))
+    table = read_csv(tmp_path / "results.csv", ("ssim",))
+    assert [row["status"] for row in table] == ["done"] * 3 + ["not run"] + ["failed"] * 2
+    assert table[0]["ssim"] == pytest.approx(runs.outcome(cells[0])["figures"]["ssim"], rel=1e-5)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_axis_may_be_called_like_a_figure(study: Callable[..., Study], tmp_path: Path):
+    mine = study(grid=[{"steps": [1, 2]}], plots=[])
+    cells = runs.plan(mine, tmp_path)
+    run_all(cells)
+    write_findings(mine, cells, tmp_path, "stylenet study mine")
+    assert [row["steps"] for row in runs.rows(cells)] == ["1", "1", "2", "2"]
+
+
+def test_an_ssim_is_better_where_it_is_more_and_all_else_where_it_is_less():
+    assert better("label_ssim", {"label_ssim": 0.6}, {"label_ssim": 0.5})
+    assert better("mse", {"mse": 0.1}, {"mse": 0.2})
+    assert not better("mse", {"mse": 0.1}, {})
+
+
+def test_a_broken_result_is_none(study: Callable[..., Study], tmp_path: Path):
+    (cell, *_) = runs.plan(study(), tmp_path)
+    cell.folder.mkdir(parents=True)
+    (cell.folder / "settings.json").write_text(json.dumps(cell.given))
+    (cell.folder / "result.json").write_text('{"status": "do')
+    assert statuses([cell]) == ["not run"]
+
+
+@pytest.mark.slow
+def test_processes_share_the_runs(study: Callable[..., Study], tmp_path: Path):
+    cells = runs.plan(study(), tmp_path)
+    assert {cell.folder for cell in runs.run_all(cells, workers=2)} == {cell.folder for cell in cells}
+    assert statuses(cells) == ["done"] * 4
