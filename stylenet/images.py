@@ -20,6 +20,9 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff",
 MAX_PIXELS = 178_956_970
 """Larger images are refused before they are decoded: Pillow's own limit, 2.1 GB as float32."""
 
+STRIP = 256
+"""Rows of an image that are converted at a time."""
+
 
 def list_images(folder: str | Path) -> list[Path]:
     """Return the image files in `folder` and below it, sorted; files are known by their suffix.
@@ -162,7 +165,8 @@ def save_image(image: Tensor, path: str | Path, quality: int = 95) -> None:
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"cannot write {path}: use one of {', '.join(sorted(SUFFIXES))}")
-    array = to_uint8(image.reshape(image.shape[-3:])).permute(1, 2, 0).cpu().numpy()
+    strips = image.reshape(image.shape[-3:]).split(STRIP, 1)  # (3, h, W): no second float copy of a large image
+    array = torch.cat([to_uint8(strip).permute(1, 2, 0) for strip in strips]).cpu().numpy()  # (H, W, 3)
     kind = Image.registered_extensions()[path.suffix.lower()]
     with written_beside(path) as temporary:
         try:

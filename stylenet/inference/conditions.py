@@ -121,7 +121,7 @@ class Learnt:
         stylized = _scaled(stylized, photograph.shape[-2:])
         if self.look.preserve_color == "coral":
             stylized = match_colour(stylized, photograph)
-        return photograph.lerp(stylized, self.look.alpha)
+        return stylized if self.look.alpha == 1 else photograph.lerp(stylized, self.look.alpha)
 
 
 class AnyStyle:

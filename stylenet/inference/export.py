@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from stylenet.errors import InputError
 from stylenet.images import written_beside
-from stylenet.inference.tiling import paint
 from stylenet.networks import adain, johnson
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.johnson import JohnsonNet
@@ -44,7 +43,7 @@ class JohnsonGraph(nn.Module):
         network = self.network
         x = network.encoder(2 * _padded(images, johnson.STRIDE, johnson.SMALLEST) - 1, mixture)
         x = network.decoder(network.residuals(x, mixture), mixture)
-        return network._output(_cropped(x, images), images)
+        return network.finish(_cropped(x, images), images)
 
 
 class AdaINGraph(nn.Module):
@@ -62,7 +61,7 @@ class AdaINGraph(nn.Module):
 
     def __init__(self, network: AdaIN, palette: Tensor, mixture: Tensor | None = None, alpha: float = 1.0) -> None:
         super().__init__()
-        self.network, self.encoder = network, network._encoder[0]  # registered, so that its weights are exported
+        self.network, self.encoder = network, network.encoder  # registered, so that its weights are exported
         self.alpha = alpha
         self.register_buffer("palette", palette)
         self.register_buffer("mixture", mixture)
@@ -71,7 +70,7 @@ class AdaINGraph(nn.Module):
         """Return stylized images, (B, 3, H, W), of `images`, (B, 3, H, W)."""
         padded = _padded(images, adain.STRIDE, self.encoder.smallest)
         features = self.network.encode(padded)
-        return _cropped(paint(self.network, padded, features, self.palette, self.mixture, self.alpha), images)
+        return _cropped(self.network.paint(padded, features, self.palette, self.mixture, self.alpha), images)
 
 
 def _padded(images: Tensor, stride: int, least: int) -> Tensor:

@@ -129,7 +129,7 @@ class Stylizer:
             InputError: The image does not fit into memory.
         """
         height, width = image.shape[-2:]
-        mend = "give a smaller --tile or --size" if self.tile else "cut it with --tile=1024, or scale down with --size"
+        mend = "give a smaller --tile or --size" if self.tile else "cut it with --tile=512, or scale down with --size"
         return fitted(lambda: self._stylize(image, callback), self.device, f"{width}x{height} pixels do", mend)
 
     def _stylize(self, photograph: Tensor, callback: Callback | None) -> Tensor:

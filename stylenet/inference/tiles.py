@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stylenet.inference.packing import packed
 from stylenet.inference.statistics import Moments
 
 Callback = Callable[[int, int], None]
@@ -65,16 +66,22 @@ class Tiles:
         bottom, right = min(tile.bottom + self.halo, self.height), min(tile.right + self.halo, self.width)
         return Box(max(tile.top - self.halo, 0), max(tile.left - self.halo, 0), bottom, right)
 
-    def sweep(self, work: Callable[[Box], Tensor], into: Tensor | None = None, moments: Moments | None = None) -> None:
+    def sweep(
+        self,
+        work: Callable[[Box], Tensor],
+        into: Tensor | None = None,
+        moments: Moments | None = None,
+        late: bool = False,
+    ) -> None:
         """Compute something of each tile.
-
-        A row of tiles is written once the next row is computed, so that `into` may be what `work` reads.
 
         Args:
             work: Returns the maps of a window, (1, C, h, w), with a whole number of places a cell. Wrong ones in the
                 halo are cut off.
-            into: Where the maps go, (1, C, H, W), on the CPU; what lies outside of it is dropped.
+            into: Where the maps go, (1, C, H, W), on the CPU, or their bytes, (1, 3C, H, W), see `packing`; what lies
+                outside of it is dropped.
             moments: What gathers them.
+            late: Write a row of tiles once the next row is computed, for a work that reads the halo in `into`.
         """
         waiting: list[tuple[Tensor, Tensor]] = []
         for row in self.rows():
@@ -90,7 +97,11 @@ class Tiles:
                     moments.add(maps)
                 if into is not None:
                     place = tile.cut(into, places)
-                    ready.append((place, maps[..., : place.shape[-2], : place.shape[-1]].to(into.device, copy=True)))
+                    maps = maps[..., : place.shape[-2], : place.shape[-1]]
+                    maps = packed(maps) if into.dtype == torch.uint8 else maps
+                    ready.append((place, maps.to(into.device)))
+                if not late:
+                    _write(ready)
                 self._tell()
             _write(waiting)
             waiting = ready
@@ -103,5 +114,7 @@ class Tiles:
 
 
 def _write(waiting: list[tuple[Tensor, Tensor]]) -> None:
+    """Write maps to their places, and forget them."""
     for place, maps in waiting:
         place.copy_(maps)
+    waiting.clear()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.errors import InputError
+from stylenet.inference.packing import room, unpacked
 from stylenet.inference.statistics import INSTANCE, Moments, with_statistics
 from stylenet.inference.tiles import Box, Callback, Tiles
 from stylenet.networks import adain, johnson
@@ -86,7 +87,7 @@ class _TiledJohnson:
         callback: Callback | None,
         mixture: Tensor | None = None,
     ) -> None:
-        network._check(image, mixture)
+        network.check(image, mixture)
         self.network, self.image, self.mixture, self.device = network, image, mixture, device
         self.encoder, self.decoder = _steps(network.encoder), _steps(network.decoder)
         gathered = sum(isinstance(step, INSTANCE) for step in [*self.encoder[:-2], *self.decoder])
@@ -98,30 +99,35 @@ class _TiledJohnson:
         x = self._transformed(self._encoded())
         steps = self._known(self.decoder, x)
         stylized = torch.empty_like(self.image)
-        self.tiles.sweep(lambda box: self.network._output(self._run(steps, x, box), self._pixels(box)), into=stylized)
+        self.tiles.sweep(lambda box: self.network.finish(self._run(steps, x, box), self._pixels(box)), into=stylized)
         return stylized
 
     def _encoded(self) -> Tensor:
         """Return what the encoder makes of the image, (1, C, H/4, W/4)."""
         *steps, norm, activation = self.encoder
-        x = torch.empty(1, len(steps[-1].get_parameter("weight")), self.tiles.height, self.tiles.width)
+        x = self._room()
         norm = self._swept(self._known(steps, None), None, norm, into=x)
         self.tiles.sweep(lambda box: self._run([norm, activation], x, box), into=x)
         return x
 
     def _transformed(self, x: Tensor) -> Tensor:
         """Return what the residual blocks make of `x`, (1, C, H/4, W/4), in its place."""
-        y = torch.empty_like(x)
+        y = self._room()
         for block in self.network.residuals.children():
             convolution, norm, *rest, last = _steps(block.get_submodule("body"))
             norm = self._swept([convolution], x, norm, into=y)
-            last = self._swept([norm, *rest], y, last, into=y)
+            last = self._swept([norm, *rest], y, last, into=y, late=True)
 
             def added(box: Box, norm: nn.Module = last) -> Tensor:
                 return self._read(x, box) + self._run([norm], y, box)
 
             self.tiles.sweep(added, into=x)
         return x
+
+    def _room(self) -> Tensor:
+        """Return room for maps of a residual block."""
+        channels = len(self.encoder[-3].get_parameter("weight"))  # before norm and activation
+        return room(channels, self.tiles.height, self.tiles.width)
 
     def _known(self, steps: list[nn.Module], source: Tensor | None) -> list[nn.Module]:
         """Return steps with the statistics of each instance norm in them, gathered one after the other."""
@@ -131,11 +137,16 @@ class _TiledJohnson:
         return known
 
     def _swept(
-        self, steps: list[nn.Module], source: Tensor | None, norm: nn.Module, into: Tensor | None = None
+        self,
+        steps: list[nn.Module],
+        source: Tensor | None,
+        norm: nn.Module,
+        into: Tensor | None = None,
+        late: bool = False,
     ) -> nn.Module:
         """Sweep once, and return the norm that comes after the steps, with the statistics of what it is given."""
         moments = Moments()
-        self.tiles.sweep(lambda box: self._run(steps, source, box), into, moments)
+        self.tiles.sweep(lambda box: self._run(steps, source, box), into, moments, late)
         return with_statistics(norm, moments, self.device) if isinstance(norm, INSTANCE) else norm
 
     def _run(self, steps: list[nn.Module], source: Tensor | None, box: Box) -> Tensor:
@@ -144,7 +155,7 @@ class _TiledJohnson:
         return Chain(*steps)(x, _shares(self.mixture, box, johnson.STRIDE, self.device))
 
     def _read(self, maps: Tensor, box: Box) -> Tensor:
-        return box.cut(maps).to(self.device)
+        return unpacked(box.cut(maps).to(self.device))
 
     def _pixels(self, box: Box) -> Tensor:
         return box.replicated(self.image, johnson.STRIDE).to(self.device)
@@ -174,7 +185,7 @@ def _tiled_adain(
     4 more, so 3 cells and 1 more.
     """
     tiles = _grid(image, tile, adain.STRIDE, 4, 2, callback)
-    features, found = torch.empty(1, adain.ENCODED, tiles.height, tiles.width), Moments()
+    features, found = room(adain.ENCODED, tiles.height, tiles.width), Moments()
     tiles.sweep(lambda box: network.encode(box.replicated(image, adain.STRIDE).to(device)), features, found)
     statistics = found.statistics().to(device, torch.float32)
     palette = palette.to(device)
@@ -182,29 +193,11 @@ def _tiled_adain(
     def painted(box: Box) -> Tensor:
         shares = _shares(mixture, box, adain.STRIDE, device)
         pixels = box.replicated(image, adain.STRIDE).to(device)
-        return paint(network, pixels, box.cut(features).to(device), palette, shares, alpha, statistics)
+        seen = unpacked(box.cut(features).to(device))
+        return network.paint(pixels, seen, palette, shares, alpha, statistics)
 
     stylized = torch.empty_like(image)
     tiles.sweep(painted, into=stylized)
-    return stylized
-
-
-def paint(
-    network: AdaIN,
-    images: Tensor,
-    features: Tensor,
-    palette: Tensor,
-    mixture: Tensor | None,
-    alpha: float,
-    statistics: Tensor | None = None,
-) -> Tensor:
-    """Return what an AdaIN's forward makes of images and the features of them, (B, 3, H, W), of whole cells."""
-    wanted = network.transfer(features, palette, mixture, statistics)
-    if alpha == 1:
-        return network.decode(wanted)
-    stylized = network.decode(torch.lerp(features, wanted, alpha))
-    if network.arguments["faithful"]:
-        stylized = (stylized + (1 - alpha) * (images - network.decode(features))).clamp(0, 1)
     return stylized
 
 

@@ -1,5 +1,6 @@
 """Films of stylized images: H.264 in MP4, MOV or Matroska, through PyAV (FFmpeg)."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """What a film may be called, and FFmpeg's name of the format."""
 CODECS = {"libx264": {"crf": "18"}, "mpeg4": {"qmin": "1", "qmax": "4"}}
 """Encoders, the best first, with options for next to no visible loss; builds of FFmpeg without GPL parts lack x264."""
+FILM_SECONDS, HOLD_SECONDS = 10, 2
+"""How long a film of many steps lasts, and how long its last frame stays after that."""
 BT709 = 1
 """FFmpeg's number of the colours of HD video, matrix, primaries and transfer alike; and of the range 16 to 235."""
 
@@ -78,6 +81,22 @@ class Film:
                 self._container.mux(self._stream.encode(frame))
         except self._av.FFmpegError as error:
             raise InputError(f"cannot write {self.path}: {error.strerror} ({width}x{height} pixels)") from None
+
+    def follow(self, step: int, steps: int, image: Callable[[], Tensor]) -> None:
+        """Append the image of a step if it is its turn: the film of all steps lasts `FILM_SECONDS`.
+
+        Args:
+            step: From 1.
+            steps: How many there will be.
+            image: Returns the image as it stands, (1, 3, H, W) in [0, 1].
+        """
+        frames = FILM_SECONDS * self.fps
+        if step % max(1, round(steps / frames)) == 0:
+            self.add(image(), times=max(1, frames // steps))
+
+    def hold(self, image: Tensor) -> None:
+        """Append the last image, (1, 3, H, W) in [0, 1], which stays for `HOLD_SECONDS`."""
+        self.add(image, times=HOLD_SECONDS * self.fps)
 
     def _open(self, height: int, width: int) -> None:
         """Start the file; what is opened here is closed in reverse, whether the block succeeds or fails."""

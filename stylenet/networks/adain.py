@@ -65,12 +65,17 @@ class AdaIN(nn.Module):
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "AdaIN":
         """Move the encoder along with the module."""
-        self._encoder[0]._apply(fn)
+        self.encoder._apply(fn)
         return super()._apply(fn, recurse)
+
+    @property
+    def encoder(self) -> FeatureExtractor:
+        """The frozen encoder."""
+        return self._encoder[0]
 
     def encode(self, images: Tensor) -> Tensor:
         """Return the features, (B, 512, H/8, W/8), of images, (B, 3, H, W) in [0, 1]."""
-        return self._encoder[0](images)[self.layer]
+        return self.encoder(images)[self.layer]
 
     @torch.no_grad()
     def palette(self, paintings: Tensor) -> Tensor:
@@ -129,21 +134,44 @@ class AdaIN(nn.Module):
             (B, 3, H, W) in [0, 1].
         """
         height, width = images.shape[-2:]
-        least = -(-self._encoder[0].smallest // STRIDE) * STRIDE
+        least = -(-self.encoder.smallest // STRIDE) * STRIDE
         bottom = max(least, -(-height // STRIDE) * STRIDE) - height
         right = max(least, -(-width // STRIDE) * STRIDE) - width
         if bottom or right:
             images = F.pad(images, (0, right, 0, bottom), mode="replicate")
             if mixture is not None and mixture.dim() == 4:
                 mixture = F.pad(mixture, (0, right, 0, bottom), mode="replicate")
-        features = self.encode(images)
-        wanted = self.transfer(features, palette, mixture)
+        return self.paint(images, self.encode(images), palette, mixture, alpha)[..., :height, :width]
+
+    def paint(
+        self,
+        images: Tensor,
+        features: Tensor,
+        palette: Tensor,
+        mixture: Tensor | None = None,
+        alpha: float = 1.0,
+        statistics: Tensor | None = None,
+    ) -> Tensor:
+        """Return stylized images of photographs whose sides are multiples of 8, and of their features.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+            features: Of these, (B, 512, H/8, W/8).
+            palette: See `forward`.
+            mixture: See `transfer`.
+            alpha: See `forward`.
+            statistics: See `transfer`.
+
+        Returns:
+            (B, 3, H, W) in [0, 1].
+        """
+        wanted = self.transfer(features, palette, mixture, statistics)
         if alpha == 1:
-            return self.decode(wanted)[..., :height, :width]
+            return self.decode(wanted)
         stylized = self.decode(torch.lerp(features, wanted, alpha))
         if self.arguments["faithful"]:
             stylized = (stylized + (1 - alpha) * (images - self.decode(features))).clamp(0, 1)
-        return stylized[..., :height, :width]
+        return stylized
 
 
 def mirrored(widths: list[int], depths: tuple[int, ...]) -> nn.Sequential:

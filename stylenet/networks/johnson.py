@@ -75,7 +75,7 @@ class JohnsonNet(nn.Module):
             InputError: A network of several styles was given no mixture, one of a single style was given one, or the
                 mixture has another number of styles or another size than the images.
         """
-        self._check(images, mixture)
+        self.check(images, mixture)
         height, width = images.shape[-2:]
         bottom = max(SMALLEST, -(-height // STRIDE) * STRIDE) - height
         right = max(SMALLEST, -(-width // STRIDE) * STRIDE) - width
@@ -87,10 +87,10 @@ class JohnsonNet(nn.Module):
         x = self.encoder(2 * x - 1, shares)  # (B, 4*width, H/4, W/4)
         x = self.residuals(x, _at_size_of(x, shares))
         x = self.decoder(x, shares)  # (B, 3, H, W)
-        return self._output(x[..., :height, :width], images)
+        return self.finish(x[..., :height, :width], images)
 
-    def _check(self, images: Tensor, mixture: Tensor | None) -> None:
-        """Raise an InputError for a mixture that does not fit the network and the images."""
+    def check(self, images: Tensor, mixture: Tensor | None) -> None:
+        """Raise an InputError for a mixture that does not fit the network and the images; see `forward`."""
         if mixture is None:
             if self.num_styles > 1:
                 raise InputError(f"this network has {self.num_styles} styles: give a mixture, the share of each")
@@ -103,7 +103,8 @@ class JohnsonNet(nn.Module):
         if mixture.dim() == 4 and mixture.shape[-2:] != images.shape[-2:]:
             raise InputError("the maps of a mixture have another size than the images: scale them")
 
-    def _output(self, x: Tensor, images: Tensor) -> Tensor:
+    def finish(self, x: Tensor, images: Tensor) -> Tensor:
+        """Return stylized images, (B, 3, H, W), of what the decoder gives, (B, 3, H, W), and the photographs."""
         if self.arguments["output"] == "tanh":
             return 0.5 + 0.5 * x.tanh()
         x = x + (images if self.arguments["output"] == "residual" else 0.5)

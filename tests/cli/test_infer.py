@@ -228,7 +228,7 @@ def test_out_of_memory_in_a_folder_goes_on(place, monkeypatch, capsys):
     assert run(input="in", output="out") == 1
     assert files("out") == ["small.png"]
     assert (
-        "40x40 pixels do not fit into the memory of cpu: cut it with --tile=1024, or scale down with --size"
+        "40x40 pixels do not fit into the memory of cpu: cut it with --tile=512, or scale down with --size"
         in capsys.readouterr().err
     )
 

@@ -56,7 +56,7 @@ def test_from_checkpoint(tmp_path):
 def test_out_of_memory_names_the_mend(error):
     with pytest.raises(
         InputError,
-        match="9x7 pixels do not fit into the memory of cpu: cut it with --tile=1024, or scale down with --size",
+        match="9x7 pixels do not fit into the memory of cpu: cut it with --tile=512, or scale down with --size",
     ):
         Stylizer(OutOf(error), "cpu")(torch.zeros(1, 3, 7, 9))
 
