@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.reconstruction import pixel_loss
 from stylenet.metrics import Judge
 from stylenet.modules.base import StylizerModule
-from stylenet.modules.train import named_network
+from stylenet.modules.train import describe_network, named_network
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import describe
 
@@ -78,11 +77,10 @@ class AdaINModule(StylizerModule):
         self.watch(PerceptualLoss(extractor, [], options), Judge(extractor, None, styles, contents))
         if identity_weight:
             self.loss.weights["identity"] = identity_weight
-        made = {"backbone": backbone, "weights": Path(weights).name}
         self.metadata = describe(
             self.network,
             style=None,
-            loss_network=made | {"substitute": backbone != "vgg16" or weights == "random"},
+            loss_network=describe_network(backbone, weights),
             loss={"normalization": options.normalization, "weights": self.loss.weights},
             recipe=recipe,
         )
@@ -94,8 +92,8 @@ class AdaINModule(StylizerModule):
         return {"encoder and loss network": named_network(self.metadata["loss_network"])}
 
     def trial(self, photographs: Tensor) -> Tensor:
-        """Return the loss of a batch that is its own paintings; see `TrainModule.trial`."""
-        return self.loss.total(self.terms({"photographs": photographs, "paintings": photographs}))
+        """Return the loss of a batch that is its own paintings and pseudo-labels; see `TrainModule.trial`."""
+        return self.loss.total(self.terms(dict.fromkeys(("photographs", "paintings", "labels"), photographs)))
 
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the unweighted terms of the loss of a batch, by its columns."""

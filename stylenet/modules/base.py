@@ -95,8 +95,8 @@ class StylizerModule(TrainModule):
         }
 
     def trial(self, photographs: Tensor) -> Tensor:
-        """Return the loss of a batch; see `TrainModule.trial`."""
-        return self.loss.total(self.loss(self.network(photographs), photographs))
+        """Return the loss of a batch that is its own pseudo-labels; see `TrainModule.trial`."""
+        return self.loss.total(self.terms({"photographs": photographs, "labels": photographs}))
 
     def setup(self, stage: str) -> None:
         """Check that there are labels where the loss wants them; take what is faster on the device at hand.

@@ -20,7 +20,7 @@ from stylenet.losses.functional import gram, relative_error
 from stylenet.modules.disturb import disturb, random_crop
 from stylenet.modules.lessons import LESSONS
 from stylenet.modules.muon import Muon
-from stylenet.modules.train import TrainModule, named_network
+from stylenet.modules.train import TrainModule, describe_network, named_network
 from stylenet.modules.visited import Visited
 from stylenet.networks.checkpoint import KEY, describe, read_metadata
 
@@ -96,11 +96,9 @@ class DistillModule(TrainModule):
 
     def _describe(self, teacher: str, weights: str) -> dict[str, Any]:
         """Return the metadata of every checkpoint."""
-        made = {"backbone": teacher, "weights": Path(weights).name}
-        substitute = teacher != "vgg16" or weights == "random"
         return describe(
             self.network,
-            teacher=made | {"substitute": substitute},
+            teacher=describe_network(teacher, weights),
             paintings=len(self.paintings),
             recipe=self.hparams["recipe"],
         )

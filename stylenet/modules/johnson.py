@@ -1,6 +1,5 @@
 """Train a Johnson transformer net: one network, one style."""
 
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +12,7 @@ from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.metrics import Judge
 from stylenet.modules.base import StylizerModule
+from stylenet.modules.train import describe_network
 from stylenet.networks.checkpoint import describe
 from stylenet.networks.johnson import JohnsonNet
 
@@ -92,11 +92,7 @@ class JohnsonModule(StylizerModule):
             self.network,
             **told,
             style_size=self.hparams["style_size"],
-            loss_network={
-                "backbone": backbone,
-                "weights": Path(weights).name,
-                "substitute": backbone != "vgg16" or weights == "random",
-            },
+            loss_network=describe_network(backbone, weights),
             loss={"normalization": self.loss.options.normalization, "weights": self.loss.weights},
             recipe=self.hparams["recipe"],
         )

@@ -165,7 +165,8 @@ class MultiStyleModule(JohnsonModule):
 
     def trial(self, photographs: Tensor) -> Tensor:
         """Return the loss of a batch; see `TrainModule.trial`."""
-        return self.loss.total(self.terms(self._with_rows({"photographs": photographs}, range(len(photographs)))))
+        batch = dict.fromkeys(("photographs", "labels"), photographs)
+        return self.loss.total(self.terms(self._with_rows(batch, range(len(photographs)))))
 
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the unweighted terms of the loss of a batch with the row of each photograph's style."""

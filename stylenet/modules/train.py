@@ -93,11 +93,17 @@ def columns(batch: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
     return batch if isinstance(batch, dict) else {"photographs": batch}
 
 
+def describe_network(backbone: str, weights: str) -> dict[str, Any]:
+    """Return what checkpoints tell of a loss network: `backbone`, `weights`, whether it is a `substitute` for VGG16."""
+    substitute = backbone != "vgg16" or weights == "random"
+    return {"backbone": backbone, "weights": Path(weights).name, "substitute": substitute}
+
+
 def named_network(made: dict[str, Any], option: str = "model.backbone") -> str:
     """Return a loss network in words, which own up to a substitute for VGG16.
 
     Args:
-        made: Its `backbone`, its `weights`, and whether it is a `substitute`.
+        made: From `describe_network`.
         option: That which names it.
     """
     hint = f", a substitute for VGG16 (to download that: {option}=vgg16)" if made["substitute"] else ""
