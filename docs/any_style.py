@@ -17,17 +17,24 @@ from stylenet.networks.checkpoint import load_network
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 HOMAGES = ("starry_night", "the_scream", "great_wave", "composition_vii", "shipwreck")
-CELL = 288
+WIDTH, HEIGHT = 288, 192
 LEFT_HALF = torch.cat([torch.ones(1, 1, 64, 32), torch.zeros(1, 1, 64, 32)], 3)
 
 
 def photographs() -> list[Tensor]:
-    """Return coffee, chelsea and astronaut, (1, 3, h, w) each."""
+    """Return coffee, chelsea and astronaut, (1, 3, HEIGHT, WIDTH) each."""
     source = find_source("embedded")
     assert source.files is not None
     assert source.held_out is not None
     images = [source.held_out.read(0), source.files.read(1), source.files.read(0)]
-    return [resize(image, CELL, side="long") for image in images]
+    return [cell(image) for image in images]
+
+
+def cell(image: Tensor) -> Tensor:
+    """Return the upper middle of an image, (1, 3, HEIGHT, WIDTH)."""
+    image = resize(image, max(HEIGHT, round(WIDTH * min(image.shape[-2:]) / image.shape[-1])))
+    left = (image.shape[-1] - WIDTH) // 2
+    return image[..., :HEIGHT, left : left + WIDTH]
 
 
 def homage(name: str, size: int = 512) -> Tensor:
@@ -35,16 +42,11 @@ def homage(name: str, size: int = 512) -> Tensor:
     return resize(load_image(ROOT / "data" / "styles" / f"{name}.jpg"), size)
 
 
-def thumbnail(name: str) -> Tensor:
-    """Return a homage that fits into a cell."""
-    return resize(homage(name), CELL * 2 // 3, side="long")
-
-
 def any_style() -> None:
     """Write photographs by styles, and what can be done with two styles."""
     network, _ = load_network(ROOT / "checkpoints" / "adain.safetensors")
     blank = torch.ones(1, 3, 1, 1)
-    rows = [[blank, *[thumbnail(name) for name in HOMAGES]]]
+    rows = [[blank, *[cell(homage(name)) for name in HOMAGES]]]
     stylizers = [Stylizer(network, "cpu", Look((homage(name),))) for name in HOMAGES]
     rows += [[photograph, *[stylize(photograph) for stylize in stylizers]] for photograph in photographs()]
     save_image(grid(rows), IMAGES / "adain.jpg", quality=88)
