@@ -42,7 +42,7 @@ def build_parser() -> OneLineParser:
     add("--size", type=pixels, default=256, help="longer side of photographs, shorter side of paintings; default: 256")
     add("--steps", type=whole(1, 1_000_000), default=300, help="of gatys and gatys+; default: 300")
     add("--limit", type=whole(1, 1_000_000), help="take so many photographs, the first ones")
-    add("--judge", help="backbone that measures; default: the best at hand that no method was trained with")
+    add("--judge", help="backbone that measures; default: the best at hand that is the loss network of none")
     add("--labels", help="a folder of stylenet pseudo-label, to compare with those too")
     add("--device", default="auto", help="auto (default), cpu, cuda, cuda:N or mps")
     add("--no-runtime", action="store_true", help="leave out seconds and memory at 256 and 1024 pixels")

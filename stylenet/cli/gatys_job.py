@@ -9,10 +9,10 @@ from pathlib import Path
 from stylenet.cli.exits import stop_when_asked
 from stylenet.cli.gatys_pictures import load_pictures
 from stylenet.cli.gatys_watch import Watch
+from stylenet.cli.loss_network import name_loss_network, pick_loss_network
 from stylenet.cli.settings import typed
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import best_at_hand
 from stylenet.gatys.colours import check_way
 from stylenet.gatys.optimize import Result, check, optimize
 from stylenet.images import save_image
@@ -49,7 +49,7 @@ class Job:
         self.target, self.film = _targets(flags)
         self.pictures = load_pictures(flags, self.device)
         _keep_inputs(self.target, [*self.pictures.paths, *flags.mask, *flags.style_mask, flags.init])
-        self.backbone, self.weights = _backbone(flags)
+        self.backbone, self.weights = pick_loss_network(flags.backbone, flags.weights)
         if flags.style_strength is not None:  # the balance is of terms with a weight of 1
             loss = {"style_weight": 1.0} | loss
             self.settings["weighting"] = Balanced(strength_shares(flags.style_strength))
@@ -71,18 +71,11 @@ class Job:
         return {
             "content": flags.content,
             **self.pictures.describe(),
-            "loss network": self._network(),
+            "loss network": name_loss_network(flags.backbone, self.backbone, self.weights),
             "optimizer": f"{flags.optimizer}, {flags.steps} steps{sizes}, from {flags.init}{strength}",
             "device": str(self.device),
             "output": str(self.target),
         }
-
-    def _network(self) -> str:
-        """Return the loss network's line, which owns up to a substitute for VGG19."""
-        line = f"{self.backbone}, {Path(self.weights).name} weights"
-        if self.flags.backbone == "auto" and self.backbone != "vgg19":
-            line += ", a substitute for VGG19 (to download that: --backbone=vgg19)"
-        return line
 
     def optimize(self) -> tuple[Result, bool]:
         """Run, write the image and the film, and return the result and whether Ctrl-C ended it."""
@@ -111,15 +104,6 @@ class Job:
             save_image(result.image, self.target)
             watch.finish(result)
         return result, bool(asked)
-
-
-def _backbone(flags: Namespace) -> tuple[str, str]:
-    """Return the loss network and its weights."""
-    if flags.backbone != "auto":
-        return flags.backbone, flags.weights or "imagenet"
-    if flags.weights:
-        raise InputError("--weights needs --backbone: auto takes the best network whose weights are at hand")
-    return best_at_hand("vgg19")
 
 
 def _targets(flags: Namespace) -> tuple[Path, Film | None]:

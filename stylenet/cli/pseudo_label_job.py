@@ -11,13 +11,13 @@ import torch
 from stylenet.cli.card import print_card
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.cli.gatys_job import LOSS_SETTINGS, RUN_SETTINGS
+from stylenet.cli.loss_network import name_loss_network, pick_loss_network
 from stylenet.cli.pseudo_label_report import Report
 from stylenet.cli.settings import typed
 from stylenet.data.pairs import MANIFEST
 from stylenet.data.styles import find_style, is_homage
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import best_at_hand
 from stylenet.gatys.colours import check_way
 from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.pyramid import plan as plan_sizes
@@ -59,7 +59,7 @@ class Job:
         self.styles = _styles(flags.style)
         self.style_size = flags.style_size or max(1, flags.size * 3 // 4)
         self.device = pick_device(_device_name(flags.device))
-        self.backbone, self.weights = _backbone(flags)
+        self.backbone, self.weights = pick_loss_network(flags.backbone, flags.weights)
         loss, labeller = self._labeller(settings, names)
         self.shard = Shard(self.folder, rank, ranks)
         pairs = made(self.folder)
@@ -107,9 +107,6 @@ class Job:
         """Return the lines of the card."""
         flags, styles = self.flags, self.styles.items()
         homage = " (our own homage; `make paintings` fetches the painting)"
-        network = f"{self.backbone}, {Path(self.weights).name} weights"
-        if flags.backbone == "auto" and self.backbone != "vgg19":
-            network += ", a substitute for VGG19 (to download that: --backbone=vgg19)"
         how = f"adain, {flags.ckpt}" if flags.method == "adain" else f"gatys, {flags.steps or 300} steps"
         share = "" if self.shard.ranks == 1 else f", shared by {self.shard.ranks} processes"
         return {
@@ -117,7 +114,7 @@ class Job:
             "styles": ", ".join(f"{name}{homage if is_homage(path) else ''}" for name, path in styles)
             + f", at {self.style_size} pixels",
             "method": how,
-            "loss network": network,
+            "loss network": name_loss_network(flags.backbone, self.backbone, self.weights),
             "device": str(self.device),
             "output": f"{self.folder}: {self.there} of this process's pairs are there, {self.total} are to be made",
         }
@@ -191,12 +188,3 @@ def _device_name(name: str) -> str:
     local = os.environ.get("LOCAL_RANK", "")
     count = torch.cuda.device_count()
     return f"cuda:{int(local) % count}" if local.isdecimal() and count and name in ("auto", "cuda") else name
-
-
-def _backbone(flags: Namespace) -> tuple[str, str]:
-    """Return the loss network and its weights."""
-    if flags.backbone != "auto":
-        return flags.backbone, flags.weights or "imagenet"
-    if flags.weights:
-        raise InputError("--weights needs --backbone: auto takes the best network whose weights are at hand")
-    return best_at_hand("vgg19")

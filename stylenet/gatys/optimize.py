@@ -12,9 +12,9 @@ from stylenet.errors import InputError, unknown
 from stylenet.gatys.colours import finish, prepare
 from stylenet.gatys.descent import SCHEDULES
 from stylenet.gatys.objective import Objective
-from stylenet.gatys.pyramid import extended, plan, to_size
+from stylenet.gatys.pyramid import extended, plan
 from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
-from stylenet.losses.multiscale import shrink, smaller
+from stylenet.losses.multiscale import shrink, smaller, to_size
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.terms import Style
 from stylenet.losses.weighting import Fixed, Weighting
@@ -115,18 +115,37 @@ def optimize(
             free = _start(init, photos, paintings[0].image, seed)
         else:
             free = (base + to_size(change, photos.shape[-2:])).clamp(0, 1)
-        part, regions, pseudo = (
-            None if images is None else extended(shrink(images, stage.divisor)) for images in (only, masks, labels)
-        )
-        staged = loss.restyled([smaller(painting, stage.divisor) for painting in paintings])
-        targets = staged.targets(extended(photos), regions, pseudo)
-        height, width = photos.shape[-2:]
-        objective = Objective(staged, targets, weighting, (height, width), part)
+        objective = _objective(photos, paintings, loss, weighting, stage.divisor, (only, masks, labels))
         free = run.at_one_size(objective, extended(free), stage.steps)
         change = free - base
         if run.over:
             break
     return Result(finished(free), run.history, run.diverged)
+
+
+def _objective(
+    photographs: Tensor,
+    paintings: Sequence[Style],
+    loss: Loss,
+    weighting: Weighting,
+    divisor: int,
+    guides: Sequence[Tensor | None],
+) -> Objective:
+    """Return what is minimised at 1/divisor of the size.
+
+    Args:
+        photographs: At that size, (B, 3, H, W).
+        paintings: At full size.
+        loss: Of any paintings.
+        weighting: Gives the multipliers.
+        divisor: What the full size is divided by.
+        guides: `only`, `masks` and `labels` of `optimize`, at full size.
+    """
+    only, masks, labels = (None if images is None else extended(shrink(images, divisor)) for images in guides)
+    staged = loss.restyled([smaller(painting, divisor) for painting in paintings])
+    targets = staged.targets(extended(photographs), masks, labels)
+    height, width = photographs.shape[-2:]
+    return Objective(staged, targets, weighting, (height, width), only)
 
 
 def _start(init: str | Tensor, photographs: Tensor, painting: Tensor, seed: int) -> Tensor:

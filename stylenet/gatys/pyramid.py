@@ -1,6 +1,5 @@
 """Coarse to fine: steps at small sizes, where they are cheap, before those at full size."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -44,13 +43,6 @@ def plan(steps: int, levels: int, shortest_side: int, smallest: int) -> list[Sta
     divisors = [2**level for level in reversed(range(levels))]
     coarse = [Stage(divisor, (steps + 1) // 2) for divisor in divisors[:-1] if shortest_side // divisor >= smallest]
     return [*coarse, Stage(1, steps)]
-
-
-def to_size(images: Tensor, size: Sequence[int]) -> Tensor:
-    """Return images, (B, C, H, W), at a height and width; bilinear, antialiased, not clamped."""
-    if list(images.shape[-2:]) == list(size):
-        return images
-    return F.interpolate(images, list(size), mode="bilinear", antialias=True)
 
 
 CELL = 16

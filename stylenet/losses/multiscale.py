@@ -108,10 +108,14 @@ def perceptual_loss(extractor: FeatureExtractor, styles: Tensor | Sequence[Style
 
 def shrink(images: Tensor, divisor: int) -> Tensor:
     """Return images or masks, (B, C, H, W), at 1/divisor of the size; values stay in range."""
-    if divisor == 1:
+    return to_size(images, [max(1, round(side / divisor)) for side in images.shape[-2:]])
+
+
+def to_size(images: Tensor, size: Sequence[int]) -> Tensor:
+    """Return images, (B, C, H, W), at a height and width; bilinear, antialiased."""
+    if list(images.shape[-2:]) == list(size):
         return images
-    size = [max(1, round(side / divisor)) for side in images.shape[-2:]]
-    return F.interpolate(images, size, mode="bilinear", antialias=True)
+    return F.interpolate(images, list(size), mode="bilinear", antialias=True)
 
 
 def smaller(style: Style, divisor: int) -> Style:

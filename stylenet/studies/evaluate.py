@@ -58,7 +58,7 @@ class Evaluation:
         output: The folder.
         size: Pixels of the photographs' longer and the paintings' shorter side.
         device: Of the judge.
-        judge: Backbone of the judge; by default one that no method was trained with.
+        judge: Backbone of the judge; by default one that is the loss network of no method.
         labels: Pseudo-labels, where there are.
 
     Raises:

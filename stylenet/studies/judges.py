@@ -1,4 +1,4 @@
-"""Which network measures: one that no method was trained with, for that one would be measured by its own rule."""
+"""Which network measures: the loss network of no method, for that method would be measured by its own rule."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from stylenet.features.weights import find_weights
 from stylenet.metrics import Judge
 
 CANDIDATES = ("vgg19", "vgg16", "resnet50", "vgg19_16x", "vgg_small")
-"""The first of them that is at hand and that no method was trained with is the judge."""
+"""The first of them that is at hand and the loss network of no method is the judge."""
 
 ORIGINS = {"vgg_small": "vgg19_16x", "vgg19_16x": "vgg19", "vgg_normalised": "vgg19"}
 """Networks that were made from others: distilled, compressed, rescaled."""
@@ -20,12 +20,12 @@ ORIGINS = {"vgg_small": "vgg19_16x", "vgg19_16x": "vgg19", "vgg_normalised": "vg
 def choose_judge(seen: Mapping[str, str | None], asked: str | None = None) -> tuple[str, str]:
     """Return backbone and weights of the judge; nothing is downloaded unless asked for.
 
-    Where every candidate at hand trained some method, it is the first at hand; `describe_judge`, whose line belongs
-    into every report, says so.
+    Where every candidate at hand is some method's loss network, it is the first at hand; `describe_judge`, whose line
+    belongs into every report, says so.
 
     Args:
         seen: The loss network of each method; None where there was none or it is unknown.
-        asked: A backbone, taken whatever it trained.
+        asked: A backbone, taken whoever used it.
 
     Raises:
         InputError: There is no such backbone.
@@ -39,7 +39,7 @@ def choose_judge(seen: Mapping[str, str | None], asked: str | None = None) -> tu
 
 
 def describe_judge(backbone: str, weights: str, seen: Mapping[str, str | None]) -> str:
-    """Return a line about the judge: its name, which methods were trained with it, and which with its kin.
+    """Return a line about the judge: its name, whose loss network it is, and whose its kin are.
 
     Args:
         backbone: Of the judge.
@@ -51,9 +51,9 @@ def describe_judge(backbone: str, weights: str, seen: Mapping[str, str | None]) 
     kin = {method: network for method, network in seen.items() if network and method not in own}
     kin = {method: network for method, network in kin.items() if _family(network) & _family(backbone)}
     if own:
-        line += f"; WITH WHICH {', '.join(own)} WAS TRAINED: its figures flatter that"
+        line += f"; THE LOSS NETWORK OF {', '.join(own)}: its figures flatter that"
     else:
-        line += "; no method is known to be trained with it"
+        line += "; not known to be the loss network of any method"
     if kin:
         networks = ", ".join(dict.fromkeys(kin.values()))
         line += f"; but it is kin of {networks}, the loss network of {', '.join(kin)}"

@@ -34,7 +34,7 @@ class Method(ABC):
         name: Of its column and of its folder of pictures.
         given: What it is called on the command line.
         kind: `photograph`, `gatys`, `gatys+`, `johnson`, `multi-style` or `adain`.
-        loss_network: The backbone that it was trained with; None where there is none or it is unknown.
+        loss_network: The backbone whose losses were minimised; None where there is none or it is unknown.
         steps: How often its painter calls `Tick`.
         trained: What its checkpoint says of the training: `steps`, `seconds`.
     """

@@ -46,8 +46,6 @@ checkpoint of AdaIN that paints pseudo-labels, steps from one measurement to the
 measures, and the device."""
 KNOWN = (*OWN, *RUN, *LOSS)
 
-FILM_SECONDS = 10
-
 
 def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings with every default of `OWN`, and the loss network that `auto` stands for here."""
@@ -90,7 +88,7 @@ def run_gatys(
         perceptual = perceptual_loss(extractor, painting, options).to(device)
         result = optimize(content, painting, perceptual, labels=label, callback=watch, **run)
         if film:
-            film.add(result.image, times=2 * film.fps)
+            film.hold(result.image)
     if result.diverged:
         raise InputError(f"diverged: {result.diverged}")
     save_image(result.image, folder / f"{name}.png")
@@ -128,9 +126,7 @@ class Watch:
         if self.every and (record.step in (1, progress.steps) or record.step % self.every == 0):
             row |= figures(progress.image(), self.photograph, self.judge, self.label)
         if self.film:
-            frames = FILM_SECONDS * self.film.fps
-            if record.step % max(1, round(progress.steps / frames)) == 0:
-                self.film.add(progress.image(), times=max(1, frames // progress.steps))
+            self.film.follow(record.step, progress.steps, progress.image)
         self.rows.append(row)
         self.own_seconds += time.perf_counter() - began
 

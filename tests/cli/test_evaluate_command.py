@@ -54,7 +54,7 @@ def test_everything_is_written_and_printed(command, capsys):
     captured = capsys.readouterr()
     assert captured.out.strip() == Path("out/table.md").read_text().strip()
     assert "| photograph | 2 | 1.000 | 0.000 |" in captured.out
-    assert "WITH WHICH gatys WAS TRAINED" in captured.out
+    assert "THE LOSS NETWORK OF gatys:" in captured.out
     assert captured.err.endswith("wrote out\n")
     assert load_image("out/grid.png").shape[-1] == 4 + 4 * 52
 

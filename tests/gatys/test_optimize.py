@@ -66,7 +66,7 @@ def test_a_batch_gives_what_single_runs_give(optimizer, extractor, pictures):
     options = LossOptions(style_layers=LAYERS, content_layers=["relu2_1"])
     loss = PerceptualLoss(copy.deepcopy(extractor).double(), painting, options)
     batch, *singles = (
-        optimize(images, painting, loss, optimizer=optimizer, init="noise", steps=15, pyramid=2)
+        optimize(images, painting, loss, optimizer=optimizer, init="noise", steps=8, pyramid=2)
         for images in (photographs, *photographs.split(1))
     )
     assert_close(batch.image, torch.cat([single.image for single in singles]), rtol=0, atol=1e-5)

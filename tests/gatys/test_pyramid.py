@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stylenet.errors import InputError
-from stylenet.gatys.pyramid import Stage, extended, plan, to_size
+from stylenet.gatys.pyramid import Stage, extended, plan
 
 
 def test_sizes_go_from_coarse_to_fine_with_half_the_steps():
@@ -30,10 +30,3 @@ def test_borders_are_mirrored_up_to_whole_cells(size, wide):
     assert torch.equal(result[..., : size[0], : size[1]], images)
     if size == (33, 48):
         assert torch.equal(result[..., 33, :], images[..., 31, :])
-
-
-def test_scaling_keeps_values_in_range_and_same_sizes_as_they_are():
-    images = torch.rand(1, 3, 9, 8)
-    assert to_size(images, (9, 8)) is images
-    assert to_size(images, (27, 20)).shape == (1, 3, 27, 20)
-    assert 0 <= to_size(images, (27, 20)).min() <= to_size(images, (4, 4)).max() <= 1

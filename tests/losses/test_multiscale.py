@@ -6,7 +6,7 @@ from torch.nn.functional import interpolate
 from torch.testing import assert_close
 
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.losses.multiscale import MultiScaleLoss, perceptual_loss
+from stylenet.losses.multiscale import MultiScaleLoss, perceptual_loss, to_size
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
 
@@ -68,3 +68,10 @@ def test_masks_and_snapshots_are_scaled_along(extractor, pictures):
 def test_one_scale_is_the_plain_loss(extractor, pictures):
     assert type(perceptual_loss(extractor, pictures[0], options(1))) is PerceptualLoss
     assert type(perceptual_loss(extractor, pictures[0], options(3))) is MultiScaleLoss
+
+
+def test_scaling_keeps_values_in_range_and_same_sizes_as_they_are():
+    images = torch.rand(1, 3, 9, 8)
+    assert to_size(images, (9, 8)) is images
+    assert to_size(images, (27, 20)).shape == (1, 3, 27, 20)
+    assert 0 <= to_size(images, (27, 20)).min() <= to_size(images, (4, 4)).max() <= 1

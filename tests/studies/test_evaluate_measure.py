@@ -104,9 +104,9 @@ def test_only_what_is_found_is_at_hand(bare_environment, monkeypatch, tmp_path):
 def test_a_partial_judge_is_told(monkeypatch):
     seen = {"gatys": "vgg19", "a": "vgg16", "b": None}
     assert describe_judge("resnet50", "imagenet", seen) == (
-        "resnet50, imagenet weights; no method is known to be trained with it"
+        "resnet50, imagenet weights; not known to be the loss network of any method"
     )
-    assert "WITH WHICH a WAS TRAINED" in describe_judge("vgg16", "imagenet", seen)
+    assert "THE LOSS NETWORK OF a:" in describe_judge("vgg16", "imagenet", seen)
     assert describe_judge("vgg_small", "bundled", seen).endswith("but it is kin of vgg19, the loss network of gatys")
 
 

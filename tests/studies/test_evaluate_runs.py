@@ -233,7 +233,7 @@ def test_the_report_has_means_by_method_and_style(place):
     assert not any(line.startswith("| two | net") for line in lines)
     assert any(line.startswith("| Gatys (`gatys`) | 0.580 | ") for line in lines)
     assert "600 steps" in next(line for line in lines if line.startswith("| net |"))
-    assert "vgg_small, bundled weights; WITH WHICH gatys, net WAS TRAINED" in text or "WITH WHICH net, gatys" in text
+    assert "vgg_small, bundled weights; THE LOSS NETWORK OF net, gatys: its figures" in text
     assert "LPIPS: left out" in text
 
 
