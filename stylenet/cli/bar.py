@@ -1,0 +1,57 @@
+"""How far long work is."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from stylenet.cli.exits import one_line
+
+LINE_SECONDS = 30.0
+"""Between two lines where there is no bar."""
+
+
+class Bar:
+    """A progress bar on a terminal, else a line now and then, on standard error; a context manager.
+
+    Args:
+        unit: What is counted, for the lines.
+        shown: Whether a terminal gets a bar: of several processes one does.
+    """
+
+    def __init__(self, unit: str, shown: bool = True) -> None:
+        self.unit = unit
+        self.console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        columns = BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
+        text, hidden = TextColumn("{task.description}", markup=False), not (shown and self.console.is_terminal)
+        self._progress = Progress(*columns, text, console=self.console, disable=hidden)
+        self._task = self._progress.add_task("", total=None)
+        self._began = self._told = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def move(self, done: int, total: int, text: str = "", line: bool = False) -> None:
+        """Show how much is done.
+
+        Args:
+            done: Units.
+            total: Of the whole work.
+            text: What else there is to say.
+            line: Where there is no bar, print a line now.
+        """
+        self._progress.update(self._task, completed=done, total=total, description=text)
+        now = time.perf_counter()
+        if self._progress.disable and (line or now - self._told >= LINE_SECONDS):
+            self._told = now
+            left = (total - done) * (now - self._began) / max(1, done)
+            clock = f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min"
+            self.console.print(one_line(f"{self.unit} {done}/{total} {text} {clock} left"))
