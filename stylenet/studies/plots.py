@@ -60,7 +60,9 @@ def _panel(axes: Any, plot: Plot, y: str, lines: dict[str, Line]) -> list[str]:
         if law:
             smooth = np.geomspace(min(xs), max(xs), 100)
             axes.plot(smooth, law(smooth), "--", color=line.get_color(), linewidth=1)
-            laws.append(f"{y}, {name}: {law}; nine tenths of the way after {law.nine_tenths:.0f}")
+            seen = law.nine_tenths <= max(xs)
+            end = f"nine tenths of the way after {law.nine_tenths:.0f}" if seen else "its limit lies beyond what was run"
+            laws.append(f"{y}, {name}: {law}; {end}")
     axes.set(xlabel=plot.x, ylabel=y)
     if "x" in plot.log:
         axes.set_xscale("log")
