@@ -61,7 +61,7 @@ def _panel(axes: Any, plot: Plot, y: str, lines: dict[str, Line]) -> list[str]:
             smooth = np.geomspace(min(xs), max(xs), 100)
             axes.plot(smooth, law(smooth), "--", color=line.get_color(), linewidth=1)
             seen = law.nine_tenths <= max(xs)
-            end = f"nine tenths of the way after {law.nine_tenths:.0f}" if seen else "its limit lies beyond what was run"
+            end = f"nine tenths of the way after {law.nine_tenths:.0f}" if seen else "its limit is beyond what was run"
             laws.append(f"{y}, {name}: {law}; {end}")
     axes.set(xlabel=plot.x, ylabel=y)
     if "x" in plot.log:
