@@ -16,7 +16,7 @@ from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.colours import check_way
 from stylenet.gatys.optimize import Result, check, optimize
 from stylenet.images import save_image
-from stylenet.inference.outputs import check_writable, plan
+from stylenet.inference.outputs import check_writable, keep_inputs, plan
 from stylenet.inference.stylizer import pick_device
 from stylenet.inference.video import Film
 from stylenet.losses.multiscale import perceptual_loss
@@ -48,7 +48,7 @@ class Job:
         check_way(flags.preserve_color)
         self.target, self.film = _targets(flags)
         self.pictures = load_pictures(flags, self.device)
-        _keep_inputs(self.target, [*self.pictures.paths, *flags.mask, *flags.style_mask, flags.init])
+        keep_inputs([self.target], [*self.pictures.paths, *flags.mask, *flags.style_mask, flags.init])
         self.backbone, self.weights = pick_loss_network(flags.backbone, flags.weights)
         if flags.style_strength is not None:  # the balance is of terms with a weight of 1
             loss = {"style_weight": 1.0} | loss
@@ -115,9 +115,3 @@ def _targets(flags: Namespace) -> tuple[Path, Film | None]:
         return target, None
     check_writable([Path(flags.video)])
     return target, Film(flags.video)
-
-
-def _keep_inputs(target: Path, inputs: Sequence[str | Path]) -> None:
-    """Raise if the target is one of the files that were read."""
-    if os.path.realpath(target) in {os.path.realpath(path) for path in inputs}:
-        raise InputError(f"{target} would overwrite an input: give another --output")

@@ -1,6 +1,5 @@
 """A run of `infer`: everything is read and checked before the first photograph is stylized."""
 
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_aske
 from stylenet.colour import luminance
 from stylenet.errors import InputError
 from stylenet.images import load_image, resize, save_image
-from stylenet.inference.outputs import plan
+from stylenet.inference.outputs import keep_inputs, plan
 from stylenet.inference.sizes import commonest
 from stylenet.inference.stylizer import Stylizer
 from stylenet.inference.tiles import Callback
@@ -29,7 +28,7 @@ def run_job(options: Namespace) -> int:
         InputError: Bad input; nothing was written.
     """
     jobs = plan(options.input, options.output)
-    _keep_inputs(jobs, [options.ckpt, *options.style, *options.mask])
+    keep_inputs(jobs.values(), [options.ckpt, *options.style, *options.mask])
     stylizer = _stylizer(options)
     if not Path(options.input).is_dir():
         ((photograph, target),) = jobs.items()
@@ -69,14 +68,6 @@ def _stylizer(options: Namespace) -> Stylizer:
         preserve_color=options.preserve_color,
         stroke_scale=options.stroke_scale,
     )
-
-
-def _keep_inputs(jobs: Mapping[Path, Path], inputs: Sequence[str]) -> None:
-    """Raise if a target is one of the files that are read beside the photographs."""
-    kept = {os.path.realpath(path) for path in inputs}
-    for target in jobs.values():
-        if os.path.realpath(target) in kept:
-            raise InputError(f"{target} would overwrite an input: give another --output")
 
 
 def _bar(shown: bool = True) -> Progress:

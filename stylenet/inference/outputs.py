@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stylenet.errors import InputError
@@ -84,3 +84,15 @@ def check_writable(targets: Collection[Path]) -> None:
         if not os.path.isdir(nearest) or not os.access(nearest, os.W_OK | os.X_OK):
             reason = "may not be written to" if os.path.isdir(nearest) else "is no folder"
             raise InputError(f"cannot write into {folder}: {nearest} {reason}")
+
+
+def keep_inputs(targets: Iterable[Path], inputs: Iterable[str | Path]) -> None:
+    """Raise if a target is one of the files that are read.
+
+    Raises:
+        InputError: One is; says which.
+    """
+    kept = {os.path.realpath(path) for path in inputs}
+    for target in targets:
+        if os.path.realpath(target) in kept:
+            raise InputError(f"{target} would overwrite an input: give another --output")
