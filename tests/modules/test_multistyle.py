@@ -248,7 +248,7 @@ def test_the_command_line_trains_many_styles_and_adds_one(train_command: Callabl
     slim = tmp_path / "outputs/debug/multistyle/version_0/stylizer.safetensors"
     assert load_network(slim)[1]["styles"] == STYLES
     added = "style=[starry_night,great_wave,the_scream,shipwreck]"
-    done = train_command(added, f"model.init_from={slim}", DEBUG)
+    done = train_command(added, DEBUG, f"model.init_from={slim}")
     assert "the rows of shipwreck alone" in " ".join(done.stderr.split())
     before, after = load_network(slim)[0], load_network(str(slim).replace("version_0", "version_1"))[0]
     assert torch.equal(before.decoder[2].weight, after.decoder[2].weight)
