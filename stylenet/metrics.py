@@ -56,7 +56,7 @@ class Judge(nn.Module):
         self.extractor, self.style_layers, self.content_layers = extractor, style_layers, content_layers
         self.content_extractor = extractor.up_to(content_layers)
         for layer, matrix in ({} if style is None else self._grams(style)).items():
-            self.register_buffer(f"gram_{layer}", matrix, persistent=False)
+            self.register_buffer(_buffer(layer), matrix, persistent=False)
 
     @torch.no_grad()
     def _grams(self, paintings: Tensor) -> dict[str, Tensor]:
@@ -78,7 +78,12 @@ class Judge(nn.Module):
         """
         features, originals = self.extractor(images), self.content_extractor(photographs)
         own = None if paintings is None else self._grams(paintings)
-        wanted = {n: self.get_buffer(f"gram_{n}") if own is None else own[n] for n in self.style_layers}
+        wanted = {n: self.get_buffer(_buffer(n)) if own is None else own[n] for n in self.style_layers}
         style = [relative_error(gram(features[n]), wanted[n]).sqrt() for n in self.style_layers]
         content = [relative_error(features[n], originals[n]).sqrt() for n in self.content_layers]
         return {"gram_difference": torch.stack(style).mean(0), "content_distance": torch.stack(content).mean(0)}
+
+
+def _buffer(layer: str) -> str:
+    """Return the name of the buffer of a layer's Gram matrix; PyTorch takes no dots in it."""
+    return f"gram_{layer.replace('.', '_')}"

@@ -116,3 +116,9 @@ def test_mse_of_halves_is_that_of_their_values(pictures):
     _, references, images = (batch.bfloat16() for batch in pictures)
     expected = ((images.double() - references.double()) ** 2).mean((1, 2, 3))
     assert_allclose(mse(images, references), expected, rtol=1e-5)
+
+
+def test_layers_with_dots_in_their_names_are_judged(pictures):
+    extractor = FeatureExtractor("squeezenet1_1", ["features.1", "features.4"], "random")
+    figures = Judge(extractor, pictures[0], ("features.1", "features.4"), ("features.4",))(*pictures[1:])
+    assert all((value > 0).all() for value in figures.values())

@@ -29,9 +29,17 @@ from stylenet.studies.judges import Jury
 from stylenet.studies.measure import figures
 from stylenet.studies.tables import write_csv
 
-OWN: dict[str, Any] = {"backbone": "auto", "weights": "imagenet", "size": 256, "judge": None, "device": "auto"}
+OWN: dict[str, Any] = {
+    "backbone": "auto",
+    "weights": "imagenet",
+    "images": None,
+    "size": 256,
+    "judge": None,
+    "device": "auto",
+}
 """What can be set besides options of `stylenet train`, and its default: the loss network (`auto`: the best at hand),
-pixels of the longer side of the photographs that are stylized at the end, the network that measures, and its device."""
+images to train on in all, in place of `trainer.max_steps`, pixels of the longer side of the photographs that are
+stylized at the end, the network that measures, and its device."""
 GROUPS = {
     "model": (JohnsonModule, LossOptions),
     "data": (StylizationData,),
@@ -43,6 +51,8 @@ KNOWN = (
     "recipe",
     *(f"{group}.{name}" for group in GROUPS for owner in GROUPS[group] for name in signature(owner).parameters),
 )
+
+BATCH_SIZE: int = signature(StylizationData).parameters["batch_size"].default
 
 OF_A_RANK = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
 """Variables by which Lightning would take a run of ours for one process of a distributed training."""
@@ -96,6 +106,8 @@ def _train(settings: Mapping[str, Any], style: Path, folder: Path) -> None:
     options = {"model.backbone": settings["backbone"], "model.weights": settings["weights"]}
     options |= {"trainer.logger.init_args.save_dir": str(folder.resolve()), "trainer.enable_progress_bar": False}
     options |= {key: value for key, value in settings.items() if "." in key or key == "recipe"}
+    if settings["images"]:
+        options["trainer.max_steps"] = settings["images"] // settings.get("data.batch_size", BATCH_SIZE)
     lasts = list(folder.glob(f"*/version_*/{LAST}"))
     if lasts:
         options["ckpt_path"] = str(lasts[0].resolve())
