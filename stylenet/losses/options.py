@@ -15,9 +15,12 @@ def layer_weights(layers: Layers) -> dict[str, float]:
     """Return `{layer: share}`; a bare list shares equally, and shares are scaled to a sum of 1.
 
     Raises:
-        InputError: The weights add up to nothing.
+        InputError: A weight is negative or infinite, or all are 0.
     """
     weights = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
+    for layer, weight in weights.items():
+        if not 0 <= weight < float("inf"):
+            raise InputError(f"the weight of layer {layer} is {weight}: give 0 or more")
     total = sum(weights.values())
     if weights and total <= 0:
         raise InputError(f"the weights of layers {', '.join(weights)} add up to {total:g}: they must exceed 0")

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 import stylenet.features.vgg_small as module
+from stylenet.errors import InputError
 from stylenet.features.backbones import BACKBONES, get_backbone
 from stylenet.features.extractor import FeatureExtractor
 
@@ -74,7 +75,12 @@ def test_features_exist_at_the_smallest_size_and_not_below():
 
 
 def test_places_without_a_trained_embedding_are_refused(refusal):
-    assert "does not fit this backbone: no embed" in refusal("bundled", "vgg_small")
+    assert "vgg_small.safetensors holds no embed" in refusal("bundled", "vgg_small")
+
+
+def test_layers_deeper_than_the_file_are_refused():
+    with pytest.raises(InputError, match="vgg_small.safetensors holds no conv4_2.weight: ask for other layers"):
+        FeatureExtractor("vgg_small", ["relu4_2"], "bundled")
 
 
 def test_vgg_small_has_bundled_weights_and_no_other_backbone_has(refusal):

@@ -90,9 +90,16 @@ def test_the_weights_of_a_group_are_shared_among_its_layers(make):
     assert loss.weights == pytest.approx(contents | styles | {"tv": 0.5})
 
 
-@pytest.mark.parametrize("layers", [{"relu1_2": 0.0}, {"relu1_2": 1.0, "relu2_1": -1.0}])
-def test_layers_without_weight_are_refused(layers, make):
-    with pytest.raises(InputError, match="weights of layers relu1_2.* add up to 0: they must exceed 0"):
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ({"relu1_2": 0.0}, "weights of layers relu1_2 add up to 0: they must exceed 0"),
+        ({"relu1_2": 3.0, "relu2_1": -1.0}, "the weight of layer relu2_1 is -1.0: give 0 or more"),
+        ({"relu1_2": float("inf")}, "the weight of layer relu1_2 is inf"),
+    ],
+)
+def test_weights_of_layers_that_make_no_sense_are_refused(layers, message, make):
+    with pytest.raises(InputError, match=message):
         make(style_layers=layers)
 
 
