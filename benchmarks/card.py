@@ -2,69 +2,62 @@
 
     python benchmarks/card.py checkpoints/starry_night.safetensors [--root PHOTOGRAPHS] [--val_count 40] [--size 256]
 
-The judge is vgg19_16x (the file is looked for in STYLENET_WEIGHTS) unless told otherwise. Photographs are those that a
-training with the same source and val_count held out. Networks of many styles get a row for each. Checkpoints may be
-peers' files: give their style's name. AdaIN is for `stylenet evaluate`.
+Photographs are the crops that a training with the same source, size and val_count validates on; for photographs in
+files, and for AdaIN, there is `stylenet evaluate`. Networks of many styles get a row for each. Checkpoints may be
+peers' files: give their style's name. The judge is vgg19_16x, whose file is looked for in STYLENET_WEIGHTS, unless told
+otherwise.
 """
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from stylenet.cli.exits import guarded
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style, load_style
-from stylenet.features.backbones import get_backbone
-from stylenet.features.extractor import FeatureExtractor
-from stylenet.inference.stylizer import Stylizer
-from stylenet.metrics import Judge, ssim
-from stylenet.networks.checkpoint import load_network
+from stylenet.studies.judges import Jury
+from stylenet.studies.measure import figures
+from stylenet.studies.methods import Photograph
+from stylenet.studies.tables import markdown, means
+from stylenet.studies.trained import Trained
+
+GROUP = ("style", "image")
+FIGURES = {"gram_difference": "Gram difference", "content_distance": "content distance", "ssim": "SSIM"}
 
 
-def make_judge(style: str, style_size: int, backbone: str, weights: str) -> Judge:
-    """Return the judge of one style, with the backbone's own layers."""
-    spec = get_backbone(backbone)
-    extractor = FeatureExtractor(backbone, [*dict.fromkeys([*spec.style_layers, *spec.content_layers])], weights)
-    return Judge(extractor, load_style(find_style(style), style_size), spec.style_layers, spec.content_layers)
-
-
-@torch.inference_mode()
-def figures(judge: Judge, stylizer: Stylizer | None, photographs: torch.Tensor) -> dict[str, float]:
-    """Return mean figures over photographs, (B, 3, H, W); without a stylizer, of the photographs themselves."""
-    rows = []
-    for photograph in photographs.split(1):
-        image = stylizer(photograph) if stylizer else photograph
-        found = judge(image, photograph) | {"ssim": ssim(image, photograph)}
-        rows.append({name: float(value) for name, value in found.items()})
-    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+def rows(network: Trained, photographs: Sequence[Tensor], jury: Jury, size: int) -> Iterator[dict[str, str | float]]:
+    """Give the figures of each photograph, (1, 3, H, W) in [0, 1], untouched and in each style of a network."""
+    for style in network.styles:
+        painting = load_style(find_style(style), size)
+        judge = jury.judge(painting)
+        for name, method in (("photograph", Photograph()), (network.path.name, network)):
+            paint = method.painter(style, painting)
+            for photograph in photographs:
+                yield {"style": style, "image": name} | figures(paint(photograph, lambda: False), photograph, judge)
 
 
 def _card() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoints", nargs="+")
+    parser.add_argument("checkpoints", nargs="+", type=Path)
     parser.add_argument("--style", help="of checkpoints that do not tell")
     parser.add_argument("--root", help="folder of photographs; by default the best source at hand")
     parser.add_argument("--val_count", type=int, default=40)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--backbone", default="vgg19_16x")
-    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--size", type=int, default=256, help="pixels of the crops, and of paintings' shorter side")
+    parser.add_argument("--backbone", default="vgg19_16x", help="of the judge")
+    parser.add_argument("--weights", default="imagenet", help="of the judge")
     given = parser.parse_args()
     data = StylizationData(root=given.root, size=given.size, val_count=given.val_count)
-    photographs = torch.cat(list(data.val_dataloader()))
+    photographs = torch.cat(list(data.val_dataloader())).split(1)
+    jury, cpu = Jury(given.backbone, given.weights), torch.device("cpu")
     print(f"{len(photographs)} held-out photographs of {data.describe()}, {given.size} px, judge {given.backbone}\n")
-    print("| style | image | Gram difference | content distance | SSIM |\n|---|---|---|---|---|")
-    for path in given.checkpoints:
-        _, metadata = load_network(path)
-        many = metadata.get("styles", [])
-        for style in [given.style] if given.style else many or [metadata["style"]]:
-            judge = make_judge(style, metadata.get("style_size", given.size), given.backbone, given.weights)
-            stylizer = Stylizer.from_checkpoint(path, "cpu", styles=[style] if many else [])
-            for name, stylize in (("photograph", None), (Path(path).name, stylizer)):
-                row = figures(judge, stylize, photographs)
-                values = " | ".join(f"{row[key]:.3f}" for key in ("gram_difference", "content_distance", "ssim"))
-                print(f"| {style} | {name} | {values} |", flush=True)
+    networks = [Trained(path, given.style, cpu) for path in given.checkpoints]
+    found = [row for network in networks for row in rows(network, photographs, jury, given.size)]
+    shown = [[row[name] for name in (*GROUP, *FIGURES)] for row in means(found, GROUP, FIGURES)]
+    print(markdown([*GROUP, *FIGURES.values()], shown))
     return 0
 
 

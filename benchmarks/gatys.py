@@ -1,35 +1,34 @@
 """Gatys' method, ours against the usual loop, in one run: cost of an evaluation, and time to an equal loss.
 
-The usual loop is that of the PyTorch tutorial: Gram matrices by torch.mm, mse_loss, content relu4_2 and style relu1_1
-to relu5_1 of VGG19, torch.optim.LBFGS, from the photograph, pixels clamped before each evaluation (--clamp end: only
-when it is over, as many do). Ours minimises the very same sum. What counts is the loss of images with pixels in [0, 1];
-"best" is the lowest that the loop ever had, for it may rise again. Without --weights VGG19 is torchvision's if the file
-is at hand, else seeded random.
+The usual loop is that of the PyTorch tutorial, see `pytorch_tutorial.py`: content relu4_2 and style relu1_1 to relu5_1
+of VGG19, from the photograph, pixels clamped before each evaluation (--clamp end: only when it is over, as many do).
+Ours minimises the very same sum. What counts is the loss of images with pixels in [0, 1]; "best" is the lowest that the
+loop ever had, for it may rise again. Without --weights VGG19 is torchvision's if the file is at hand, else seeded
+random.
 
     python benchmarks/gatys.py [--size 512] [--steps 300] [--backbone vgg19] [--content PHOTO] [--style PAINTING]
 """
 
 import argparse
 import ctypes
-import math
 import multiprocessing
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torchvision.models import VGG
+from pytorch_tutorial import CONTENT, Evaluate, plain_evaluation, plain_run, style_layers
+from torch import Tensor
+from turns import measure_from_here, status
 
 from stylenet.cli.exits import guarded
 from stylenet.errors import InputError
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import find_weights, load_weights
+from stylenet.features.weights import find_weights
 from stylenet.gatys.optimize import optimize
 from stylenet.gatys.pyramid import CELL
 from stylenet.gatys.run import Progress
@@ -37,59 +36,7 @@ from stylenet.images import load_image, resize
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
 
-CONTENT = "relu4_2"
 HISTORIES = {"plain": 100, "ours": 20}  # of L-BFGS: PyTorch's default and ours
-
-Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
-
-
-def style_layers(backbone: str) -> list[str]:
-    """Return relu1_1 to relu5_1, or the layers that imitate them where a backbone has such."""
-    known = get_backbone(backbone).layers
-    return [f"lift{block}_1" if f"lift{block}_1" in known else f"relu{block}_1" for block in range(1, 6)]
-
-
-def plain_evaluation(backbone: str, weights: str, content: Tensor, style: Tensor, style_weight: float) -> Evaluate:
-    """Return the loss, a scalar, and its gradient, as the tutorial computes them."""
-    spec, styles = get_backbone(backbone), style_layers(backbone)
-    with torch.device("meta"):
-        network = spec.build().eval().requires_grad_(False)
-    if isinstance(network, VGG):
-        network.classifier = nn.Sequential()  # most of its weights, and read by nobody
-    load_weights(network.to_empty(device="cpu"), backbone, weights)
-    maps: dict[str, Tensor] = {}
-    for layer in (CONTENT, *styles):
-        network.get_submodule(spec.layers[layer]).register_forward_hook(
-            lambda module, args, output, layer=layer: maps.__setitem__(layer, output)
-        )
-    for module in network.modules():
-        if isinstance(module, nn.ReLU):
-            module.inplace = False
-    if isinstance(network, VGG):  # nothing after relu5_1
-        network = network.features[: int(spec.layers[styles[-1]].rpartition(".")[2]) + 1]
-    mean, std = torch.tensor(spec.mean).view(-1, 1, 1), torch.tensor(spec.std).view(-1, 1, 1)
-
-    def gram(x: Tensor) -> Tensor:
-        a, b, c, d = x.shape
-        features = x.view(a * b, c * d)
-        return torch.mm(features, features.t()).div(a * b * c * d)
-
-    with torch.no_grad():
-        network((style - mean) / std)
-        grams = {layer: gram(maps[layer]) for layer in styles}
-        network((content - mean) / std)
-        target = maps[CONTENT]
-
-    def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
-        image = image.detach().requires_grad_()
-        network((image - mean) / std)
-        loss = nn.functional.mse_loss(maps[CONTENT], target)
-        for layer in styles:
-            loss = loss + style_weight * nn.functional.mse_loss(gram(maps[layer]), grams[layer])
-        (gradient,) = torch.autograd.grad(loss, image)
-        return loss.detach(), gradient
-
-    return evaluate
 
 
 def our_loss(backbone: str, weights: str, style: Tensor, style_weight: float) -> PerceptualLoss:
@@ -98,18 +45,14 @@ def our_loss(backbone: str, weights: str, style: Tensor, style_weight: float) ->
     extractor = FeatureExtractor(backbone, [CONTENT, *styles], weights)
     with torch.no_grad():
         shares = {layer: maps.shape[1] ** -2 for layer, maps in extractor(style).items() if layer in styles}
-    weight = style_weight * sum(shares.values())
-    return PerceptualLoss(
-        extractor,
-        style,
-        LossOptions(
-            style_layers=shares,
-            content_layers=[CONTENT],
-            normalization="johnson",
-            style_weight=weight,
-            tv_weight=0.0,
-        ),
+    options = LossOptions(
+        style_layers=shares,
+        content_layers=[CONTENT],
+        normalization="johnson",
+        style_weight=style_weight * sum(shares.values()),
+        tv_weight=0.0,
     )
+    return PerceptualLoss(extractor, style, options)
 
 
 def our_evaluation(loss: PerceptualLoss, content: Tensor) -> Evaluate:
@@ -123,41 +66,6 @@ def our_evaluation(loss: PerceptualLoss, content: Tensor) -> Evaluate:
         return total.detach(), gradient
 
     return evaluate
-
-
-class Finished(Exception):
-    """The plain loop has used up its evaluations."""
-
-
-def plain_run(evaluate: Evaluate, content: Tensor, steps: int, clamp: str) -> tuple[list[float], list[float], Tensor]:
-    """Return losses and seconds since the start of each evaluation of the usual loop, and the image.
-
-    Args:
-        evaluate: Gives loss and gradient.
-        content: Where it starts.
-        steps: Evaluations.
-        clamp: `each`, before every evaluation as in the tutorial, or `end`.
-    """
-    image = content.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([image])
-    losses, seconds, began = list[float](), list[float](), time.perf_counter()
-
-    def closure() -> Tensor:
-        if len(losses) == steps:
-            raise Finished
-        if clamp == "each":
-            image.data.clamp_(0, 1)
-        loss, image.grad = evaluate(image)
-        losses.append(loss.item())
-        seconds.append(time.perf_counter() - began)
-        return loss
-
-    with suppress(Finished):
-        before = -2
-        while len(losses) > before + 1:  # else it stands still
-            before = len(losses)
-            optimizer.step(closure)
-    return losses, seconds, image.detach().clamp(0, 1)
 
 
 def our_run(
@@ -185,31 +93,21 @@ def interleaved(evaluations: dict[str, Evaluate], image: Tensor, rounds: int) ->
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def peak_memory(name: str, given: argparse.Namespace) -> float | None:
-    """Return the MB by which one evaluation raises the peak of a fresh process; None where the system cannot tell."""
+def peak_memory(name: str, given: argparse.Namespace) -> float:
+    """Return the MB by which one evaluation raises the peak of a fresh process; NaN where the system cannot tell."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak_of, (name, given))
 
 
-def _peak_of(name: str, given: argparse.Namespace) -> float | None:
+def _peak_of(name: str, given: argparse.Namespace) -> float:
     torch.set_num_threads(given.threads)
     content, style = pictures(given)
     evaluate = contestants(given, content, style)[name]
     with suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # glibc: else the evaluation finds its memory in what was freed before
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak begins anew
-        before = _status("VmRSS")
-        evaluate(content)
-        return (_status("VmHWM") - before) / 1024
-    except OSError:
-        return None
-
-
-def _status(field: str) -> int:
-    """Return a field of this process in kB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+    before = measure_from_here()
+    evaluate(content)
+    return status("VmHWM") - before
 
 
 def pictures(given: argparse.Namespace) -> tuple[Tensor, Tensor]:
@@ -237,7 +135,7 @@ def contestants(given: argparse.Namespace, content: Tensor, style: Tensor) -> di
 def cost_table(given: argparse.Namespace, evaluations: dict[str, Evaluate], content: Tensor) -> None:
     """Print what one evaluation costs."""
     seconds = interleaved(evaluations, content, given.rounds)
-    memory = {name: peak_memory(name, given) or math.nan for name in evaluations}
+    memory = {name: peak_memory(name, given) for name in evaluations}
     pairs = {name: 2 * pairs * content.numel() * 4 / 2**20 for name, pairs in HISTORIES.items()}
     print("| one evaluation | plain | ours | ratio |\n|---|---|---|---|")
     print(_row("seconds", seconds, "{:.3f}"))

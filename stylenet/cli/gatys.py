@@ -24,6 +24,13 @@ def build_parser() -> OneLineParser:
         "image so far is saved).",
         allow_abbrev=False,
     )
+    _add_pictures(parser)
+    _add_optimisation(parser)
+    return parser
+
+
+def _add_pictures(parser: OneLineParser) -> None:
+    """Add what is read and written."""
     add = parser.add_argument
     add("--content", help="the photograph (required)")
     add("--style", action="append", help="a painting: an image, or a style's name; give several to blend (required)")
@@ -34,6 +41,11 @@ def build_parser() -> OneLineParser:
     add("--style-weights", help="shares of several styles, e.g. 0.3,0.7; default: equal")
     add("--mask", action="append", default=[], help="stylize only where it is white; with several styles one for each")
     add("--style-mask", action="append", default=[], help="look at the painting only where it is white; one a style")
+
+
+def _add_optimisation(parser: OneLineParser) -> None:
+    """Add how the image is optimised, and where."""
+    add = parser.add_argument
     add("--steps", type=whole(1, 1_000_000), default=300, help="evaluations of the loss; default: 300")
     add(
         "--pyramid",
@@ -54,7 +66,6 @@ def build_parser() -> OneLineParser:
     add("--device", default="auto", help="auto (default), cpu, cuda, cuda:N or mps")
     add("--backbone", default="auto", help="loss network; auto (default) takes the best whose weights are at hand")
     add("--weights", help="of the loss network: imagenet (default), bundled, random or a file; needs --backbone")
-    return parser
 
 
 def run(argv: Sequence[str]) -> int:

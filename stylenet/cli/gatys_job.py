@@ -4,6 +4,7 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 
 from stylenet.cli.exits import stop_when_asked
@@ -23,7 +24,7 @@ from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.weighting import Balanced, strength_shares
 
-LOSS_SETTINGS = tuple(LossOptions.__dataclass_fields__)
+LOSS_SETTINGS = tuple(field.name for field in fields(LossOptions))
 RUN_SETTINGS = ("schedule", "combined_after", "patience")
 """Parameters of `optimize` that are given as key=value; the others have flags."""
 
@@ -44,7 +45,7 @@ class Job:
         self.flags = flags
         loss, self.settings = typed(settings, {LossOptions: LOSS_SETTINGS, optimize: RUN_SETTINGS}, names)
         self.device = pick_device(flags.device)
-        check(flags.optimizer, flags.lr, **{"schedule": "constant"} | self.settings)
+        check(flags.optimizer, flags.lr, **self.settings)
         check_way(flags.preserve_color)
         self.target, self.film = _targets(flags)
         self.pictures = load_pictures(flags, self.device)

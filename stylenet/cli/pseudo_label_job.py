@@ -87,8 +87,10 @@ class Job:
             return self._loss(LossOptions()), AdaINLabeller(flags.ckpt, self.device, **given)
         known = [name for name in LOSS_SETTINGS if name not in LABEL_WEIGHTS]
         chosen, given = typed(settings, {LossOptions: known, optimize: OPTIMIZE_SETTINGS}, names)
-        defaults = {name: inspect.signature(optimize).parameters[name].default for name in OPTIMIZE_SETTINGS}
-        given = {**defaults, "init": flags.init or "content", "steps": flags.steps or 300, **given}
+        parameters = inspect.signature(optimize).parameters
+        defaults = {name: parameters[name].default for name in (*OPTIMIZE_SETTINGS, "steps", "init")}
+        asked = {name: getattr(flags, name) for name in ("steps", "init") if getattr(flags, name) is not None}
+        given = defaults | asked | given
         if given["init"] not in INITS:
             raise unknown("init", given["init"], INITS)
         check(**{name: given[name] for name in ("optimizer", "lr", "schedule", "patience", "combined_after")})
@@ -107,7 +109,7 @@ class Job:
         """Return the lines of the card."""
         flags, styles = self.flags, self.styles.items()
         homage = " (our own homage; `make paintings` fetches the painting)"
-        how = f"adain, {flags.ckpt}" if flags.method == "adain" else f"gatys, {flags.steps or 300} steps"
+        how = f"adain, {flags.ckpt}" if flags.method == "adain" else f"gatys, {self.maker.settings['steps']} steps"
         share = "" if self.shard.ranks == 1 else f", shared by {self.shard.ranks} processes"
         return {
             "photographs": f"{len(self.sources)} of {flags.content}, {flags.size} pixels at most{share}",

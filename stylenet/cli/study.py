@@ -94,19 +94,17 @@ def find_study(name: str) -> Path:
 
 
 def _run_under_a_bar(cells: "Sequence[Cell]", workers: int) -> None:
-    """Run the cells; on a terminal a bar, else a line for each."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
+    """Run this rank's share of the cells under a bar, and print a line for each."""
+    from stylenet.cli.bar import Bar
     from stylenet.studies.runs import DONE, mine, outcome, run_all
 
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
-    columns = ("running", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     share = mine(cells)
     left = [cell for cell in share if outcome(cell)["status"] != DONE]
-    console.print(f"{len(share)} runs, {len(share) - len(left)} of them finished already")
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for cell in progress.track(run_all(left, workers), total=len(left)):
+    with Bar("run") as bar:
+        bar.console.print(f"{len(share)} runs, {len(share) - len(left)} of them finished already")
+        bar.move(0, len(left))
+        for done, cell in enumerate(run_all(left, workers), start=1):
             result = outcome(cell)
             error = f": {one_line(result['error'])}" if "error" in result else ""
-            console.print(f"{cell.folder.name}: {result['status']}{error}")
+            bar.console.print(f"{cell.folder.name}: {result['status']}{error}")
+            bar.move(done, len(left))

@@ -25,7 +25,6 @@ def descent(
     *,
     kind: str = "adam",
     lr: float,
-    weight_decay: float | None = None,
     schedule: Callable[[int], float] = lambda step: 1.0,
     bounds: tuple[float, float] | None = None,
 ) -> Iterator[Iterate]:
@@ -38,16 +37,14 @@ def descent(
     Args:
         function: Gives values and gradients, finite ones at `start`.
         start: Points, (B, ...); clamped to the bounds.
-        kind: `adam` or `adamw`.
+        kind: `adam`, or `adamw`, whose weight decay of 0.01 pulls towards 0.
         lr: Learning rate: about how far a coordinate moves in a step.
-        weight_decay: PyTorch's own by default: none of Adam, 0.01 of AdamW, which pulls towards 0.
         schedule: Factor of the learning rate in the step after evaluation 1, 2, ..., told how many steps went before.
         bounds: Of every coordinate, clamped after each step; none by default.
     """
     low, high = bounds or (-math.inf, math.inf)
     x = start.detach().clamp(low, high)
-    decay = {} if weight_decay is None else {"weight_decay": weight_decay}
-    optimizer = KINDS[kind]([x], lr=lr, **decay)
+    optimizer = KINDS[kind]([x], lr=lr)
     best, lowest = x.clone(), torch.full((len(x),), math.inf, device=x.device)
     for evaluations in count(1):
         values, gradients = (found.detach() for found in function(x))

@@ -1,4 +1,10 @@
-"""Batched L-BFGS (Nocedal and Wright 2006, chapters 3 and 7): every item of the batch is a problem of its own."""
+"""Batched L-BFGS (Nocedal and Wright 2006, chapters 3 and 7): every item of the batch is a problem of its own.
+
+Departures from the book: the line search leaves out Wolfe's curvature condition, since full steps fulfil it nearly
+always and looking for a better one costs evaluations. Steps of no positive curvature are not remembered instead, which
+keeps the inverse Hessian positive definite too. Bounds are kept by projection (Bertsekas 1982): coordinates at a bound
+that the gradient pushes beyond it rest, and points are clamped before they are tried.
+"""
 
 import math
 from collections import deque
@@ -49,11 +55,6 @@ def lbfgs(
     Each evaluation tries one point of every item: a full step along the quasi-Newton direction, or a shorter one where
     the last point was refused. A point is taken if its value has fallen by enough (Armijo) and its gradient is finite,
     so no value ever rises and `x` stays finite: a step into NaN or infinity is a step that was too long.
-
-    Departures from the book: the line search leaves out Wolfe's curvature condition, since full steps fulfil it nearly
-    always and looking for a better one costs evaluations. Steps of no positive curvature are not remembered instead,
-    which keeps the inverse Hessian positive definite too. Bounds are kept by projection (Bertsekas 1982): coordinates
-    at a bound that the gradient pushes beyond it rest, and points are clamped before they are tried.
 
     Args:
         function: Gives values and gradients, finite ones at `start`.

@@ -20,6 +20,11 @@ class Objective:
         weighting: Gives the multiplier of each group.
         size: Height and width of what will be kept of the images; the rest, at right and bottom, is cut off.
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
+
+    Attributes:
+        progress: How much of the optimisation is over, 0 to 1; set by who minimises, read by the weighting.
+        raw: Unweighted terms of the last evaluation, `{name: (B,)}`.
+        weighted: Its weighted groups, `{group: (B,)}`.
     """
 
     loss: Loss

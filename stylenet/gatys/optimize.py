@@ -11,10 +11,10 @@ from torch import Tensor
 from stylenet.errors import InputError, unknown
 from stylenet.gatys.colours import finish, prepare
 from stylenet.gatys.descent import SCHEDULES
-from stylenet.gatys.objective import Objective
-from stylenet.gatys.pyramid import extended, plan
+from stylenet.gatys.problem import Problem
+from stylenet.gatys.pyramid import Stage, extended, plan
 from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
-from stylenet.losses.multiscale import shrink, smaller, to_size
+from stylenet.losses.multiscale import shrink, to_size
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.terms import Style
 from stylenet.losses.weighting import Fixed, Weighting
@@ -91,61 +91,43 @@ def optimize(
     Raises:
         InputError: A name, number or shape that cannot be used.
     """
-    styles = [Style(style)] if isinstance(style, Tensor) else list(style)
     check(optimizer, lr, schedule, patience, combined_after)
     _check_shapes(content, init, only, masks)
-    if only is not None and masks is None:
-        masks = only.expand(-1, len(styles), -1, -1)
+    styles = [Style(style)] if isinstance(style, Tensor) else list(style)
     photographs, paintings = prepare(content, styles, preserve_color)
-    shortest = min(min(image.shape[-2:]) for image in (content, *(painting.image for painting in paintings)))
-    stages = plan(steps, pyramid, shortest, loss.extractor.smallest)
-    total = sum(stage.steps for stage in stages)
+    weighting = copy.deepcopy(weighting) or Fixed()  # it holds the state of one run
+    problem = Problem(photographs, paintings, loss, weighting, only, masks, labels)
+    stages = plan(steps, pyramid, problem.shortest_side, loss.extractor.smallest)
 
     def finished(free: Tensor) -> Tensor:
         images = finish(to_size(free.detach(), content.shape[-2:]).clamp(0, 1), content, preserve_color)
         return images if only is None else torch.lerp(content, images, only)
 
-    weighting = copy.deepcopy(weighting) or Fixed()  # it holds the state of one run
+    total = sum(stage.steps for stage in stages)
     run = Run(total, finished, optimizer, lr, SCHEDULES[schedule], combined_after, patience, callback)
-    change: Tensor | None = None  # of the photographs, whose details it leaves in place, or of black
-    for stage in stages:
-        photos = shrink(photographs, stage.divisor)
-        base = photos if isinstance(init, str) and init == "content" else torch.zeros_like(photos)
-        if change is None:
-            free = _start(init, photos, paintings[0].image, seed)
-        else:
-            free = (base + to_size(change, photos.shape[-2:])).clamp(0, 1)
-        objective = _objective(photos, paintings, loss, weighting, stage.divisor, (only, masks, labels))
-        free = run.at_one_size(objective, extended(free), stage.steps)
-        change = free - base
-        if run.over:
-            break
+    free = _coarse_to_fine(run, problem, stages, init, seed)
     return Result(finished(free), run.history, run.diverged)
 
 
-def _objective(
-    photographs: Tensor,
-    paintings: Sequence[Style],
-    loss: Loss,
-    weighting: Weighting,
-    divisor: int,
-    guides: Sequence[Tensor | None],
-) -> Objective:
-    """Return what is minimised at 1/divisor of the size.
+def _coarse_to_fine(run: Run, problem: Problem, stages: Sequence[Stage], init: str | Tensor, seed: int) -> Tensor:
+    """Return the free pixels, (B, 3, h, w), after the last stage, or at the size at which the run ended.
 
-    Args:
-        photographs: At that size, (B, 3, H, W).
-        paintings: At full size.
-        loss: Of any paintings.
-        weighting: Gives the multipliers.
-        divisor: What the full size is divided by.
-        guides: `only`, `masks` and `labels` of `optimize`, at full size.
+    What goes from one size to the next is the change: of the photographs where they were the start, so that their
+    details are not lost, else of black.
     """
-    only, masks, labels = (None if images is None else extended(shrink(images, divisor)) for images in guides)
-    staged = loss.restyled([smaller(painting, divisor) for painting in paintings])
-    targets = staged.targets(extended(photographs), masks, labels)
-    height, width = photographs.shape[-2:]
-    return Objective(staged, targets, weighting, (height, width), only)
+    change: Tensor | None = None
+    for stage in stages:
+        photographs = shrink(problem.photographs, stage.divisor)
+        base = photographs if isinstance(init, str) and init == "content" else torch.zeros_like(photographs)
+        if change is None:
+            free = _start(init, photographs, problem.paintings[0].image, seed)
+        else:
+            free = (base + to_size(change, photographs.shape[-2:])).clamp(0, 1)
+        free = run.at_one_size(problem.objective(stage.divisor), extended(free), stage.steps)
+        change = free - base
+        if run.over:
+            break
+    return free
 
 
 def _start(init: str | Tensor, photographs: Tensor, painting: Tensor, seed: int) -> Tensor:
@@ -161,7 +143,11 @@ def _start(init: str | Tensor, photographs: Tensor, painting: Tensor, seed: int)
 
 
 def check(
-    optimizer: str, lr: float | None, schedule: str, patience: int | None = None, combined_after: float = 0.1
+    optimizer: str,
+    lr: float | None,
+    schedule: str = "constant",
+    patience: int | None = None,
+    combined_after: float = 0.1,
 ) -> None:
     """Raise an InputError for a way to optimise that there is not; `optimize` does so too."""
     for kind, name, known in (("optimizer", optimizer, OPTIMIZERS), ("schedule", schedule, SCHEDULES)):

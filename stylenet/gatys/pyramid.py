@@ -7,6 +7,9 @@ from torch.nn import functional as F
 
 from stylenet.errors import InputError
 
+CELL = 16
+"""Pixels that are one place of the deepest maps of VGG."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -43,10 +46,6 @@ def plan(steps: int, levels: int, shortest_side: int, smallest: int) -> list[Sta
     divisors = [2**level for level in reversed(range(levels))]
     coarse = [Stage(divisor, (steps + 1) // 2) for divisor in divisors[:-1] if shortest_side // divisor >= smallest]
     return [*coarse, Stage(1, steps)]
-
-
-CELL = 16
-"""Pixels that are one place of the deepest maps of VGG."""
 
 
 def extended(images: Tensor) -> Tensor:

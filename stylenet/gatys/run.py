@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylenet.gatys.descent import descent
+from stylenet.gatys.descent import KINDS, descent
 from stylenet.gatys.lbfgs import Iterate, lbfgs
 from stylenet.gatys.objective import Objective
 from stylenet.losses.perceptual import group_of
 
-OPTIMIZERS = ("lbfgs", "adam", "adamw")
+OPTIMIZERS = ("lbfgs", *KINDS)
 
 LR = 0.02
 """Of Adam and AdamW, on pixels in [0, 1]."""
@@ -145,17 +145,16 @@ class Run:
 
     def _record(self, objective: Objective) -> None:
         """Add the last evaluation to the history; one transfer from the device for all of its numbers."""
-        named = {**objective.raw, **{f"{group}:": value for group, value in objective.weighted.items()}}
-        values = dict(zip(named, torch.stack(list(named.values())).float().cpu(), strict=True))
-        weighted = {name.removesuffix(":"): value for name, value in values.items() if name.endswith(":")}
+        values = torch.stack([*objective.raw.values(), *objective.weighted.values()]).float().cpu()
+        raw, weighted = values.split([len(objective.raw), len(objective.weighted)])
         self.history.append(
             Record(
                 step=len(self.history) + 1,
                 size=objective.size,
                 seconds=time.perf_counter() - self.began,
-                raw={name: value for name, value in values.items() if not name.endswith(":")},
-                weighted=weighted,
-                total=torch.stack(list(weighted.values())).sum(0),
+                raw=dict(zip(objective.raw, raw, strict=True)),
+                weighted=dict(zip(objective.weighted, weighted, strict=True)),
+                total=weighted.sum(0),
             )
         )
 

@@ -20,7 +20,9 @@ from stylenet.networks.johnson import JohnsonNet
 SIZES = ((64, 64), (8, 5), (33, 90), (122, 71), (160, 128))
 """Heights and widths that are tried: one that fills whole cells, smaller ones, and odd ones."""
 TOLERANCE = 1e-3
+"""The largest difference of a pixel's value, in [0, 1], that is let through."""
 Run = Callable[..., Tensor]
+"""Takes what the exported network takes, and returns its images, (B, 3, H, W)."""
 
 
 class Mismatch(Exception):

@@ -82,12 +82,12 @@ class AdaINLabeller:
 
     method: ClassVar[str] = "adain"
 
-    def __init__(self, checkpoint: str, device: torch.device, alpha: float = 1.0) -> None:
+    def __init__(self, checkpoint: str | Path, device: torch.device, alpha: float = 1.0) -> None:
         if not 0 <= alpha <= 1:
             raise InputError(f"alpha is {alpha}: give 0 to 1")
         network = load_network(checkpoint)[0]
         if not isinstance(network, AdaIN):
-            raise InputError(f"{checkpoint} holds a {type(network).__name__}: --method=adain needs an AdaIN checkpoint")
+            raise InputError(f"{checkpoint} holds a {type(network).__name__}: give an AdaIN checkpoint")
         self.network, self.alpha, self.checkpoint = network.to(device), alpha, Path(checkpoint)
 
     @property
@@ -100,7 +100,7 @@ class AdaINLabeller:
         """Return the network under a painting."""
         palette = self.network.palette(painting)
 
-        @torch.inference_mode()
+        @torch.no_grad()  # not inference_mode: a loss may compare with the label
         def stylize(photograph: Tensor) -> Tensor:
             return self.network(photograph, palette, alpha=self.alpha)
 

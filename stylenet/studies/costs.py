@@ -1,10 +1,9 @@
 """The costs of an evaluation's methods, kept in a file so that each is measured once."""
 
-import hashlib
-import json
 from typing import Any
 
 from stylenet.errors import InputError
+from stylenet.studies.digests import recipe_digest
 from stylenet.studies.evaluate import Evaluation
 from stylenet.studies.methods import Method
 from stylenet.studies.runtime import SIDES, Task, measure
@@ -58,8 +57,7 @@ class Costs:
 
     def _key(self, method: Method, side: int) -> str:
         """Return the digest of all that a measurement depends on, but for the machine."""
-        plain = [method.recipe(), side, str(self.evaluation.device), self.evaluation.size]
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+        return recipe_digest([method.recipe(), side, str(self.evaluation.device), self.evaluation.size])
 
     def _task(self, method: Method, side: int) -> Task:
         style = next(name for name in self.evaluation.styles if method.paints(name))

@@ -1,7 +1,5 @@
 """Methods x photographs x styles: a picture and a row of figures for each."""
 
-import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +13,9 @@ from torch.nn import functional as F
 from stylenet.data.styles import load_style
 from stylenet.images import load_image, resize, save_image
 from stylenet.metrics import Judge
+from stylenet.studies.digests import file_digest, recipe_digest
 from stylenet.studies.judges import Jury, choose_judge, describe_judge
-from stylenet.studies.lineup import Labels, digest
+from stylenet.studies.lineup import Labels
 from stylenet.studies.lpips import Lpips, lpips_at_hand
 from stylenet.studies.measure import FIGURES, figures
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
@@ -84,7 +83,7 @@ class Evaluation:
         self._jury = Jury(*self.judged_by, device)
         network = lpips_at_hand()
         self.lpips = Lpips(network, device) if network else None
-        self._digests = {path: digest(path) for path in (*photographs.values(), *styles.values())}
+        self._digests = {path: file_digest(path) for path in (*photographs.values(), *styles.values())}
         self._keys = {cell: self._key(cell) for cell in self.cells()}
         self._earlier = {row["key"]: row for row in read_csv(output / RESULTS, NUMBERS) if row.get("key")}
         self._paintings = {name: load_style(path, size) for name, path in styles.items()}
@@ -171,26 +170,32 @@ class Evaluation:
         if cell.style not in self._judges:
             self._judges[cell.style] = self._jury.judge(self.painting(cell.style))
         path = self._label(cell)
-        label = None if path is None else load_image(path)
-        if label is not None and label.shape != image.shape:
-            label = F.interpolate(label, image.shape[-2:], mode="bicubic", antialias=True).clamp(0, 1)
-        there = [None if part is None else part.to(self.device) for part in (image, photograph, label)]
-        return figures(there[0], there[1], self._judges[cell.style], there[2], self.lpips)  # type: ignore[arg-type]
+        label = None if path is None else _at_size_of(image, load_image(path)).to(self.device)
+        return figures(image.to(self.device), photograph.to(self.device), self._judges[cell.style], label, self.lpips)
 
     def _label(self, cell: Cell) -> Path | None:
+        """Return the file of a cell's pseudo-label, None where there is none."""
         return self.labels.get((self._digests[self.photographs[cell.photograph]], cell.style))
 
     def _key(self, cell: Cell) -> str:
         """Return the digest of all that a row depends on."""
         label = self._label(cell)
-        recipe = {
-            "method": cell.method.name,
-            "recipe": cell.method.recipe(),
-            "photograph": [cell.photograph, self._digests[self.photographs[cell.photograph]]],
-            "style": [cell.style, self._digests[self.styles[cell.style]]],
-            "size": self.size,
-            "judge": self.judged_by,
-            "lpips": None if self.lpips is None else self.lpips.network,
-            "label": None if label is None else digest(label),
-        }
-        return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+        return recipe_digest(
+            {
+                "method": cell.method.name,
+                "recipe": cell.method.recipe(),
+                "photograph": [cell.photograph, self._digests[self.photographs[cell.photograph]]],
+                "style": [cell.style, self._digests[self.styles[cell.style]]],
+                "size": self.size,
+                "judge": self.judged_by,
+                "lpips": None if self.lpips is None else self.lpips.network,
+                "label": None if label is None else file_digest(label),
+            }
+        )
+
+
+def _at_size_of(image: Tensor, label: Tensor) -> Tensor:
+    """Return a pseudo-label, (1, 3, h, w) in [0, 1], at the height and width of an image."""
+    if label.shape == image.shape:
+        return label
+    return F.interpolate(label, image.shape[-2:], mode="bicubic", antialias=True).clamp(0, 1)

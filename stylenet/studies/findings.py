@@ -9,7 +9,7 @@ from torch import Tensor
 from stylenet.images import load_image, resize, save_image, written_beside
 from stylenet.studies.judges import describe_judge
 from stylenet.studies.plots import draw
-from stylenet.studies.runs import DONE, FAILED, NOT_AT_HAND, Cell, rows
+from stylenet.studies.runs import DONE, FAILED, NOT_AT_HAND, NOT_RUN, Cell, rows
 from stylenet.studies.sheets import captioned
 from stylenet.studies.study import Study
 from stylenet.studies.tables import Row, markdown, means, write_csv
@@ -110,7 +110,7 @@ def better(figure: str, ours: Row, theirs: Row) -> bool:
 
 def _missing(table: Sequence[Row]) -> list[str]:
     """Return what failed and what was not at hand, with the reasons."""
-    titles = {FAILED: "## Failed", NOT_AT_HAND: "## Not at hand", "not run": "## Not run yet"}
+    titles = {FAILED: "## Failed", NOT_AT_HAND: "## Not at hand", NOT_RUN: "## Not run yet"}
     parts = []
     for status, title in titles.items():
         reasons: dict[str, list[str]] = {}

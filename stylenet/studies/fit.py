@@ -50,13 +50,13 @@ def fit_power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw | None:
     if len(x) < 4:
         return None
     xs, ys = np.asarray(x, float), np.asarray(y, float)
-    best: tuple[float, float, float, float] | None = None
-    for exponent in EXPONENTS:
-        columns = np.stack([np.ones_like(xs), xs**-exponent], 1)
-        solution = np.linalg.lstsq(columns, ys, rcond=None)[0]
-        error = float(np.square(columns @ solution - ys).sum())
-        if best is None or error < best[0]:
-            best = error, float(solution[0]), float(solution[1]), float(exponent)
-    assert best is not None
+    error, limit, slope, exponent = min((*_line(xs**-exponent, ys), exponent) for exponent in EXPONENTS.tolist())
     spread = float(np.square(ys - ys.mean()).sum())
-    return PowerLaw(*best[1:], r2=1 - best[0] / spread if spread else 1.0)
+    return PowerLaw(limit, slope, exponent, r2=1 - error / spread if spread else 1.0)
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Return squared error, limit and slope of the line `y = limit + slope * x`, both (N,), of least squares."""
+    columns = np.stack([np.ones_like(x), x], 1)  # (N, 2)
+    limit, slope = np.linalg.lstsq(columns, y, rcond=None)[0]
+    return float(np.square(columns @ [limit, slope] - y).sum()), float(limit), float(slope)

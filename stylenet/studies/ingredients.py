@@ -1,20 +1,15 @@
-"""What a run needs and a machine may lack: weights, pseudo-labels, a film's encoder; and the device of this rank."""
+"""What a run needs besides pictures and weights: a device; a checkpoint and a film's encoder, if there are."""
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from stylenet.data.places import DATA
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.inference.stylizer import pick_device
 from stylenet.inference.video import Film
-from stylenet.networks.adain import AdaIN
-from stylenet.networks.checkpoint import load_network
 
 
 class NotAtHand(InputError):
@@ -33,28 +28,14 @@ def find_device(name: str) -> torch.device:
     return device
 
 
-def find_extractor(backbone: str, layers: Sequence[str], weights: str, pooling: str = "max") -> FeatureExtractor:
-    """Return a loss network.
-
-    Raises:
-        NotAtHand: All that is wrong with it is its weights.
-        InputError: An unknown backbone, layer or pooling.
-    """
-    try:
-        return FeatureExtractor(backbone, layers, weights, pooling)
-    except InputError as error:
-        FeatureExtractor(backbone, layers, "random", pooling)  # raises what is wrong besides
-        raise NotAtHand(str(error)) from None
-
-
-def find_film(path: Path | None) -> Film | AbstractContextManager[None]:
-    """Return a film of this path; without one, a context of None.
+def find_film(path: Path) -> Film:
+    """Return a film of this path, which ends with a suffix of films.
 
     Raises:
         NotAtHand: PyAV is not installed.
     """
     try:
-        return nullcontext() if path is None else Film(path)
+        return Film(path)
     except InputError as error:
         raise NotAtHand(str(error)) from None
 
@@ -71,21 +52,4 @@ def find_checkpoint(name: str) -> Path:
     return path
 
 
-@torch.no_grad()
-def pseudo_label(checkpoint: str, photograph: Tensor, painting: Tensor) -> Tensor:
-    """Return what AdaIN makes of a photograph, (1, 3, H, W) in [0, 1].
-
-    Args:
-        checkpoint: See `find_checkpoint`.
-        photograph: (1, 3, H, W) in [0, 1].
-        painting: (1, 3, h, w) in [0, 1].
-
-    Raises:
-        NotAtHand: There is no such file.
-        InputError: It holds another network.
-    """
-    network, _ = load_network(find_checkpoint(checkpoint))
-    if not isinstance(network, AdaIN):
-        raise InputError(f"labels={checkpoint} holds no AdaIN: give a checkpoint of model=adain")
-    network = network.to(photograph.device)
-    return network(photograph, network.palette(painting)).clamp(0, 1)
+find_extractor = FeatureExtractor  # of training.py

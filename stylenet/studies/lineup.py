@@ -1,6 +1,5 @@
 """Who takes part: methods, photographs, styles and pseudo-labels, as they were named."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,8 +67,8 @@ def find_photographs(folder: str | Path, limit: int | None = None) -> dict[str, 
     """
     paths = list_images(folder)
     names = output_names([path.relative_to(folder) for path in paths])
-    named = {name.with_suffix("").as_posix(): path for name, path in zip(names, paths, strict=True)}
-    return dict(list(named.items())[:limit])  # whatever the limit, a photograph has one name
+    found = {name.with_suffix("").as_posix(): path for name, path in zip(names, paths, strict=True)}
+    return dict(list(found.items())[:limit])  # whatever the limit, a photograph has one name
 
 
 def find_styles(given: Sequence[str]) -> dict[str, Path]:
@@ -93,20 +92,10 @@ def find_labels(folder: str | Path | None) -> Labels:
     Raises:
         InputError: The folder holds no pseudo-labels.
     """
+    if folder is None:
+        return {}
     labels: Labels = {}
-    for pair in [] if folder is None else read_manifest(folder):
+    for pair in read_manifest(folder):
         for photograph in (pair.source_sha256, pair.photograph_sha256):
-            labels[photograph, pair.style_name] = Path(folder or "", pair.label)
+            labels[photograph, pair.style_name] = Path(folder, pair.label)
     return labels
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None

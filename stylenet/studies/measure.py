@@ -1,20 +1,4 @@
-"""The figures of one image.
-
-What studies share, all in this folder; see each for more:
-
-    measure.figures(image, photograph, judge, label=None, lpips=None) -> {name: float}
-    measure.FIGURES                                              their names, in the order of tables
-    judges.choose_judge(seen, asked=None) -> (backbone, weights) seen: {method: its loss network or None}
-    judges.describe_judge(backbone, weights, seen) -> str        a line for the report
-    judges.Jury(backbone, weights, device).judge(painting)       a Judge for each painting, one extractor for all
-    lpips.lpips_at_hand() -> str | None, lpips.Lpips(network)    only where its weights are
-    tables.write_csv(rows, path)                                 rows are dicts, None is empty
-    tables.read_csv(path, numbers) -> rows
-    tables.markdown(header, rows) -> str                         cells: text, number or None
-    tables.means(rows, by, figures) -> rows                      of each group
-    sheets.captioned(rows, columns) -> Tensor                    images.grid with a caption over each column
-    runtime.measure(task) -> Cost                                seconds and memory, in a fresh process
-"""
+"""The figures of one image."""
 
 from torch import Tensor
 

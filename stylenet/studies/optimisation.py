@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,19 @@ from torch import Tensor
 
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
+from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
 from stylenet.gatys.optimize import optimize
 from stylenet.gatys.run import Progress, Record
 from stylenet.images import load_image, resize, save_image
+from stylenet.inference.labellers import AdaINLabeller
 from stylenet.inference.video import Film
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
+from stylenet.losses.perceptual import Loss
 from stylenet.losses.weighting import Balanced, strength_shares
 from stylenet.metrics import Judge
-from stylenet.studies.ingredients import find_extractor, find_film, pseudo_label
+from stylenet.studies.ingredients import find_checkpoint, find_film
 from stylenet.studies.judges import Jury
 from stylenet.studies.measure import figures
 from stylenet.studies.tables import write_csv
@@ -68,25 +72,19 @@ def run_gatys(
         folder: Gets `NAME.png` and `NAME.photograph.png`, `history.csv` and, if asked for, `film.mp4`.
 
     Raises:
-        NotAtHand: Weights, pseudo-labels or PyAV are missing.
-        InputError: A setting that cannot be used.
+        MissingWeights: The loss network's weights, or those of the pseudo-labels' encoder, are missing.
+        NotAtHand: The checkpoint of the pseudo-labels, or PyAV, is missing.
+        InputError: A setting that cannot be used, or the optimisation diverged.
     """
     device, name = jury.device, photographs[0].stem
     content = resize(load_image(photographs[0]), settings["size"], side="long").to(device)
     painting = load_style(style, settings["style_size"] or min(content.shape[-2:])).to(device)
-    loss = {name: settings[name] for name in LOSS if name in settings}
-    run = {name: settings[name] for name in RUN if name in settings}
-    if settings["style_strength"] is not None:  # the balance is of terms with a weight of 1
-        loss = {"style_weight": 1.0} | loss
-        run["weighting"] = Balanced(strength_shares(settings["style_strength"]))
-    options = LossOptions(**loss).resolved(settings["backbone"])
-    extractor = find_extractor(settings["backbone"], options.layers, settings["weights"], options.pooling).to(device)
-    label = pseudo_label(settings["labels"], content, painting) if settings["labels"] else None
+    loss = _loss(settings, painting)
+    label = _pseudo_label(settings["labels"], content, painting) if settings["labels"] else None
     save_image(content, folder / f"{name}.photograph.png")
-    with find_film(folder / "film.mp4" if settings["film"] else None) as film:
+    with find_film(folder / "film.mp4") if settings["film"] else nullcontext() as film:
         watch = Watch(jury.judge(painting), content, label, settings["every"], film)
-        perceptual = perceptual_loss(extractor, painting, options).to(device)
-        result = optimize(content, painting, perceptual, labels=label, callback=watch, **run)
+        result = optimize(content, painting, loss, labels=label, callback=watch, **_arguments(settings))
         if film:
             film.hold(result.image)
     if result.diverged:
@@ -96,6 +94,29 @@ def run_gatys(
     last = watch.rows[-1]
     timing = {"loss": float(last["loss"]), "steps": float(last["step"]), "seconds": float(last["seconds"])}
     return figures(result.image.to(device), content, watch.judge, label) | timing
+
+
+def _loss(settings: Mapping[str, Any], painting: Tensor) -> Loss:
+    """Return what is minimised, on the device of the painting, (1, 3, h, w) in [0, 1]."""
+    given = {name: settings[name] for name in LOSS if name in settings}
+    if settings["style_strength"] is not None:
+        given = {"style_weight": 1.0} | given  # the balance is of terms with a weight of 1
+    options = LossOptions(**given).resolved(settings["backbone"])
+    extractor = FeatureExtractor(settings["backbone"], options.layers, settings["weights"], options.pooling)
+    return perceptual_loss(extractor.to(painting.device), painting, options).to(painting.device)
+
+
+def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `optimize` that are settings."""
+    given = {name: settings[name] for name in RUN if name in settings}
+    if settings["style_strength"] is not None:
+        given["weighting"] = Balanced(strength_shares(settings["style_strength"]))
+    return given
+
+
+def _pseudo_label(checkpoint: str, photograph: Tensor, painting: Tensor) -> Tensor:
+    """Return what the AdaIN of a checkpoint makes of photograph and painting, all (1, 3, H, W) in [0, 1]."""
+    return AdaINLabeller(find_checkpoint(checkpoint), photograph.device).stylist(painting)(photograph)
 
 
 class Watch:

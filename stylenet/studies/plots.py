@@ -105,9 +105,10 @@ def _results(study: Study, plot: Plot, y: str, cells: Sequence[Cell]) -> dict[st
 def _as_numbers(labels: Sequence[str], every: Sequence[str]) -> list[Any]:
     """Return labels as numbers if every label of the axis is one."""
     try:
-        return [float(label) for label in every] and [float(label) for label in labels]
+        numbers = {label: float(label) for label in every}
     except ValueError:
         return list(labels)
+    return [numbers[label] for label in labels]
 
 
 def _histories(study: Study, plot: Plot, y: str, cells: Sequence[Cell]) -> dict[str, Line]:

@@ -1,6 +1,5 @@
 """The runs of a study: a folder each, skipped when it is finished; one after the other, or by several processes."""
 
-import hashlib
 import json
 import multiprocessing
 import os
@@ -14,9 +13,10 @@ from typing import Any
 
 import torch
 
-from stylenet.errors import InputError
+from stylenet.errors import InputError, MissingWeights
 from stylenet.images import written_beside
 from stylenet.studies import optimisation, training
+from stylenet.studies.digests import file_digest
 from stylenet.studies.ingredients import NotAtHand, find_checkpoint, find_device
 from stylenet.studies.judges import Jury, choose_judge
 from stylenet.studies.pictures import find_photographs, find_styles
@@ -24,8 +24,10 @@ from stylenet.studies.study import Study
 
 KNOWN = {"gatys": optimisation.KNOWN, "johnson": training.KNOWN}
 """Settings that each kind of study takes."""
+RESOLVED = {"gatys": optimisation.resolved, "johnson": training.resolved}
 METHODS = {"gatys": optimisation.run_gatys, "johnson": training.run_johnson}
-DONE, NOT_AT_HAND, FAILED = "done", "not at hand", "failed"
+DONE, NOT_AT_HAND, FAILED, NOT_RUN = "done", "not at hand", "failed", "not run"
+"""What a run's status can be."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Cell:
         if self.settings.get("labels"):
             with suppress(NotAtHand):
                 files.append(find_checkpoint(self.settings["labels"]))
-        digests = [[path.name, _digest(path)] for path in files]
+        digests = [[path.name, file_digest(path)[:16]] for path in files]
         return json.loads(json.dumps({"kind": self.kind, "settings": self.settings, "files": digests}))
 
     @property
@@ -81,8 +83,7 @@ def plan(study: Study, output: Path) -> list[Cell]:
         InputError: Photographs, paintings or a judge that cannot be found.
     """
     photographs, styles = find_photographs(study.photographs), find_styles(study.styles)
-    resolved = optimisation.resolved if study.kind == "gatys" else training.resolved
-    variants = [(variant, resolved(variant.settings)) for variant in study.variants()]
+    variants = [(variant, RESOLVED[study.kind](variant.settings)) for variant in study.variants()]
     seen = {variant.name: settings["backbone"] for variant, settings in variants}
     sets = [[photograph] for photograph in photographs] if study.kind == "gatys" else [photographs]
     cells: dict[Path, Cell] = {}
@@ -146,7 +147,7 @@ def run(cell: Cell) -> None:
         jury = Jury(settings["judge"], settings["judge_weights"], find_device(settings["device"]))
         figures = METHODS[cell.kind](settings, cell.photographs, cell.style, jury, cell.folder)
         found = {"status": DONE, "figures": figures}
-    except NotAtHand as error:
+    except (NotAtHand, MissingWeights) as error:
         found = {"status": NOT_AT_HAND, "error": str(error)}
     except Exception as error:  # a study goes on without the runs that fail, whatever the reason
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
@@ -155,10 +156,10 @@ def run(cell: Cell) -> None:
 
 
 def outcome(cell: Cell) -> dict[str, Any]:
-    """Return the result of a cell; its status is `not run` where there is none, or one of other settings."""
+    """Return the result of a cell; its status is `NOT_RUN` where there is none, or one of other settings."""
     result = _read(cell.folder / "result.json")
     unchanged = _read(cell.folder / "settings.json") == cell.given
-    return result if result and unchanged else {"status": "not run"}
+    return result if result and unchanged else {"status": NOT_RUN}
 
 
 def rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -188,8 +189,3 @@ def _write(content: dict[str, Any], path: Path) -> None:
 def _safe(text: str) -> str:
     """Return text that can be a part of a file's name."""
     return "".join(letter if letter.isalnum() or letter in "=.+-_" else "_" for letter in text)
-
-
-def _digest(path: Path) -> str:
-    """Return the beginning of a file's SHA-256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,6 +1,5 @@
 """Networks from checkpoints as methods: of one style, of many, or of any."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from stylenet.inference.looks import Look
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
+from stylenet.studies.digests import file_digest
 from stylenet.studies.methods import Method, Painter, Tick
 
 
@@ -44,7 +44,7 @@ class Trained(Method):
         self.styles = several or ([] if self.any_style else [str(own)])
         self.loss_network = _loss_network(metadata, self.network)
         self.trained = {key: metadata[key] for key in ("steps", "seconds") if key in metadata}
-        self._sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self._sha256 = file_digest(path)
 
     def paints(self, style: str) -> bool:
         """Tell whether it has learnt the style, or takes any."""

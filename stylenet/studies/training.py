@@ -19,12 +19,12 @@ from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
 from stylenet.features.backbones import get_backbone
+from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
 from stylenet.images import load_image, resize, save_image
 from stylenet.inference.stylizer import Stylizer
 from stylenet.losses.options import LossOptions
 from stylenet.modules.johnson import JohnsonModule
-from stylenet.studies.ingredients import find_extractor
 from stylenet.studies.judges import Jury
 from stylenet.studies.measure import figures
 from stylenet.studies.tables import write_csv
@@ -79,10 +79,10 @@ def run_johnson(
         folder: Gets `NAME.png` and `NAME.photograph.png` of each photograph, `history.csv`, and `training/`.
 
     Raises:
-        NotAtHand: The weights of the loss network are missing.
+        MissingWeights: The weights of the loss network are missing.
         InputError: The training failed.
     """
-    find_extractor(settings["backbone"], get_backbone(settings["backbone"]).content_layers, settings["weights"])
+    FeatureExtractor(settings["backbone"], get_backbone(settings["backbone"]).content_layers, settings["weights"])
     began = time.perf_counter()
     _train(settings, style, folder / "training")
     seconds = time.perf_counter() - began

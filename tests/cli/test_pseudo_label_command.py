@@ -289,7 +289,7 @@ BAD = {
     "steps of adain": ("--steps is of no use to --method=adain", {"method": "adain", "ckpt": "net.safetensors"}, ()),
     "network for gatys": ("--ckpt is of no use to --method=gatys", {"ckpt": "net.safetensors"}, ()),
     "another network": (
-        "net.safetensors holds a JohnsonNet: --method=adain needs",
+        "net.safetensors holds a JohnsonNet: give an AdaIN checkpoint",
         {"method": "adain", "ckpt": "net.safetensors", "steps": None},
         (),
     ),

@@ -28,7 +28,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare_environment: Non
     "name", [pytest.param(p.stem, marks=pytest.mark.slow if p.stem in TRAININGS else ()) for p in STUDIES]
 )
 def test_every_study_runs(name: str, place: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("stylenet.studies.ingredients.find_checkpoint", _none)  # a checkout may hold it
+    monkeypatch.setattr("stylenet.studies.optimisation.find_checkpoint", _none)  # a checkout may hold it
     assert run(name, "--quick") == 0
     assert (place / "studies" / name / "report.md").is_file()
 

@@ -41,12 +41,11 @@ def test_adam_is_the_papers():
         assert_allclose(seen[t], x, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("kind", "decay"), [("adam", None), ("adam", 0.1), ("adamw", None), ("adamw", 0.1)])
-def test_both_kinds_are_pytorchs(kind, decay):
+@pytest.mark.parametrize("kind", ["adam", "adamw"])
+def test_both_kinds_are_pytorchs(kind):
     x = START.clone().requires_grad_()
-    options = {} if decay is None else {"weight_decay": decay}
-    optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind]([x], lr=0.1, **options)
-    seen, _ = points(20, lr=0.1, kind=kind, weight_decay=decay)
+    optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind]([x], lr=0.1)
+    seen, _ = points(20, lr=0.1, kind=kind)
     for point in seen:
         assert torch.equal(point, x)
         optimizer.zero_grad()

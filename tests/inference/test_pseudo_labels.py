@@ -158,7 +158,7 @@ def test_labels_of_adain_are_the_networks(make: Callable[..., PairMaker], tmp_pa
 def test_other_networks_do_not_label(tmp_path: Path):
     network = JohnsonNet(width=1, blocks=1)
     save_network(network, tmp_path / "net.safetensors", describe(network))
-    with pytest.raises(InputError, match="holds a JohnsonNet: --method=adain needs an AdaIN checkpoint"):
+    with pytest.raises(InputError, match="holds a JohnsonNet: give an AdaIN checkpoint"):
         AdaINLabeller(str(tmp_path / "net.safetensors"), CPU)
 
 

@@ -14,7 +14,8 @@ from stylenet.losses.options import LossOptions
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
-from stylenet.studies.lineup import digest, find_labels, find_methods, find_photographs, find_styles
+from stylenet.studies.digests import file_digest
+from stylenet.studies.lineup import find_labels, find_methods, find_photographs, find_styles
 from stylenet.studies.methods import Stopped
 
 CPU = torch.device("cpu")
@@ -164,15 +165,17 @@ def test_labels_are_found_by_the_content_of_the_photograph(place):
         "style": "styles/one.png",
         "style_name": "one",
         "source": "elsewhere.png",
-        "photograph_sha256": digest(place / "labels/photographs/photo.png"),
-        "label_sha256": digest(place / "labels/labels/one/photo.png"),
+        "photograph_sha256": file_digest(place / "labels/photographs/photo.png"),
+        "label_sha256": file_digest(place / "labels/labels/one/photo.png"),
         "style_sha256": "",
-        "source_sha256": digest(place / "photo.png"),
+        "source_sha256": file_digest(place / "photo.png"),
         "method": "gatys",
     }
     line |= {"settings": {}, "losses": {}, "seconds": 1.0, "width": 24, "height": 20}
     (place / "labels" / "manifest.jsonl").write_text(json.dumps(line) + "\n")
     labels = find_labels("labels")
     for name in ("photo.png", "labels/photographs/photo.png"):
-        assert torch.equal(load_image(labels[digest(place / name), "one"]), load_image("labels/labels/one/photo.png"))
+        assert torch.equal(
+            load_image(labels[file_digest(place / name), "one"]), load_image("labels/labels/one/photo.png")
+        )
     assert find_labels(None) == {}

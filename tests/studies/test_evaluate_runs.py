@@ -16,9 +16,10 @@ from stylenet.networks.johnson import JohnsonNet
 from stylenet.studies import costs as costs_module
 from stylenet.studies import runtime
 from stylenet.studies.costs import Costs
+from stylenet.studies.digests import file_digest
 from stylenet.studies.evaluate import Evaluation
 from stylenet.studies.judges import Jury
-from stylenet.studies.lineup import digest, find_methods, find_photographs, find_styles
+from stylenet.studies.lineup import find_methods, find_photographs, find_styles
 from stylenet.studies.measure import figures
 from stylenet.studies.methods import Gatys, Stopped
 from stylenet.studies.report import picture_grid, report
@@ -89,7 +90,7 @@ def test_a_row_for_each_method_style_and_photograph(place):
 
 def test_labels_are_compared_with(place):
     save_image(picture(9, 20, 30), "label.png")
-    rows = fill(evaluation(labels={(digest(place / "in/a.png"), "one"): place / "label.png"}))
+    rows = fill(evaluation(labels={(file_digest(place / "in/a.png"), "one"): place / "label.png"}))
     row = rows["photograph", "one", "a"]
     label = resize(load_image("label.png"), 48, side="long")
     photograph = resize(load_image("in/a.png"), 48, side="long")

@@ -122,6 +122,29 @@ def test_missing_weights_and_pseudo_labels_say_how_to_get_them(
     assert "stylenet train model=adain" in runs.outcome(cells[-1])["error"]
 
 
+def test_a_judge_without_weights_is_not_at_hand(
+    study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    cells = runs.plan(study(base=TINY | {"judge": "vgg19"}), tmp_path)
+    run_all(cells[:1])
+    assert statuses(cells[:1]) == ["not at hand"]
+
+
+def test_weights_that_cannot_be_used_are_a_failed_row_of_one_line(study: Callable[..., Study], tmp_path: Path):
+    (tmp_path / "damaged.pth").write_bytes(b"no weights")
+    cells = runs.plan(study(grid=[{"weights": [str(tmp_path / "damaged.pth"), "robust"]}]), tmp_path)
+    run_all(cells)
+    assert statuses(cells) == ["failed"] * 4
+    damaged, robust = (runs.outcome(cells[place])["error"] for place in (0, 2))
+    assert damaged.startswith(str(tmp_path / "damaged.pth"))
+    assert "cannot be read safely" in damaged
+    assert robust == "no robust weights for vgg_small: give bundled, random or a file"
+
+
 def test_pseudo_labels_are_painted_by_adain(study: Callable[..., Study], tmp_path: Path):
     torch.manual_seed(0)
     network = AdaIN("vgg_small", "bundled", width=4).eval()
