@@ -70,7 +70,7 @@ def plain(given: argparse.Namespace) -> Run:
     """Return what the others do; they clamp when they save."""
     if given.network == "adain":
         return plain_adain(given)
-    from training import plain_network  # imports Lightning, which no other side needs
+    from pytorch_examples import plain_network  # imports Lightning, which no other side needs
 
     examples = plain_network().eval()
     return lambda image: (examples(2 * image - 1) + 0.5).clamp(0, 1)

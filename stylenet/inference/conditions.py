@@ -117,11 +117,11 @@ class Learnt:
         return {"mixture": whole.index_add_(1, torch.tensor(self.look.styles), mixture)}
 
     def leave(self, stylized: Tensor, photograph: Tensor) -> Tensor:
-        """Return what came out at the photograph's size, with its colours and strength."""
+        """Return what came out at the photograph's size, with its colours and strength; it may be written to."""
         stylized = _scaled(stylized, photograph.shape[-2:])
         if self.look.preserve_color == "coral":
             stylized = match_colour(stylized, photograph)
-        return stylized if self.look.alpha == 1 else photograph.lerp(stylized, self.look.alpha)
+        return stylized if self.look.alpha == 1 else torch.lerp(photograph, stylized, self.look.alpha, out=stylized)
 
 
 class AnyStyle:

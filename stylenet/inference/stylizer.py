@@ -17,6 +17,8 @@ from stylenet.inference.tiles import Callback
 from stylenet.networks.checkpoint import load_network
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+BAND = 64
+"""Rows of an image whose colours are worked on at once."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -138,10 +140,11 @@ class Stylizer:
         image = self.condition.enter(photograph)
         stylized = self._forward(image, self.condition.options(image), callback)
         stylized = self.condition.leave(stylized, photograph)
-        if self.look.preserve_color == "luminance":
-            stylized = luminance_only(stylized, photograph)
+        if self.look.preserve_color == "luminance":  # in place, a band of rows at a time: there may be no room for more
+            for band, own in zip(stylized.split(BAND, 2), photograph.split(BAND, 2), strict=True):
+                band.copy_(luminance_only(band, own))
         coverage = self.look.coverage(photograph.shape[-2:])
-        return stylized if coverage is None else photograph.lerp(stylized, coverage)
+        return stylized if coverage is None else torch.lerp(photograph, stylized, coverage, out=stylized)
 
     def _forward(self, image: Tensor, options: dict[str, Any], callback: Callback | None) -> Tensor:
         """Return what the network makes of an image, (1, 3, h, w), on the CPU."""

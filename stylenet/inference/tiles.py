@@ -72,6 +72,7 @@ class Tiles:
         into: Tensor | None = None,
         moments: Moments | None = None,
         late: bool = False,
+        forget: Callable[[int], None] | None = None,
     ) -> None:
         """Compute something of each tile.
 
@@ -82,6 +83,7 @@ class Tiles:
                 outside of it is dropped.
             moments: What gathers them.
             late: Write a row of tiles once the next row is computed, for a work that reads the halo in `into`.
+            forget: Told after each row of tiles how many rows of cells the work will not read again.
         """
         waiting: list[tuple[Tensor, Tensor]] = []
         for row in self.rows():
@@ -105,6 +107,8 @@ class Tiles:
                 self._tell()
             _write(waiting)
             waiting = ready
+            if forget is not None:
+                forget(max(0, row[0].bottom - self.halo))
         _write(waiting)
 
     def _tell(self) -> None:

@@ -6,13 +6,14 @@ tiles. Only maps of the smallest size, H/4 or H/8, are kept between the sweeps: 
 them or from the image. The result is that of the network but for rounding.
 """
 
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from stylenet.errors import InputError
-from stylenet.inference.packing import room, unpacked
+from stylenet.inference.packing import Room, unpacked
 from stylenet.inference.statistics import INSTANCE, Moments, with_statistics
 from stylenet.inference.tiles import Box, Callback, Tiles
 from stylenet.networks import adain, johnson
@@ -72,8 +73,8 @@ class _TiledJohnson:
     """A JohnsonNet at work on one image, whose cells are 4x4 pixels.
 
     A halo of 2 cells is enough for each sweep. Back from H/4, the encoder sees 1 place at H/2, 1 at H and 4 more: 7
-    pixels. A convolution of a residual block sees 1 cell. Back from the image, the decoder sees 4 and 1 pixels, so 3
-    places at H/2, and 1 more: 2 cells.
+    pixels. Each of the two convolutions of a residual block sees 1 cell. Back from the image, the decoder sees 4 and 1
+    pixels, so 3 places at H/2, and 1 more: 2 cells.
     """
 
     HALO = 2
@@ -90,44 +91,44 @@ class _TiledJohnson:
         network.check(image, mixture)
         self.network, self.image, self.mixture, self.device = network, image, mixture, device
         self.encoder, self.decoder = _steps(network.encoder), _steps(network.decoder)
-        gathered = sum(isinstance(step, INSTANCE) for step in [*self.encoder[:-2], *self.decoder])
-        passes = gathered + 2 + 3 * len(network.residuals) + 1
+        self.bodies = [_steps(block.get_submodule("body")) for block in network.residuals.children()]
+        steps = [*self.encoder[:-2], *chain.from_iterable(self.bodies), *self.decoder]
+        passes = sum(isinstance(step, INSTANCE) for step in steps) + 2 + len(self.bodies) + 1
         self.tiles = _grid(image, tile, johnson.STRIDE, self.HALO, passes, callback)
 
     def __call__(self) -> Tensor:
         """Return the stylized image, (1, 3, H, W)."""
-        x = self._transformed(self._encoded())
+        kept = Room(len(self.encoder[-3].get_parameter("weight")), self.tiles.height, self.tiles.width)
+        x = kept.maps  # (1, C, H/4, W/4), in bytes
+        self._encode(x)
+        self._transform(x)
         steps = self._known(self.decoder, x)
         stylized = torch.empty_like(self.image)
-        self.tiles.sweep(lambda box: self.network.finish(self._run(steps, x, box), self._pixels(box)), into=stylized)
+
+        def decoded(box: Box) -> Tensor:
+            return self.network.finish(self._run(steps, x, box), self._pixels(box))
+
+        self.tiles.sweep(decoded, into=stylized, forget=kept.forget)
         return stylized
 
-    def _encoded(self) -> Tensor:
-        """Return what the encoder makes of the image, (1, C, H/4, W/4)."""
+    def _encode(self, x: Tensor) -> None:
+        """Write to `x` what the encoder makes of the image."""
         *steps, norm, activation = self.encoder
-        x = self._room()
         norm = self._swept(self._known(steps, None), None, norm, into=x)
         self.tiles.sweep(lambda box: self._run([norm, activation], x, box), into=x)
-        return x
 
-    def _transformed(self, x: Tensor) -> Tensor:
-        """Return what the residual blocks make of `x`, (1, C, H/4, W/4), in its place."""
-        y = self._room()
-        for block in self.network.residuals.children():
-            convolution, norm, *rest, last = _steps(block.get_submodule("body"))
-            norm = self._swept([convolution], x, norm, into=y)
-            last = self._swept([norm, *rest], y, last, into=y, late=True)
+    def _transform(self, x: Tensor) -> None:
+        """Write to `x` what the residual blocks make of it.
 
-            def added(box: Box, norm: nn.Module = last) -> Tensor:
-                return self._read(x, box) + self._run([norm], y, box)
+        Nothing else is kept: a block's first convolution is computed three times, its second twice.
+        """
+        for body in self.bodies:
+            steps = self._known(body, x)
 
-            self.tiles.sweep(added, into=x)
-        return x
+            def added(box: Box, steps: list[nn.Module] = steps) -> Tensor:
+                return self._read(x, box) + self._run(steps, x, box)
 
-    def _room(self) -> Tensor:
-        """Return room for maps of a residual block."""
-        channels = len(self.encoder[-3].get_parameter("weight"))  # before norm and activation
-        return room(channels, self.tiles.height, self.tiles.width)
+            self.tiles.sweep(added, into=x, late=True)
 
     def _known(self, steps: list[nn.Module], source: Tensor | None) -> list[nn.Module]:
         """Return steps with the statistics of each instance norm in them, gathered one after the other."""
@@ -142,11 +143,10 @@ class _TiledJohnson:
         source: Tensor | None,
         norm: nn.Module,
         into: Tensor | None = None,
-        late: bool = False,
     ) -> nn.Module:
         """Sweep once, and return the norm that comes after the steps, with the statistics of what it is given."""
         moments = Moments()
-        self.tiles.sweep(lambda box: self._run(steps, source, box), into, moments, late)
+        self.tiles.sweep(lambda box: self._run(steps, source, box), into, moments)
         return with_statistics(norm, moments, self.device) if isinstance(norm, INSTANCE) else norm
 
     def _run(self, steps: list[nn.Module], source: Tensor | None, box: Box) -> Tensor:
@@ -185,7 +185,8 @@ def _tiled_adain(
     4 more, so 3 cells and 1 more.
     """
     tiles = _grid(image, tile, adain.STRIDE, 4, 2, callback)
-    features, found = room(adain.ENCODED, tiles.height, tiles.width), Moments()
+    kept, found = Room(adain.ENCODED, tiles.height, tiles.width), Moments()
+    features = kept.maps
     tiles.sweep(lambda box: network.encode(box.replicated(image, adain.STRIDE).to(device)), features, found)
     statistics = found.statistics().to(device, torch.float32)
     palette = palette.to(device)
@@ -197,7 +198,7 @@ def _tiled_adain(
         return network.paint(pixels, seen, palette, shares, alpha, statistics)
 
     stylized = torch.empty_like(image)
-    tiles.sweep(painted, into=stylized)
+    tiles.sweep(painted, into=stylized, forget=kept.forget)
     return stylized
 
 

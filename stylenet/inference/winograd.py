@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylenet.networks.adain import AdaIN
+from stylenet.networks.strips import StripConv, in_strips
 
 TILES = 256
 """At most so many of 4x4 pixels, or a row of them, are at work at once: they should stay in the processor's cache."""
@@ -40,16 +41,19 @@ class WinogradConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, O, H, W) of `x`, (B, C, H, W), or H+2 and W+2 without padding; float32, the channels last."""
+        return in_strips(self._filtered, x, 1, self.padded)
+
+    def _filtered(self, x: Tensor) -> Tensor:
         padded = F.pad(x, (1, 1, 1, 1), mode=self.mode) if self.padded else x
         y = filtered(padded.contiguous(memory_format=torch.channels_last), self.kernel)
-        return y if self.bias is None else y + self.bias[:, None, None]
+        return y if self.bias is None else y.add_(self.bias[:, None, None])
 
 
 def fits(module: nn.Module, narrowest: int = 1) -> bool:
     """Tell whether a module is a plain 3x3 convolution, unpadded or padded by 1, of as many channels at least."""
     return (
         isinstance(module, nn.Conv2d)
-        and type(module).forward is nn.Conv2d.forward
+        and type(module).forward in (nn.Conv2d.forward, StripConv.forward)
         and (module.kernel_size, module.stride, module.dilation) == ((3, 3), (1, 1), (1, 1))
         and module.padding in ((0, 0), (1, 1))
         and module.groups == 1

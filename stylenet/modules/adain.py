@@ -70,8 +70,9 @@ class AdaINModule(StylizerModule):
         self.save_hyperparameters()
         if backbone == "auto":
             backbone, weights = best_at_hand()
-        self.network = AdaIN(backbone, weights, width)
-        options = _resolved(LossOptions(**loss), backbone, self.network.layer)
+        given = LossOptions(**loss)
+        self.network = AdaIN(backbone, weights, width, pooling=given.pooling)
+        options = _resolved(given, backbone, self.network.layer)
         styles, contents = tuple(options.style_layers or ()), (self.network.layer,)
         extractor = FeatureExtractor(backbone, list(dict.fromkeys([*styles, *contents])), weights, options.pooling)
         self.watch(PerceptualLoss(extractor, [], options), Judge(extractor, None, styles, contents))
@@ -98,14 +99,17 @@ class AdaINModule(StylizerModule):
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the unweighted terms of the loss of a batch, by its columns."""
         layer = self.network.layer
-        statistics = self.loss.statistics(_paintings(batch))
+        paintings = _paintings(batch)
+        statistics = self.loss.statistics(paintings)
         targets = self.loss.targets(batch["photographs"], labels=batch.get("labels"), styles=statistics)
         with torch.no_grad():
-            palette = self.network.palette(_paintings(batch)).transpose(0, 1)  # (B, 1, 2, C): to each its own
+            known = statistics.get(f"style/{layer}") if self.loss.options.statistic == "moments" else None
+            moments = self.network.palette(paintings).squeeze(0) if known is None else known  # (B, 2, C)
+            palette = moments.unsqueeze(1)  # (B, 1, 2, C): to each its own
             wanted = self.network.transfer(targets.features[layer], palette)
         terms = self.loss.per_item(self.network.decode(wanted), replace(targets, features={layer: wanted}))
         if "identity" in self.loss.weights:
-            images = torch.cat([batch["photographs"][::2], _paintings(batch)[1::2]])
+            images = torch.cat([batch["photographs"][::2], paintings[1::2]])
             again = self.network.decode(self.network.encode(images))
             terms["identity"] = pixel_loss(again, images, self.loss.options.normalization)
         return {name: term.mean() for name, term in terms.items()}

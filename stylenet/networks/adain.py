@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.functional import moments, resize_mask
-from stylenet.networks.layers import Conv
+from stylenet.networks.layers import Chain, Conv, relu_in_place
+from stylenet.networks.strips import convolve_in_strips
 from stylenet.networks.upsampling import UpsampledConv
 
 STRIDE = 8
@@ -41,27 +42,37 @@ class AdaIN(nn.Module):
         weights: Of the encoder: `imagenet`, `bundled` (vgg_small), `random` or a file.
         width: Channels of the decoder at full size; by default the encoder's.
         faithful: Give back what the decoder loses; if not, a strength of 0 is the decoded photograph, as the paper's.
+        pooling: Of the encoder, see `FeatureExtractor`.
 
     Raises:
-        InputError: Another backbone, or weights that cannot be had.
+        InputError: Another backbone or pooling, or weights that cannot be had.
     """
 
     def __init__(
-        self, backbone: str = "vgg16", weights: str = "imagenet", width: int | None = None, faithful: bool = True
+        self,
+        backbone: str = "vgg16",
+        weights: str = "imagenet",
+        width: int | None = None,
+        faithful: bool = True,
+        pooling: str = "max",
     ) -> None:
         super().__init__()
         if backbone not in ENCODERS:
             raise InputError(f"AdaIN has no decoder for {backbone}: take one of {', '.join(ENCODERS)}")
         self.layer, widths, depths = ENCODERS[backbone]
-        self._encoder = (FeatureExtractor(backbone, [self.layer], weights),)
+        self._encoder = (FeatureExtractor(backbone, [self.layer], weights, pooling),)
         self.arguments: dict[str, Any] = {
             "backbone": backbone,
             "weights": Path(weights).name,
             "width": width,
             "faithful": faithful,
+            "pooling": pooling,
         }
         scale = (width or widths[0]) / widths[0]
         self.decoder = mirrored([round(scale * channels) for channels in widths], depths)
+        convolve_in_strips(self.encoder)
+        for part in (self.encoder, self.decoder):
+            relu_in_place(part)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "AdaIN":
         """Move the encoder along with the module."""
@@ -174,7 +185,7 @@ class AdaIN(nn.Module):
         return stylized
 
 
-def mirrored(widths: list[int], depths: tuple[int, ...]) -> nn.Sequential:
+def mirrored(widths: list[int], depths: tuple[int, ...]) -> Chain:
     """Return a decoder from 512 channels at an eighth of the size to RGB, initialised as by He et al. 2015.
 
     Args:
@@ -188,7 +199,7 @@ def mirrored(widths: list[int], depths: tuple[int, ...]) -> nn.Sequential:
         for n in range(1, depths[block]):
             channels = widths[block] if n < depths[block] - 1 else out
             layers += [Conv(widths[block], channels, 3), nn.ReLU()]
-    decoder = nn.Sequential(*layers[:-1])
+    decoder = Chain(*layers[:-1])
     for layer in decoder:
         if isinstance(layer, nn.Conv2d):  # no norm keeps the scale, and the default init halves it
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from stylenet.errors import InputError, unknown
 from stylenet.losses.functional import at_least_float32, resize_mask
+from stylenet.networks.strips import in_strips
 
 
 def norm_layer(norm: str, channels: int, styles: int = 1) -> nn.Module:
@@ -61,7 +62,7 @@ class ConditionalNorm(nn.Module):
                 shares = shares[:, :, None, None]  # (B or 1, S, 1, 1)
             elif mixture.shape[-2:] != x.shape[-2:]:
                 shares = resize_mask(shares, x.shape[-2:])
-            return (normal * _mixed(shares, self.weight) + _mixed(shares, self.bias)).to(x.dtype)
+            return torch.addcmul(_mixed(shares, self.bias), normal, _mixed(shares, self.weight)).to(x.dtype)
 
 
 def _mixed(shares: Tensor, rows: Tensor) -> Tensor:
@@ -70,7 +71,10 @@ def _mixed(shares: Tensor, rows: Tensor) -> Tensor:
 
 
 class Chain(nn.Sequential):
-    """Layers one after the other, of which those with conditional norms in them are told the mixture of styles."""
+    """Layers one after the other, of which those with conditional norms in them are told the mixture of styles.
+
+    Large maps are convolved in strips, see `stylenet.networks.strips`.
+    """
 
     def forward(self, x: Tensor, mixture: Tensor | None = None) -> Tensor:
         """Return what the layers make of `x`, (B, C, H, W).
@@ -80,7 +84,10 @@ class Chain(nn.Sequential):
             mixture: See `ConditionalNorm`; None where the norms have a single style.
         """
         for layer in self:
-            x = layer(x) if mixture is None or not isinstance(layer, CONDITIONAL) else layer(x, mixture)
+            if isinstance(layer, Conv):
+                x = in_strips(layer, x, layer.halo)
+            else:
+                x = layer(x) if mixture is None or not isinstance(layer, CONDITIONAL) else layer(x, mixture)
         return x
 
 
@@ -92,6 +99,7 @@ class Conv(nn.Conv2d):
 
     def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__(channels, out_channels, kernel, stride, padding=kernel // 2, padding_mode="reflect")
+        self.halo = -(-(kernel // 2) // stride) * stride
 
 
 class ConvBlock(Chain):
@@ -118,6 +126,13 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, mixture: Tensor | None = None) -> Tensor:
         """Return `x` plus its residual, (B, C, H, W); for the mixture see `ConditionalNorm`."""
         return x + self.body(x, mixture)
+
+
+def relu_in_place(network: nn.Module) -> None:
+    """Have ReLUs write over what they are given: for networks in which nothing else needs it, nor any gradient."""
+    for module in network.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = True
 
 
 CONDITIONAL = (Chain, ResidualBlock, ConditionalNorm)

@@ -215,8 +215,10 @@ def test_coral_gives_the_output_the_colours_of_the_photograph():
 
 @pytest.mark.parametrize("alpha", [1.0, 0.5])
 def test_luminance_keeps_the_chroma_of_the_photograph(alpha):
-    photograph = 0.3 + 0.3 * rand(9, 9)
+    photograph = 0.3 + 0.3 * rand(150, 9)  # several bands
+    before = photograph.clone()
     stylized = Stylizer(Negative(), "cpu", Look(preserve_color="luminance", alpha=alpha))(photograph)
+    assert torch.equal(photograph, before)
     yiq = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
     found, wanted = (np.einsum("ij,jhw->ihw", yiq, x[0].numpy()) for x in (stylized, photograph))
     assert np.abs(found[1:] - wanted[1:]).max() < 1e-4

@@ -1,7 +1,10 @@
+import mmap
+
 import numpy as np
+import pytest
 import torch
 
-from stylenet.inference.packing import packed, unpacked
+from stylenet.inference.packing import Room, packed, unpacked
 
 
 def test_bytes_hold_fifteen_bits_of_each_value():
@@ -24,3 +27,19 @@ def test_short_numbers_are_kept_exactly():
 def test_a_window_of_the_bytes_is_a_window_of_the_maps():
     maps = torch.arange(2 * 9 * 8.0).view(1, 2, 9, 8)
     assert torch.equal(unpacked(packed(maps)[..., 2:7, 3:]), maps[..., 2:7, 3:])
+
+
+def test_rows_are_given_back_and_the_others_stay():
+    kept, maps = Room(2, 40, 700), torch.rand(1, 2, 40, 700)
+    kept.maps.copy_(packed(maps))
+    kept.forget(17)
+    assert torch.equal(unpacked(kept.maps[..., 17:, :]), unpacked(packed(maps))[..., 17:, :])
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="the system takes no part of a mapping")
+def test_rows_given_back_take_no_memory():
+    kept = Room(1, 64, mmap.PAGESIZE)
+    kept.maps.fill_(1)
+    kept.forget(5)
+    assert not kept.maps[..., :5, :].any()
+    assert kept.maps[..., 5:, :].all()

@@ -37,7 +37,15 @@ def shares(count, height, width):
 @pytest.fixture
 def unrounded(monkeypatch):
     """Maps are kept in float32: what differs comes from the tiles."""
-    monkeypatch.setattr(tiling, "room", lambda *shape: torch.empty(1, *shape))
+
+    class Room:
+        def __init__(self, *shape):
+            self.maps = torch.empty(1, *shape)
+
+        def forget(self, rows):
+            self.maps[..., :rows, :] = torch.nan  # so that whoever reads them is found out
+
+    monkeypatch.setattr(tiling, "Room", Room)
     monkeypatch.setattr(tiling, "unpacked", lambda maps: maps)
 
 

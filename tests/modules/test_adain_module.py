@@ -11,7 +11,7 @@ from stylenet.cli.commands import _train
 from stylenet.cli.exits import guarded
 from stylenet.errors import InputError
 from stylenet.modules.adain import AdaINModule
-from stylenet.networks.checkpoint import load_network
+from stylenet.networks.checkpoint import load_network, save_network
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def batch():
 
 def module(**options):
     torch.manual_seed(0)
-    return AdaINModule("vgg_small", "bundled", 8, statistic="moments", **{"tv_weight": 0.0} | options)
+    return AdaINModule("vgg_small", "bundled", 8, **{"statistic": "moments", "tv_weight": 0.0} | options)
 
 
 def moments(maps):
@@ -44,6 +44,27 @@ def test_the_losses_are_the_papers(batch):
     for layer in ("lift1_1", "lift2_1", "lift3_1", "lift4_1"):
         expected[f"style/{layer}"] = ((moments(found[layer]) - moments(targets[layer])) ** 2).mean()
     assert {name: pytest.approx(term.item(), rel=2e-3) for name, term in terms.items()} == expected
+
+
+@pytest.mark.parametrize("statistic", ["moments", "gram"])
+def test_encoder_and_loss_network_pool_alike(batch, tmp_path, statistic):
+    trained = module(pooling="avg", statistic=statistic, normalization="johnson")
+    layer, encoded = trained.network.layer, trained.network.encode(batch["photographs"])
+    assert torch.equal(encoded, trained.loss.extractor(batch["photographs"])[layer])
+    assert not torch.allclose(encoded, module().network.encode(batch["photographs"]))
+    palette = trained.network.palette(batch["paintings"]).transpose(0, 1)
+    wanted = trained.network.transfer(encoded, palette)
+    found = trained.loss.extractor(trained.network.decode(wanted))[layer]
+    content = trained.terms(batch)[f"content/{layer}"]
+    assert content.item() == pytest.approx((found - wanted).square().mean().item(), rel=1e-4)
+    save_network(trained.network, tmp_path / "slim.safetensors", trained.metadata)
+    assert torch.equal(load_network(tmp_path / "slim.safetensors")[0].encode(batch["photographs"]), encoded)
+
+
+def test_paintings_are_encoded_once(batch, monkeypatch):
+    trained = module()
+    monkeypatch.setattr(trained.network, "palette", lambda paintings: pytest.fail("encoded once more"))
+    assert trained.terms(batch)
 
 
 def test_only_the_decoder_learns(batch):

@@ -130,7 +130,13 @@ def test_the_encoder_is_in_no_state_dict_and_moves_along(network):
 def test_a_slim_file_rebuilds_it(network, pictures, tmp_path):
     save_network(network, tmp_path / "adain.safetensors", describe(network))
     again, metadata = load_network(tmp_path / "adain.safetensors")
-    assert metadata["arguments"] == {"backbone": "vgg_small", "weights": "bundled", "width": 8, "faithful": True}
+    assert metadata["arguments"] == {
+        "backbone": "vgg_small",
+        "weights": "bundled",
+        "width": 8,
+        "faithful": True,
+        "pooling": "max",
+    }
     palette = network.palette(pictures[1])
     assert_close(again(pictures[0], again.palette(pictures[1])), network(pictures[0], palette))
 
