@@ -26,6 +26,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
+from pytorch_examples import plain_network
 from torch import Tensor, nn
 from turns import Turn, Turns, status, take_turns
 
@@ -70,8 +71,6 @@ def plain(given: argparse.Namespace) -> Run:
     """Return what the others do; they clamp when they save."""
     if given.network == "adain":
         return plain_adain(given)
-    from pytorch_examples import plain_network  # imports Lightning, which no other side needs
-
     examples = plain_network().eval()
     return lambda image: (examples(2 * image - 1) + 0.5).clamp(0, 1)
 
