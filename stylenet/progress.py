@@ -38,6 +38,7 @@ class TrainingProgress(ProgressBar):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock and, on a terminal, the bar."""
         self.began, self.first, self.shown = time.perf_counter(), trainer.global_step, 0.0
+        self.step = trainer.global_step
         self.total = float(trainer.estimated_stepping_batches)
         if self.enabled and self.console.is_terminal:
             counts = BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn()
@@ -47,7 +48,10 @@ class TrainingProgress(ProgressBar):
             self.bar.start()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        """Show where the run stands, if the last look is long enough ago."""
+        """Show where the run stands, if a step was made and the last look is long enough ago."""
+        if trainer.global_step == self.step:  # gradients are accumulated
+            return
+        self.step = trainer.global_step
         now = time.perf_counter()
         if self.enabled and (now - self.shown >= self.pause or trainer.global_step >= self.total):
             self.shown = now

@@ -1,7 +1,7 @@
 """The command `train`: LightningCLI behind a shorthand, with a run card and one-line errors."""
 
+import inspect
 import logging
-import re
 import sys
 import warnings
 from pathlib import Path
@@ -14,19 +14,22 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, Namespa
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from stylenet.allocator import keep_memory
-from stylenet.callbacks import LAST, Interrupt, LastCheckpoint, SlimCheckpoint, Throughput, ValidationGrid, slurm_job
+from stylenet.callbacks import Interrupt, LastCheckpoint, SlimCheckpoint, Throughput, ValidationGrid
 from stylenet.cli.exits import INTERRUPTED, OK, guarded, one_line
 from stylenet.cli.parser import Parser
 from stylenet.cli.run_card import run_card
-from stylenet.cli.shorthand import expand
+from stylenet.cli.shorthand import SUBCOMMANDS, expand
+from stylenet.cli.train_folder import HOME, ConfigFile, name_folder, removed_if_refused
+from stylenet.cli.train_resume import Resumed, check_measures_something, read_resumed
 from stylenet.data.datamodule import StylizationData
+from stylenet.data.styles import find_style
 from stylenet.errors import InputError
 from stylenet.modules.train import TrainModule
 from stylenet.progress import TrainingProgress
 
 LOGGER = {
     "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
-    "init_args": {"save_dir": "checkpoints", "default_hp_metric": False},
+    "init_args": {"save_dir": HOME, "default_hp_metric": False},
 }
 TRAINER = {
     "logger": LOGGER,
@@ -35,6 +38,16 @@ TRAINER = {
     "enable_model_summary": False,  # the run card says it
     "log_every_n_steps": 10,
 }
+LOWEST = {
+    **dict.fromkeys([f"model.{name}" for name in ("lr", "lr_decay", "lr_cooldown", "style_warmup")], 0),
+    "model.width": 1,
+    "model.style_size": 16,
+    "trainer.accumulate_grad_batches": 1,
+    "trainer.log_every_n_steps": 1,
+    "checkpoint.every_n_train_steps": 1,
+    "grid.count": 0,
+}
+"""The least that these options may be."""
 NOISE = ("Tip", "GPU available", "TPU available", "Seed set")
 
 
@@ -55,6 +68,11 @@ class StylenetCLI(LightningCLI):
         parser.add_lightning_class_args(LastCheckpoint, "checkpoint")
         parser.add_lightning_class_args(ValidationGrid, "grid")
 
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Return the subcommands, and the arguments of the trainer's methods that are no options."""
+        return {name: LightningCLI.subcommands()[name] for name in SUBCOMMANDS}
+
     def _parse_ckpt_path(self) -> None:
         """Do nothing: Lightning would let the checkpoint's hyper-parameters beat the command line."""
 
@@ -64,28 +82,20 @@ class StylenetCLI(LightningCLI):
         model: type[TrainModule] = resolve_name(config.model.class_path)
         if config.style is None and model.run is None:
             raise InputError("no style given: add style=starry_night, or style=PATH of an image")
-        self._name_folder(config, model.run or Path(config.style).stem)
+        if config.style is not None and "style" not in inspect.signature(model).parameters:
+            raise InputError(f"model={model.run} takes no style: leave out style={config.style}")
+        _check_numbers(config)
+        if config.ckpt_path:
+            config.ckpt_path = str(Path(config.ckpt_path).expanduser())
+        name_folder(config, model.run or Path(config.style).stem)
         _weigh_labels(config)
+        self.resumed: Resumed | None = None
         if config.ckpt_path:
             model.check(config.ckpt_path)
+            self.resumed = read_resumed(config.ckpt_path)
+        elif self.subcommand == "validate":
+            check_measures_something(config)
         config.weights_only = True  # a checkpoint is data, never code
-
-    def _name_folder(self, config: Namespace, name: str) -> None:
-        """Set the run's folder: the resumed run's, the SLURM job's, which a requeue keeps, or a new one."""
-        trainer, job = config.trainer, slurm_job()
-        resumed = (
-            re.fullmatch(r"version_(\d+)", Path(config.ckpt_path).resolve().parent.name) if config.ckpt_path else None
-        )
-        version = job if job is not None else int(resumed[1]) if resumed else None
-        root = Path("checkpoints", name)
-        if getattr(trainer.logger, "class_path", "").endswith("TensorBoardLogger"):
-            arguments = trainer.logger.init_args
-            arguments.name, arguments.version = name, version
-            root = Path(arguments.save_dir, name)
-        folder = root if version is None else root / f"version_{version}"
-        trainer.default_root_dir = trainer.default_root_dir or str(folder)
-        if job is not None and (folder / LAST).is_file():  # a requeued job goes on where it was
-            config.ckpt_path = str(folder / LAST)
 
     def instantiate_classes(self) -> None:
         """Make model, data and trainer; what jsonargparse wraps in its own errors is raised as it was.
@@ -99,6 +109,8 @@ class StylenetCLI(LightningCLI):
             raise InputError(one_line(str(error))) from None
         except ValueError as error:
             raise (error.__cause__ if isinstance(error.__cause__, InputError) else error) from None
+        if self.model.run is None:  # it trains a single style
+            self.datamodule.label_style = find_style(self.config[self.subcommand].style).stem
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Return the trainer with our callbacks, less those that its flags switch off."""
@@ -115,6 +127,17 @@ class StylenetCLI(LightningCLI):
             self._parser(self.subcommand).callback_keys.remove("checkpoint")
         return super().instantiate_trainer(**kwargs)
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run it, if the checkpoint to go on from allows it; what is refused leaves no folder behind."""
+        if self.resumed:
+            self.resumed.check_network(self.model)
+            if subcommand == "fit":
+                self.resumed.check_optimizer(self.model)
+                if self.resumed.is_done(self.trainer.max_steps):
+                    return
+        with removed_if_refused(self.trainer):
+            super()._run_subcommand(subcommand)
+
     def before_fit(self) -> None:
         """Print the run card, and have every checkpoint tell what was trained on."""
         shown = {"photographs": self.datamodule.describe(), "paintings": self.datamodule.describe_paintings()}
@@ -128,6 +151,14 @@ class StylenetCLI(LightningCLI):
         """Say how many photographs were skipped."""
         if self.datamodule.broken:
             print(f"{self.datamodule.broken} images could not be read and were skipped", file=sys.stderr)
+
+
+def _check_numbers(config: Namespace) -> None:
+    """Raise an InputError for the first option below its least value."""
+    for option, lowest in LOWEST.items():
+        value = config.get(option.replace("model.", "model.init_args."))
+        if value is not None and not value >= lowest:  # nor may it be no number
+            raise InputError(f"{option} is {value}: give at least {lowest}")
 
 
 def _weigh_labels(config: Namespace) -> None:
@@ -158,9 +189,10 @@ def _train() -> int:
         subclass_mode_model=True,
         seed_everything_default=0,
         auto_configure_optimizers=False,
+        save_config_callback=ConfigFile,
         save_config_kwargs={"overwrite": True},  # else a requeued SLURM job dies
         parser_class=Parser,
-        parser_kwargs={"allow_abbrev": False} | {name: {"allow_abbrev": False} for name in LightningCLI.subcommands()},
+        parser_kwargs={"allow_abbrev": False} | {name: {"allow_abbrev": False} for name in SUBCOMMANDS},
         trainer_defaults=dict(TRAINER),
     )
     interrupted = any(isinstance(callback, Interrupt) and callback.asked for callback in cli.trainer.callbacks)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from stylenet.studies.evaluate import Evaluation
 
 
+GRID = "grid.png"
+
+
 def build_parser() -> OneLineParser:
     """Return the parser."""
     parser = OneLineParser(
@@ -74,7 +77,7 @@ def run(argv: Sequence[str]) -> int:
     text = report(evaluation, costs.rows)
     with written_beside(evaluation.output / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
-    save_image(picture_grid(evaluation), evaluation.output / "grid.png")
+    save_image(picture_grid(evaluation), evaluation.output / GRID)
     print(text)
     failed = any(row["error"] for row in (*evaluation.rows, *costs.rows))
     left = len(evaluation.cells()) - len(evaluation.rows)
@@ -91,12 +94,12 @@ def prepare(flags: argparse.Namespace) -> "Evaluation":
     """
     from stylenet.inference.outputs import check_writable
     from stylenet.inference.stylizer import pick_device
-    from stylenet.studies.evaluate import RESULTS, Evaluation
+    from stylenet.studies.evaluate import PICTURES, RESULTS, Evaluation
     from stylenet.studies.lineup import find_labels, find_methods, find_photographs, find_styles
 
     device, output = pick_device(flags.device), Path(flags.output)
     check_writable([output / RESULTS])
-    photographs = find_photographs(flags.photographs, flags.limit)
+    photographs = find_photographs(flags.photographs, flags.limit, without=[output / PICTURES, output / GRID])
     styles = find_styles(flags.styles.split(","))
     methods = find_methods(flags.methods.split(","), list(styles), flags.steps, device)
     labels = find_labels(flags.labels)

@@ -60,7 +60,7 @@ def _add_optimisation(parser: OneLineParser) -> None:
     add(
         "--style-strength",
         type=float,
-        help="balance style and content by their gradients: 1 is usual, 2 twice as strong, whatever the pictures",
+        help="balance style and content by their gradients: 5 is usual, 10 twice as strong",
     )
     add("--seed", type=whole(0, 2**63 - 1), default=0, help="of the noise; default: 0")
     add("--device", default="auto", help="auto (default), cpu, cuda, cuda:N or mps")

@@ -24,7 +24,10 @@ from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.weighting import Balanced, strength_shares
 
-LOSS_SETTINGS = tuple(field.name for field in fields(LossOptions))
+LOSS_SETTINGS = tuple(
+    field.name for field in fields(LossOptions) if field.name not in ("pixel_weight", "perceptual_weight")
+)
+"""Options of the loss, but for the weights of pseudo-labels, which this command does not take."""
 RUN_SETTINGS = ("schedule", "combined_after", "patience")
 """Parameters of `optimize` that are given as key=value; the others have flags."""
 
@@ -55,6 +58,10 @@ class Job:
             loss = {"style_weight": 1.0} | loss
             self.settings["weighting"] = Balanced(strength_shares(flags.style_strength))
         options = LossOptions(**loss).resolved(self.backbone)
+        if flags.style_strength is not None and not (options.content_weight and options.style_weight):
+            raise InputError(
+                "--style-strength balances content and style: give neither a weight of 0, or leave --style-strength out"
+            )
         extractor = FeatureExtractor(self.backbone, options.layers, self.weights, options.pooling).to(self.device)
         height, width = self.pictures.content.shape[-2:]
         if min(height, width) < extractor.smallest:

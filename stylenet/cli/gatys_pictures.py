@@ -115,6 +115,6 @@ def _load_init(name: str, device: torch.device) -> str | Tensor:
     """Return a name of `INITS`, or the image of that path."""
     if name in INITS:
         return name
-    if not Path(name).exists():
-        raise unknown("init", name, [*INITS, "or the path of an image"])
+    if not Path(name).suffix and not Path(name).exists():
+        raise InputError(f"{unknown('init', name, INITS)}, or the path of an image")
     return load_image(name).to(device)

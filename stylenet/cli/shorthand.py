@@ -7,10 +7,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylenet.errors import unknown
+from stylenet.errors import InputError, unknown
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-SUBCOMMANDS = ("fit", "validate", "test", "predict")
+SUBCOMMANDS = ("fit", "validate")
 NAMED = {"model": CONFIGS, "style": CONFIGS / "styles", "recipe": CONFIGS / "recipes"}
 """Options whose value may name a config file, and where: later ones beat earlier ones."""
 DEFAULT_MODEL = "johnson"
@@ -33,11 +33,13 @@ def expand(argv: Sequence[str]) -> list[str]:
         argv: What follows the program's name.
 
     Raises:
-        InputError: An unknown model or recipe, with the nearest right name.
+        InputError: An unknown subcommand, model or recipe, with the nearest right name; or two styles.
     """
     arguments = list(argv)
     if arguments[:1] and arguments[0] in ("-h", "--help"):
         return arguments
+    if arguments and arguments[0] not in SUBCOMMANDS and not arguments[0].startswith("-") and "=" not in arguments[0]:
+        raise unknown("subcommand", arguments[0], SUBCOMMANDS)
     subcommand = arguments.pop(0) if arguments and arguments[0] in SUBCOMMANDS else "fit"
     first: list[tuple[str, str]] = []
     rest = []
@@ -53,6 +55,9 @@ def expand(argv: Sequence[str]) -> list[str]:
     if not any(key == "model" for key, _ in first):
         several = any(option.startswith("--style=[") for option in rest)
         first += _config_options("model", MANY_STYLES if several else DEFAULT_MODEL)
+    styles = list(dict.fromkeys(option.partition("=")[2] for option in rest if option.startswith("--style=")))
+    if len(styles) > 1:
+        raise InputError(f"style is given more than once: give one, or style=[{','.join(styles)}] for a network of all")
     ordered = [option for wanted in NAMED for key, option in first if key == wanted]
     return [subcommand, *dict.fromkeys(ordered), *rest]
 

@@ -28,15 +28,15 @@ def build_parser() -> OneLineParser:
         usage="stylenet study NAME [key=value ...] [--quick] [--output=FOLDER] [--workers=N]",
         description="Run a study: each point of its grid on each photograph and painting. Started again, it finishes "
         "what is missing.",
-        epilog="key=value sets any setting of all runs, e.g. steps=100 size=512; photographs=a,b and styles=c name the "
-        "pictures, or say how many; a grid's own setting keeps those values alone, e.g. lr=0.1. Exit codes: 0 done "
-        "(also where weights were not at hand: the report says how to get them), 1 runs failed, 2 bad input, 130 "
-        "interrupted.",
+        epilog="key=value sets any setting of all runs but those where the grid sets it, e.g. steps=100 size=512; "
+        "photographs=a,b and styles=c name the pictures, or say how many; a grid's own setting keeps those "
+        "values alone, e.g. lr=0.1. Exit codes: 0 done (also where weights were not at hand: the report says how to "
+        "get them), 1 runs failed, 2 bad input, 130 interrupted.",
         allow_abbrev=False,
     )
     parser.add_argument("name", metavar="NAME", help="a file of configs/studies, or the path of one")
     parser.add_argument("--quick", action="store_true", help="tiny settings: does it run at all?")
-    parser.add_argument("--output", help="folder of the study; default: studies/NAME")
+    parser.add_argument("--output", help="folder of the study; default: studies/NAME, with --quick studies/NAME-quick")
     parser.add_argument("--workers", type=whole(1, 1024, "processes"), default=1, help="processes; default: 1")
     return parser
 
@@ -57,14 +57,19 @@ def run(argv: Sequence[str]) -> int:
     keep_memory()
     from stylenet.studies.findings import write_findings
     from stylenet.studies.runs import FAILED as RUN_FAILED
-    from stylenet.studies.runs import KNOWN, NOT_AT_HAND, outcome, plan
-    from stylenet.studies.study import load_study
+    from stylenet.studies.runs import KNOWN, NOT_AT_HAND, check, check_spared, outcome, plan
+    from stylenet.studies.study_file import load_study
 
     study = load_study(path, KNOWN)
     study = study.quickened() if flags.quick else study
-    study = study.overridden(options, KNOWN[study.kind])
-    folder = Path(flags.output or Path("studies") / study.name)
+    study = study.overridden(options, KNOWN[study.kind], parser.flags)
+    check(study)
+    folder = Path(flags.output or Path("studies") / (f"{study.name}-quick" if flags.quick else study.name))
     cells = plan(study, folder)
+    check_spared(cells)
+    for key in options:
+        if key not in study.axes and (own := study.set_by_grid(key)):
+            print(f"{key}={options[key]} is not for {'; '.join(own)}: the grid sets it there", file=sys.stderr)
     try:
         _run_under_a_bar(cells, flags.workers)
     finally:  # what there is, even after Ctrl-C

@@ -51,7 +51,12 @@ class StylizationData(pl.LightningDataModule):
             styles that have a name), a folder, or a Hugging Face dataset such as huggan/wikiart. Default: none.
         pseudo_labels: A folder that `stylenet pseudo-label` wrote: show its photographs, in the place of `source`, and
             their labels. Then `paintings`, if given, shows the style image of each pair.
+
+    Attributes:
+        label_style: The style whose pseudo-labels alone are shown, None for all; set it before the data are found.
     """
+
+    label_style: str | None = None
 
     def __init__(
         self,
@@ -201,7 +206,7 @@ class StylizationData(pl.LightningDataModule):
         """Return what is trained on: pairs, or photographs with or without paintings."""
         plan = Plan(self.size, self.batch_size, self.seed, self.zoom, self.val_count, self.val_root)
         if self.pseudo_labels:
-            return labelled_column(self.pseudo_labels, plan, bool(self.paintings))
+            return labelled_column(self.pseudo_labels, plan, bool(self.paintings), self.label_style)
         if self.streaming:
             column = stream_column(self.root or COCO, self.split, plan)
         else:

@@ -107,15 +107,21 @@ class LabelledWholes(Dataset):
         return self.files.row(number, centre_crop(both, self.size), lambda style: centre_crop(style, self.size))
 
 
-def labelled_column(place: str, plan: Plan, paintings: bool) -> Column:
+def labelled_column(place: str, plan: Plan, paintings: bool, style: str | None = None) -> Column:
     """Return the pairs of a folder, with paintings if they are wanted: the style image of each pair.
 
+    Args:
+        place: The folder.
+        plan: How the images are cut.
+        paintings: Whether style images are shown.
+        style: Name of the style whose pairs are wanted, None for all.
+
     Raises:
-        InputError: The manifest or an image is missing, a line is broken, or a label has another size than its
-            photograph.
+        InputError: The manifest or an image is missing, a line is broken, no pair is in the style, or a label has
+            another size than its photograph.
     """
     folder = Path(place).expanduser()
-    pairs = read_manifest(folder)
+    pairs = _pairs_of(style, read_manifest(folder), folder)
     check_images(folder, pairs)
     files = PairFiles(folder, pairs, paintings)
     kept, held = (Photographs(files, some, "pair") for some in split_pairs(pairs, plan.val_count))
@@ -126,6 +132,18 @@ def labelled_column(place: str, plan: Plan, paintings: bool) -> Column:
     shown = Content("pseudo-labels", "the pairs' own styles", styles, styles, True, "paintings")
     crops, wholes = LabelledCrops(files, kept, plan), LabelledWholes(files, held, plan.size)
     return Column(crops, wholes, content, [kept, held], files.styles, shown if paintings else None)
+
+
+def _pairs_of(style: str | None, pairs: list[Pair], folder: Path) -> list[Pair]:
+    """Return the pairs in a style, all if it is None; an InputError if there are none."""
+    kept = [pair for pair in pairs if style in (None, pair.style_name)]
+    if not kept:
+        had = ", ".join(sorted({pair.style_name for pair in pairs}))
+        raise InputError(
+            f"data.pseudo_labels={folder} has no labels in {style}, only in {had}: train one of these, "
+            f"or run `stylenet pseudo-label --style {style}`"
+        )
+    return kept
 
 
 def split_pairs(pairs: list[Pair], count: int) -> tuple[list[int], list[int]]:

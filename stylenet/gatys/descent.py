@@ -27,6 +27,7 @@ def descent(
     lr: float,
     schedule: Callable[[int], float] = lambda step: 1.0,
     bounds: tuple[float, float] | None = None,
+    changed: Callable[[], bool] = lambda: False,
 ) -> Iterator[Iterate]:
     """Minimise `function` from `start` (Kingma and Ba 2015); endless, yields after every evaluation.
 
@@ -41,6 +42,8 @@ def descent(
         lr: Learning rate: about how far a coordinate moves in a step.
         schedule: Factor of the learning rate in the step after evaluation 1, 2, ..., told how many steps went before.
         bounds: Of every coordinate, clamped after each step; none by default.
+        changed: Asked after each evaluation: tells whether it was the first one of another function, whose values do
+            not compare with those before. What is best is then looked for anew; Adam goes on with its momentum.
     """
     low, high = bounds or (-math.inf, math.inf)
     x = start.detach().clamp(low, high)
@@ -48,6 +51,8 @@ def descent(
     best, lowest = x.clone(), torch.full((len(x),), math.inf, device=x.device)
     for evaluations in count(1):
         values, gradients = (found.detach() for found in function(x))
+        if changed():
+            lowest = torch.full_like(lowest, math.inf)
         finite = values.isfinite() & gradients.flatten(1).isfinite().all(1)
         lower = finite & (values < lowest)
         best, lowest = where(lower, x, best), torch.where(lower, values, lowest)

@@ -22,6 +22,8 @@ class Objective:
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
 
     Attributes:
+        changed: Whether the last evaluation was the first one of another loss: its value does not compare with those
+            before it, as the weighting changed or a snapshot was taken.
         progress: How much of the optimisation is over, 0 to 1; set by who minimises, read by the weighting.
         raw: Unweighted terms of the last evaluation, `{name: (B,)}`.
         weighted: Its weighted groups, `{group: (B,)}`.
@@ -32,9 +34,11 @@ class Objective:
     weighting: Weighting
     size: tuple[int, int]
     only: Tensor | None = None
+    changed: bool = False
     progress: float = 0.0
     raw: dict[str, Tensor] = field(default_factory=dict)
     weighted: dict[str, Tensor] = field(default_factory=dict)
+    _snapped: bool = False
 
     def compose(self, free: Tensor) -> Tensor:
         """Return the images that free pixels, (B, 3, H, W), make: the photographs' own where `only` is 0."""
@@ -55,6 +59,7 @@ class Objective:
             weighted = {group: multipliers[group] * value for group, value in groups.items()}
             total = torch.stack(list(weighted.values())).sum(0)  # (B,)
             (gradient,) = torch.autograd.grad(total.sum(), free)
+        self.changed, self._snapped = self._snapped or self.weighting.changed, False
         self.raw = {name: term.detach() for name, term in terms.items()}
         self.weighted = {group: value.detach() for group, value in weighted.items()}
         return total.detach(), gradient
@@ -66,3 +71,4 @@ class Objective:
     def snapshot(self, free: Tensor) -> None:
         """Pull towards the features of the images as they stand from now on."""
         self.targets = self.loss.with_snapshot(self.targets, self.compose(free))
+        self._snapped = True

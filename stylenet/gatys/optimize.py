@@ -12,7 +12,7 @@ from stylenet.errors import InputError, unknown
 from stylenet.gatys.colours import finish, prepare
 from stylenet.gatys.descent import SCHEDULES
 from stylenet.gatys.problem import Problem
-from stylenet.gatys.pyramid import Stage, extended, plan
+from stylenet.gatys.pyramid import Stage, extended
 from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
 from stylenet.losses.multiscale import shrink, to_size
 from stylenet.losses.perceptual import Loss
@@ -92,12 +92,12 @@ def optimize(
         InputError: A name, number or shape that cannot be used.
     """
     check(optimizer, lr, schedule, patience, combined_after)
-    _check_shapes(content, init, only, masks)
     styles = [Style(style)] if isinstance(style, Tensor) else list(style)
+    _check_shapes(content, styles, init, only, masks, labels)
     photographs, paintings = prepare(content, styles, preserve_color)
     weighting = copy.deepcopy(weighting) or Fixed()  # it holds the state of one run
     problem = Problem(photographs, paintings, loss, weighting, only, masks, labels)
-    stages = plan(steps, pyramid, problem.shortest_side, loss.extractor.smallest)
+    stages = problem.stages(steps, pyramid)
 
     def finished(free: Tensor) -> Tensor:
         images = finish(to_size(free.detach(), content.shape[-2:]).clamp(0, 1), content, preserve_color)
@@ -106,6 +106,8 @@ def optimize(
     total = sum(stage.steps for stage in stages)
     run = Run(total, finished, optimizer, lr, SCHEDULES[schedule], combined_after, patience, callback)
     free = _coarse_to_fine(run, problem, stages, init, seed)
+    if run.failures:  # it ends amid steps without a finite loss, fewer than those that end it
+        run.give_up()
     return Result(finished(free), run.history, run.diverged)
 
 
@@ -163,13 +165,43 @@ def check(
         raise InputError(f"patience is {patience}: give at least 1")
 
 
-def _check_shapes(content: Tensor, init: str | Tensor, only: Tensor | None, masks: Tensor | None) -> None:
+def _check_shapes(
+    content: Tensor,
+    styles: Sequence[Style],
+    init: str | Tensor,
+    only: Tensor | None,
+    masks: Tensor | None,
+    labels: Tensor | None,
+) -> None:
     """Raise an InputError for images that do not fit together."""
-    if isinstance(init, str) and init not in INITS:
+    _check_shape("content", content, 3)
+    if not styles:
+        raise InputError("there is no style: give at least one painting")
+    for style in styles:
+        _check_shape("a style", style.image, 3, [1])
+    count, either = len(content), sorted({1, len(content)})
+    if isinstance(init, Tensor):
+        _check_shape("init", init, 3, either)
+    elif init not in INITS:
         raise unknown("init", init, INITS)
-    for name, mask in (("only", only), ("masks", masks)):
-        if mask is not None and mask.shape[-2:] != content.shape[-2:]:
-            raise InputError(f"{name} has {_pixels(mask)} pixels, the photograph {_pixels(content)}: give one size")
+    channels = {"only": 1, "masks": None, "labels": 3}
+    for name, images in (("only", only), ("masks", masks), ("labels", labels)):
+        if images is not None:
+            _check_shape(name, images, channels[name], [count] if name == "labels" else either)
+            if images.shape[-2:] != content.shape[-2:]:
+                raise InputError(
+                    f"{name} has {_pixels(images)} pixels, the photograph {_pixels(content)}: give one size"
+                )
+
+
+def _check_shape(name: str, images: Tensor, channels: int | None, counts: Sequence[int] | None = None) -> None:
+    """Raise an InputError unless images are so many, with so many channels; None for any number."""
+    right = images.ndim == 4 and channels in (None, images.shape[1])
+    if not right or len(images) not in (counts or [len(images)]):
+        batch = " or ".join(map(str, counts)) if counts else "B"
+        raise InputError(
+            f"{name} has the shape {tuple(images.shape)}: give ({batch}, {channels or 'N'}, height, width)"
+        )
 
 
 def _pixels(images: Tensor) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from stylenet.errors import InputError
 from stylenet.gatys.objective import Objective
-from stylenet.gatys.pyramid import extended
+from stylenet.gatys.pyramid import Stage, extended, plan
 from stylenet.losses.multiscale import shrink, smaller
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.terms import Style
@@ -40,6 +42,21 @@ class Problem:
         """Pixels of the shortest side of any photograph or painting."""
         images = (self.photographs, *(painting.image for painting in self.paintings))
         return min(min(image.shape[-2:]) for image in images)
+
+    def stages(self, steps: int, levels: int) -> list[Stage]:
+        """Return the stages of `stylenet.gatys.pyramid.plan`, less the coarse ones that a term is not made for."""
+        stages = plan(steps, levels, self.shortest_side, self.loss.extractor.smallest)
+        return [stage for stage in stages if stage.divisor == 1 or self.fits(stage.divisor)]
+
+    @torch.no_grad()
+    def fits(self, divisor: int) -> bool:
+        """Tell whether 1/divisor of the size is enough for every term of the loss: it is tried."""
+        try:
+            objective = self.objective(divisor)
+            objective.loss.per_item(objective.targets.photographs, objective.targets)
+        except InputError:
+            return False
+        return True
 
     def objective(self, divisor: int) -> Objective:
         """Return what is minimised at 1/divisor of the size."""

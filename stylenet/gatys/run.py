@@ -95,6 +95,7 @@ class Run:
         self.snapped = False
         self.history: list[Record] = []
         self.over = False
+        self.failures = 0  # evaluations without a finite loss since the last one that had it
         self.diverged: str | None = None
         self.began = time.perf_counter()
 
@@ -106,7 +107,7 @@ class Run:
             start: Free pixels, (B, 3, H, W).
             steps: Evaluations.
         """
-        good, failures, best = start, 0, list[Tensor]()
+        good, best = start, list[Tensor]()
         self._snapshot(objective, start, again=True)
         iterates = self._minimise(objective, start, steps)
         for _ in range(steps):
@@ -114,9 +115,11 @@ class Run:
             iterate = next(iterates)
             self._record(objective)
             finite = bool(self.history[-1].total.isfinite().all())
-            good, failures = (iterate.x, 0) if finite else (good, failures + 1)
-            if failures == MOST_FAILURES:
-                self._give_up(failures)
+            good, self.failures = (iterate.x, 0) if finite else (good, self.failures + 1)
+            if self.failures == MOST_FAILURES:
+                self.give_up()
+            if objective.changed:
+                best.clear()  # values of another loss do not compare
             best.append(iterate.values)
             self.over = bool(self.callback and self.callback(self._progress(objective.kept(good)))) or self.over
             if self.over or self._stands_still(best):
@@ -140,7 +143,13 @@ class Run:
             return lbfgs(objective, start, bounds=RANGE)
         rate = self.schedule
         return descent(
-            objective, start, kind=self.optimizer, lr=self.lr, schedule=lambda step: rate(step / steps), bounds=RANGE
+            objective,
+            start,
+            kind=self.optimizer,
+            lr=self.lr,
+            schedule=lambda step: rate(step / steps),
+            bounds=RANGE,
+            changed=lambda: objective.changed,
         )
 
     def _record(self, objective: Objective) -> None:
@@ -168,9 +177,12 @@ class Run:
         before, now = best[-1 - self.patience], best[-1]
         return bool((before - now <= PLATEAU * before.abs()).all())
 
-    def _give_up(self, failures: int) -> None:
+    def give_up(self) -> None:
         """End the run and say what to change."""
-        step = len(self.history) - failures
-        change = "give a style_weight nearer to 1" if self.optimizer == "lbfgs" else f"give an lr below {self.lr:g}"
         self.over = True
+        step = len(self.history) - self.failures
+        if step == 0:
+            self.diverged = "the loss is not a number from the first step on: give a style_weight nearer to 1"
+            return
+        change = "give a style_weight nearer to 1" if self.optimizer == "lbfgs" else f"give an lr below {self.lr:g}"
         self.diverged = f"the loss is not a number after step {step}, whose image is kept: {change}"

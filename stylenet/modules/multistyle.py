@@ -17,7 +17,7 @@ from stylenet.losses.perceptual import Loss
 from stylenet.metrics import Judge
 from stylenet.modules.johnson import JohnsonModule, judge_of
 from stylenet.modules.train import columns, named_network
-from stylenet.networks.checkpoint import KEY, load_network
+from stylenet.networks.checkpoint import load_network
 from stylenet.networks.johnson import JohnsonNet
 from stylenet.networks.layers import ConditionalNorm
 
@@ -138,16 +138,11 @@ class MultiStyleModule(JohnsonModule):
         norms = [name for name, layer in self.network.named_modules() if isinstance(layer, ConditionalNorm)]
         return {f"{name}.{kind}" for name in norms for kind in ("weight", "bias")}
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Warn as others do; see `TrainModule.on_load_checkpoint`.
-
-        Raises:
-            InputError: The checkpoint has other styles.
-        """
-        before = checkpoint.get(KEY, {}).get("styles")
-        if before != self.styles:
-            raise InputError(f"that training had styles {before}: give the same, or model.init_from to begin anew")
-        super().on_load_checkpoint(checkpoint)
+    def refuse(self, before: Mapping[str, Any]) -> None:
+        """Raise an InputError for a training that had other styles; see `TrainModule.refuse`."""
+        had = before.get("styles")
+        if had != self.styles:
+            raise InputError(f"that training had styles {had}: give the same, or model.init_from to begin anew")
 
     def ingredients(self) -> dict[str, str]:
         """Return the styles and the loss network; see `TrainModule.ingredients`."""

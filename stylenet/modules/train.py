@@ -3,6 +3,7 @@
 import time
 import warnings
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -79,9 +80,13 @@ class TrainModule(pl.LightningModule):
         """Add the metadata that rebuilds the network without this class."""
         checkpoint[KEY] = self.described()
 
+    def refuse(self, before: Mapping[str, Any]) -> None:
+        """Raise an InputError where a training that had the metadata `before` cannot go on as this one."""
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Warn where a resumed run trains on something else than before: another loss network found by `auto`, say."""
         before = checkpoint.get(KEY, {})
+        self.refuse(before)
         self._seconds = before.get("seconds", 0.0)
         for name in ("style", "loss_network", "loss", "teacher"):
             if before.get(name) != self.metadata.get(name):

@@ -60,7 +60,7 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises:
         InputError: The file is missing, unsafe (a pickle of more than plain tensors) or holds no such network.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     content = read_file(path)
     if is_pytorch_example(content):
         return read_pytorch_example(content, str(path))

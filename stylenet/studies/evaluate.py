@@ -21,7 +21,7 @@ from stylenet.studies.measure import FIGURES, figures
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.tables import read_csv, write_csv
 
-RESULTS = "results.csv"
+RESULTS, PICTURES = "results.csv", "pictures"
 NUMBERS = (*FIGURES, "seconds")
 
 
@@ -42,7 +42,7 @@ class Cell:
     @property
     def picture(self) -> str:
         """Where its picture is, in the output folder."""
-        return f"pictures/{self.method.name}/{self.style}/{self.photograph}.png"
+        return f"{PICTURES}/{self.method.name}/{self.style}/{self.photograph}.png"
 
 
 class Evaluation:

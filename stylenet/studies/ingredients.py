@@ -7,7 +7,6 @@ import torch
 
 from stylenet.data.places import DATA
 from stylenet.errors import InputError
-from stylenet.features.extractor import FeatureExtractor
 from stylenet.inference.stylizer import pick_device
 from stylenet.inference.video import Film
 
@@ -50,6 +49,3 @@ def find_checkpoint(name: str) -> Path:
     if path is None:
         raise NotAtHand(f"no {name}: make it with `stylenet train model=adain`, then give labels=FILE")
     return path
-
-
-find_extractor = FeatureExtractor  # of training.py

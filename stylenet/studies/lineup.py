@@ -1,6 +1,6 @@
 """Who takes part: methods, photographs, styles and pseudo-labels, as they were named."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -55,17 +55,21 @@ def _distinct(paths: Sequence[Path]) -> list[str]:
     raise InputError("two methods have one name: give each file once")
 
 
-def find_photographs(folder: str | Path, limit: int | None = None) -> dict[str, Path]:
+def find_photographs(folder: str | Path, limit: int | None = None, without: Collection[Path] = ()) -> dict[str, Path]:
     """Return the photographs of a folder and its sub-folders by name, the path there without suffix, sorted.
 
     Args:
         folder: Where they are.
         limit: Take so many, the first ones.
+        without: Files and folders to leave out: what the evaluation itself wrote there.
 
     Raises:
         InputError: There are none.
     """
-    paths = list_images(folder)
+    own = [path.resolve() for path in without]
+    paths = [path for path in list_images(folder) if not any(path.resolve().is_relative_to(place) for place in own)]
+    if not paths:
+        raise InputError(f"no images in {folder} but those that this command wrote: give the folder of the photographs")
     names = output_names([path.relative_to(folder) for path in paths])
     found = {name.with_suffix("").as_posix(): path for name, path in zip(names, paths, strict=True)}
     return dict(list(found.items())[:limit])  # whatever the limit, a photograph has one name

@@ -4,16 +4,19 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from stylenet.data.styles import load_style
-from stylenet.errors import InputError
+from stylenet.errors import InputError, unknown
+from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
-from stylenet.gatys.optimize import optimize
+from stylenet.gatys.colours import check_way
+from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.run import Progress, Record
 from stylenet.images import load_image, resize, save_image
 from stylenet.inference.labellers import AdaINLabeller
@@ -27,11 +30,26 @@ from stylenet.studies.ingredients import find_checkpoint, find_film
 from stylenet.studies.judges import Jury
 from stylenet.studies.measure import figures
 from stylenet.studies.tables import write_csv
+from stylenet.studies.values import check_types
 
 LOSS = tuple(entry.name for entry in fields(LossOptions))
 OPTIMIZER = ("optimizer", "lr", "schedule", "steps", "patience")
 RUN = (*OPTIMIZER, "init", "seed", "pyramid", "preserve_color", "combined_after")
 """Parameters of `optimize`."""
+TYPES: dict[str, Any] = {
+    "backbone": str,
+    "weights": str,
+    "size": int,
+    "style_size": int | None,
+    "style_strength": float | None,
+    "labels": str | None,
+    "every": int | None,
+    "film": bool,
+    "judge": str | None,
+    "device": str,
+    "init": str,
+}
+"""Of `OWN`, and of what a study takes less of than `optimize`."""
 OWN: dict[str, Any] = {
     "backbone": "auto",
     "weights": "imagenet",
@@ -48,7 +66,18 @@ OWN: dict[str, Any] = {
 and of the painting's shorter side (by default as the photograph's), the balance of `stylenet gatys --style-strength`, a
 checkpoint of AdaIN that paints pseudo-labels, steps from one measurement to the next, whether to film, the network that
 measures, and the device."""
-KNOWN = (*OWN, *RUN, *LOSS)
+KNOWN: dict[str, Any] = {
+    **{name: signature(optimize).parameters[name].annotation for name in RUN},
+    **{name: signature(LossOptions).parameters[name].annotation for name in LOSS},
+    **TYPES,
+}
+"""Every setting and its type."""
+
+
+DEFAULTS: dict[str, Any] = {
+    name: signature(optimize).parameters[name].default
+    for name in ("optimizer", "lr", "schedule", "patience", "combined_after")
+}
 
 
 def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +86,28 @@ def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
     if full["backbone"] == "auto":
         full["backbone"], full["weights"] = best_at_hand("vgg19")
     return full
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise an InputError for settings that no run can use, as far as can be told without reading any file."""
+    check_types(settings, KNOWN)
+    full = OWN | dict(settings)
+    for name in ("size", "style_size", "steps", "pyramid", "every"):
+        if full.get(name) is not None and full[name] < 1:
+            raise InputError(f"{name} is {full[name]}: give at least 1")
+    options = _options(full)
+    if (options.pixel_weight or options.perceptual_weight) and not full["labels"]:
+        raise InputError("pixel_weight and perceptual_weight need pseudo-labels: give labels=FILE, of an AdaIN")
+    if full["style_strength"] is not None:
+        strength_shares(full["style_strength"])
+        if not (options.content_weight and options.style_weight):
+            raise InputError("style_strength balances content and style: give neither a weight of 0, or leave it out")
+    check(**{name: full.get(name, default) for name, default in DEFAULTS.items()})
+    check_way(full.get("preserve_color"))
+    if full.get("init", "content") not in INITS:
+        raise unknown("init", full["init"], INITS)
+    if full["backbone"] != "auto":
+        get_backbone(full["backbone"])
 
 
 def run_gatys(
@@ -98,12 +149,17 @@ def run_gatys(
 
 def _loss(settings: Mapping[str, Any], painting: Tensor) -> Loss:
     """Return what is minimised, on the device of the painting, (1, 3, h, w) in [0, 1]."""
+    options = _options(settings).resolved(settings["backbone"])
+    extractor = FeatureExtractor(settings["backbone"], options.layers, settings["weights"], options.pooling)
+    return perceptual_loss(extractor.to(painting.device), painting, options).to(painting.device)
+
+
+def _options(settings: Mapping[str, Any]) -> LossOptions:
+    """Return the options of the loss that are settings."""
     given = {name: settings[name] for name in LOSS if name in settings}
     if settings["style_strength"] is not None:
         given = {"style_weight": 1.0} | given  # the balance is of terms with a weight of 1
-    options = LossOptions(**given).resolved(settings["backbone"])
-    extractor = FeatureExtractor(settings["backbone"], options.layers, settings["weights"], options.pooling)
-    return perceptual_loss(extractor.to(painting.device), painting, options).to(painting.device)
+    return LossOptions(**given)
 
 
 def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:

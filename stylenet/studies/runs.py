@@ -24,6 +24,7 @@ from stylenet.studies.study import Study
 
 KNOWN = {"gatys": optimisation.KNOWN, "johnson": training.KNOWN}
 """Settings that each kind of study takes."""
+CHECKS = {"gatys": optimisation.check_settings, "johnson": training.check_settings}
 RESOLVED = {"gatys": optimisation.resolved, "johnson": training.resolved}
 METHODS = {"gatys": optimisation.run_gatys, "johnson": training.run_johnson}
 DONE, NOT_AT_HAND, FAILED, NOT_RUN = "done", "not at hand", "failed", "not run"
@@ -101,6 +102,31 @@ def plan(study: Study, output: Path) -> list[Cell]:
     return list(cells.values())
 
 
+def check(study: Study) -> None:
+    """Raise an InputError for settings of any run that cannot be used, or not on this machine."""
+    for variant in study.variants():
+        CHECKS[study.kind](variant.settings)
+        find_device(variant.settings.get("device", "auto"))
+
+
+def check_spared(cells: Sequence[Cell]) -> None:
+    """Raise an InputError where finished runs of other settings would be deleted."""
+    lost, changed = 0, dict[str, None]()
+    for cell in cells:
+        before, now = _read(cell.folder / "settings.json"), cell.given
+        if before != now and _read(cell.folder / "result.json").get("status") == DONE:
+            lost += 1
+            old, new = before.get("settings", {}), now["settings"]
+            keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+            changed |= dict.fromkeys([*keys, *(["files"] if before.get("files") != now["files"] else [])])
+    if lost:
+        folder = cells[0].folder.parent
+        raise InputError(
+            f"{folder} holds {lost} finished runs of other settings ({', '.join(changed)}), which would be lost: give "
+            f"another folder to --output, or delete this one"
+        )
+
+
 def mine(cells: Sequence[Cell]) -> Sequence[Cell]:
     """Return this rank's share of the runs: under torchrun (RANK and WORLD_SIZE) every WORLD_SIZE-th."""
     return cells[int(os.environ.get("RANK", 0)) :: int(os.environ.get("WORLD_SIZE", 1))]
@@ -156,10 +182,16 @@ def run(cell: Cell) -> None:
 
 
 def outcome(cell: Cell) -> dict[str, Any]:
-    """Return the result of a cell; its status is `NOT_RUN` where there is none, or one of other settings."""
+    """Return the result of a cell; its status is `NOT_RUN` where there is none, or one of other settings.
+
+    A finished run whose pictures were deleted is run again.
+    """
     result = _read(cell.folder / "result.json")
-    unchanged = _read(cell.folder / "settings.json") == cell.given
-    return result if result and unchanged else {"status": NOT_RUN}
+    if not result or _read(cell.folder / "settings.json") != cell.given:
+        return {"status": NOT_RUN}
+    names = [f"{path.stem}{end}" for path in cell.photographs for end in (".png", ".photograph.png")]
+    whole = result["status"] != DONE or all((cell.folder / name).is_file() for name in names)
+    return result if whole else {"status": NOT_RUN}
 
 
 def rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:

@@ -1,15 +1,12 @@
 """A study as its YAML file tells it: a question, and the settings whose product answers it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from stylenet.errors import InputError, unknown
 from stylenet.studies.values import read_yaml
-
-KINDS = ("gatys", "johnson")
 
 Settings = dict[str, Any]
 Axis = list[Any] | dict[str, Settings]
@@ -110,13 +107,18 @@ class Study:
         base = self.base | changes.pop("base", {})
         return replace(self, base=base, **changes)
 
-    def overridden(self, options: Mapping[str, str], known: Iterable[str]) -> "Study":
+    def set_by_grid(self, key: str) -> list[str]:
+        """Return the names of the variants whose axes set this setting, whatever the base says."""
+        return [variant.name for variant in self.variants() if variant.settings.get(key) != self.base.get(key)]
+
+    def overridden(self, options: Mapping[str, str], known: Iterable[str], flags: Iterable[str] = ()) -> "Study":
         """Return the study with options of the command line.
 
         Args:
             options: `photographs` and `styles`, names with commas or how many; an axis, which keeps these values
                 alone; or a setting, in YAML.
             known: Settings of the study's kind.
+            flags: Names of the command's other options: suggested too where a key is misspelt.
 
         Raises:
             InputError: An unknown name, with the nearest right one, or a label that an axis lacks.
@@ -124,77 +126,35 @@ class Study:
         study = self
         for key, text in options.items():
             if key in ("photographs", "styles"):
-                pictures: dict[str, Any] = {key: int(text) if text.isdecimal() else text.split(",")}
+                pictures: dict[str, Any] = {key: named_pictures(key, int(text) if text.isdecimal() else text)}
                 study = replace(study, **pictures)
             elif key in self.axes:
                 study = replace(study, grid=_restricted(study.grid, key, _listed(read_yaml(text, f"{key}={text}"))))
             elif key in known:
                 study = replace(study, base=study.base | {key: read_yaml(text, f"{key}={text}")})
             else:
-                raise unknown("option", key, ["photographs", "styles", *self.axes, *known])
+                raise unknown("option", key, {"photographs", "styles", *self.axes, *known, *flags})
         return study
 
 
-def load_study(path: Path, known: Mapping[str, Iterable[str]]) -> Study:
-    """Return the study in a YAML file.
+def named_pictures(name: str, value: Any, where: str = "") -> int | list[str]:
+    """Return photographs or styles: how many, or their names, which may be one text with commas.
 
     Args:
-        path: The file.
-        known: Settings that each kind takes.
+        name: `photographs` or `styles`.
+        value: What was given.
+        where: Begins the error.
 
     Raises:
-        InputError: The file is missing or no YAML, or says something that no study has; with the nearest right name.
+        InputError: None of them, or something else.
     """
-    try:
-        text = path.read_text()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    content = read_yaml(text, str(path))
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is no study: it needs question, kind and grid")
-    for key in ("question", "kind", "grid"):
-        if key not in content:
-            raise InputError(f"{path} has no {key}: add it")
-    names = [entry.name for entry in fields(Study) if entry.name != "name"]
-    _check(path, "key", content, names)
-    if content["kind"] not in KINDS:
-        raise unknown(f"kind in {path}", str(content["kind"]), KINDS)
-    quick = content.get("quick") or {}
-    _check(path, "key of quick", quick, ("base", "grid", "photographs", "styles"))
-    for part in (content, quick):
-        if "grid" in part:
-            part["grid"] = _grid(path, part["grid"])
-    plots = content.pop("plots", [])
-    for plot in plots:
-        _check(path, "key of a plot", plot, [entry.name for entry in fields(Plot)])
-    study = Study(name=path.stem, plots=[Plot(**plot) for plot in plots], **content)
-    for version in (study, study.quickened()):
-        for variant in version.variants():
-            _check(path, "setting", variant.settings, known[study.kind])
-    return study
-
-
-def _check(path: Path, kind: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise for the first name that is not known."""
-    known = list(known)
-    for name in given:
-        if name not in known:
-            raise unknown(f"{kind} in {path}", str(name), known)
-
-
-def _grid(path: Path, grid: Any) -> list[dict[str, Axis]]:
-    """Return the sets of axes that a file gives."""
-    sets = grid if isinstance(grid, list) else [grid]
-    for axes in sets:
-        for name, axis in axes.items() if isinstance(axes, dict) else [("grid", None)]:
-            if not isinstance(axis, list | dict) or not axis:
-                raise InputError(f"{path}: {name} is no axis: give a list of values, or overrides by label")
-    return [{name: _labelled(axis) for name, axis in axes.items()} for axes in sets]
-
-
-def _labelled(axis: Axis) -> Axis:
-    """Return an axis whose labels are text and whose overrides are there."""
-    return {str(label): overrides or {} for label, overrides in axis.items()} if isinstance(axis, dict) else axis
+    wanted = value.split(",") if isinstance(value, str) else value
+    several = isinstance(wanted, list) and all(isinstance(item, str | int) and item != "" for item in wanted)
+    if not several and (not isinstance(wanted, int) or isinstance(wanted, bool)):
+        wanted = None
+    if not wanted or (isinstance(wanted, int) and wanted < 1):
+        raise InputError(f"{where}{name} is {value!r}: give names, or how many, at least 1")
+    return [str(item) for item in wanted] if isinstance(wanted, list) else wanted
 
 
 def _choices(name: str, axis: Axis) -> list[tuple[str, Settings]]:

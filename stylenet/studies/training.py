@@ -28,6 +28,7 @@ from stylenet.modules.johnson import JohnsonModule
 from stylenet.studies.judges import Jury
 from stylenet.studies.measure import figures
 from stylenet.studies.tables import write_csv
+from stylenet.studies.values import check_types
 
 OWN: dict[str, Any] = {
     "backbone": "auto",
@@ -46,11 +47,17 @@ GROUPS = {
     "trainer": (pl.Trainer,),
     "checkpoint": (LastCheckpoint,),
 }
-KNOWN = (
-    *OWN,
-    "recipe",
-    *(f"{group}.{name}" for group in GROUPS for owner in GROUPS[group] for name in signature(owner).parameters),
-)
+KNOWN: dict[str, Any] = {
+    **{"backbone": str, "weights": str, "images": int | None, "size": int, "judge": str | None, "device": str},
+    "recipe": str,
+    **{
+        f"{group}.{name}": parameter.annotation
+        for group in GROUPS
+        for owner in GROUPS[group]
+        for name, parameter in signature(owner).parameters.items()
+    },
+}
+"""Every setting and its type."""
 
 BATCH_SIZE: int = signature(StylizationData).parameters["batch_size"].default
 
@@ -64,6 +71,13 @@ def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
     if full["backbone"] == "auto":
         full["backbone"], full["weights"] = best_at_hand()
     return full
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise an InputError for settings that no run can use, as far as can be told without reading any file."""
+    check_types(settings, KNOWN)
+    if settings.get("backbone", "auto") != "auto":
+        get_backbone(settings["backbone"])
 
 
 def run_johnson(

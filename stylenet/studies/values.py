@@ -1,9 +1,14 @@
 """Values of YAML files and of the command line."""
 
 import re
-from typing import Any
+from argparse import ArgumentError
+from collections.abc import Mapping
+from inspect import formatannotation
+from types import NoneType
+from typing import Any, get_args
 
 import yaml
+from jsonargparse import ArgumentParser
 
 from stylenet.errors import InputError
 
@@ -34,3 +39,24 @@ def _with_numbers(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_numbers(item) for item in value]
     return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value
+
+
+def check_types(settings: Mapping[str, Any], types: Mapping[str, Any]) -> None:
+    """Raise an InputError for a value that is not of its setting's type.
+
+    Args:
+        settings: Values from YAML; a number in quotes is no number.
+        types: Annotation of each setting.
+    """
+    for key, value in settings.items():
+        wanted = types[key]
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_argument("--value", type=wanted)
+        try:
+            read = parser.parse_object({"value": value})["value"]
+            right = value is not None or wanted is Any or NoneType in get_args(wanted)
+            right = right and not (isinstance(value, str) and isinstance(read, int | float))
+        except ArgumentError:
+            right = False
+        if not right:
+            raise InputError(f"{key}={value} cannot be used: give a value of type {formatannotation(wanted)}")

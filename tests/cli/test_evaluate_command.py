@@ -56,7 +56,16 @@ def test_everything_is_written_and_printed(command, capsys):
     assert "| photograph | 2 | 1.000 | 0.000 |" in captured.out
     assert "THE LOSS NETWORK OF gatys:" in captured.out
     assert captured.err.endswith("wrote out\n")
-    assert load_image("out/grid.png").shape[-1] == 4 + 4 * 52
+    assert load_image("out/grid.png").shape[-1] >= 4 + 4 * 52
+
+
+def test_its_own_pictures_are_no_photographs(command):
+    assert command(methods="photograph", output="in") == 0
+    assert command(methods="photograph", output="in") == 0
+    assert command(methods="photograph", photographs=".", output="out", limit="9") == 0
+    assert command(methods="photograph", photographs=".", output="out", limit="9") == 0
+    assert {row["photograph"] for row in read_csv("in/results.csv")} == {"a", "b"}
+    assert not [row for row in read_csv("out/results.csv") if row["photograph"].startswith("out/")]
 
 
 def test_limit_takes_the_first_photographs(command):

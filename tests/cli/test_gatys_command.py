@@ -1,5 +1,6 @@
 """`stylenet gatys` in this process: what it writes, how it ends, what it refuses."""
 
+import math
 import os
 import signal
 import sys
@@ -14,11 +15,13 @@ from torch import Tensor
 from stylenet.cli import gatys, gatys_watch
 from stylenet.cli.exits import guarded
 from stylenet.colour import luminance
+from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.optimize import optimize
 from stylenet.images import load_image, save_image
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.losses.weighting import strength_shares
 
 Command = Callable[..., int]
 
@@ -293,7 +296,8 @@ BAD = {
     "unknown optimizer": mistake("unknown optimizer 'lbgfs': did you mean 'lbfgs'?", optimizer="lbgfs"),
     "learning rate of lbfgs": mistake("leave out lr", lr="0.1"),
     "negative learning rate": mistake("lr is -1.0: give more than 0", optimizer="adam", lr="-1"),
-    "unknown init": mistake("unknown init 'contents': did you mean 'content'? known are", init="contents"),
+    "unknown init": mistake("'content'? known are content, noise, style, or the path of an image", init="contents"),
+    "missing init": mistake("cannot read nope.png: No such file", init="nope.png"),
     "folder as init": mistake("cannot read folder: Is a directory", init="folder"),
     "unknown way of colours": mistake("unknown way to preserve colour 'luma'", preserve_color="luma"),
     "no strength": mistake("style_strength is 0.0: give more than 0", style_strength="0"),
@@ -313,7 +317,10 @@ BAD = {
     "half a scale": mistake("scales=1.5 cannot be used: give a value of type int", "scales=1.5"),
     "negative loss weight": mistake("style_weight is -1.0: give 0 or more", "style_weight=-1"),
     "no weight at all": mistake("every weight is 0", "style_weight=0", "content_weight=0", "tv_weight=0"),
-    "pseudo-labels": mistake("need pseudo-labels", "pixel_weight=1"),
+    "pixels of pseudo-labels": mistake("unknown option 'pixel_weight'", "pixel_weight=1"),
+    "features of pseudo-labels": mistake("unknown option 'perceptual_weight'", "perceptual_weight=1"),
+    "strength without content": mistake("give neither a weight of 0", "content_weight=0", style_strength="5"),
+    "strength without style": mistake("give neither a weight of 0", "style_weight=0", style_strength="5"),
     "no patience": mistake("patience is 0: give at least 1", "patience=0"),
 }  # fmt: skip
 
@@ -352,3 +359,21 @@ def test_a_film_without_pyav_is_refused_first(
     assert command(video="film.mp4") == 2
     assert "pip install 'stylenet[video]'" in capsys.readouterr().err
     assert files() == INPUTS
+
+
+def test_the_usual_strength_of_the_help_is_that_of_the_error():
+    (action,) = (action for action in gatys.build_parser()._actions if action.dest == "style_strength")
+    with pytest.raises(InputError, match="; 5 is a usual one"):
+        strength_shares(0)
+    assert "5 is usual" in action.help
+
+
+def test_a_loss_that_is_never_finite_is_exit_code_1(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    original = PerceptualLoss.weighted
+    monkeypatch.setattr(
+        PerceptualLoss, "weighted", lambda *given: {name: term * math.nan for name, term in original(*given).items()}
+    )
+    assert command(steps="3", pyramid="1") == 1
+    assert "diverged: the loss is not a number from the first step on" in capsys.readouterr().err

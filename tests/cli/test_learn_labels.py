@@ -52,3 +52,12 @@ def test_a_weight_without_labels_is_refused(monkeypatch, tmp_path, capfd, bare_e
     monkeypatch.chdir(tmp_path)
     assert train([*MODELS["johnson"], "model.pixel_weight=1"], monkeypatch) == 2
     assert "need data.pseudo_labels=FOLDER" in capfd.readouterr().err
+
+
+def test_labels_in_another_style_are_refused_and_a_path_counts_by_its_stem(labels, monkeypatch, tmp_path, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert train(["style=great_wave", f"data.pseudo_labels={labels}"], monkeypatch) == 2
+    assert "has no labels in great_wave, only in starry_night" in capfd.readouterr().err
+    assert not list(tmp_path.rglob("version_*"))
+    path = ROOT / "data" / "styles" / "starry_night.jpg"
+    assert train([f"style={path}", "model.style_size=32", f"data.pseudo_labels={labels}"], monkeypatch) == 0

@@ -74,6 +74,8 @@ def test_expanding_twice_changes_nothing_since_child_processes_expand_again(argv
     [
         (["model=jonson"], "did you mean 'johnson'"),
         (["recipe=papr"], "did you mean 'paper'"),
+        (["test", "style=starry_night"], "unknown subcommand 'test': known are fit, validate"),
+        (["predict"], "unknown subcommand 'predict'"),
     ],
 )
 def test_unknown_names_are_refused_with_the_nearest_right_one(argv: list[str], words: str):

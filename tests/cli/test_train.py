@@ -1,5 +1,6 @@
 """`train.py` in this process: what it writes, what rules on a resume, what it refuses."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,108 @@ def test_on_resume_the_command_line_rules_and_the_style_stays(train: Train):
     assert (metadata["style"], metadata["steps"]) == ("great_wave", 3)
 
 
+def read_all(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in files_below(folder)}
+
+
+def last_line(capsys: pytest.CaptureFixture) -> str:
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_resume_in_another_style_writes_into_a_new_folder(train: Train):
+    for style in ("starry_night", "great_wave"):
+        assert train(f"style={style}", "trainer.max_steps=1") == 0
+    before = read_all(Path("outputs"))
+    assert train("style=great_wave", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=2") == 0
+    assert before == {path: path.read_bytes() for path in before}
+    assert Path("outputs/debug/great_wave/version_1/last.ckpt").is_file()
+
+
+def test_a_resume_goes_on_in_its_own_folder_or_in_a_new_one_but_never_in_anothers(train: Train):
+    at_home = "trainer.logger.init_args.save_dir=checkpoints"
+    assert train("style=starry_night", at_home, "trainer.max_steps=1") == 0
+    home, away = Path("checkpoints/starry_night/version_0"), Path("away/starry_night/version_0")
+    shutil.copytree(home, away)
+    before = read_all(home)
+    assert train("style=starry_night", at_home, f"--ckpt_path={away / 'last.ckpt'}", "trainer.max_steps=2") == 0
+    assert read_all(home) == before
+    assert torch.load(away / "last.ckpt", weights_only=True)["global_step"] == 2
+    before |= read_all(away)
+    assert train("style=starry_night", f"--ckpt_path={away / 'last.ckpt'}", "trainer.max_steps=3") == 0
+    assert read_all(home) | read_all(away) == before
+    assert torch.load(RUN / "last.ckpt", weights_only=True)["global_step"] == 3
+
+
+def test_the_config_of_a_resumed_run_repeats_it_into_a_new_folder(train: Train):
+    assert train("style=starry_night", "trainer.max_steps=1") == 0
+    assert train("style=starry_night", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=2") == 0
+    before = read_all(RUN)
+    assert train(f"--config={RUN / 'config.yaml'}") == 0
+    assert read_all(RUN) == before
+    assert torch.load(RUN.with_name("version_1") / "last.ckpt", weights_only=True)["global_step"] == 2
+
+
+REFUSED_RESUMES = {
+    "another shape": (["model.width=4"], "holds a network of another shape: {'width': 8"),
+    "another optimizer": (["model.optimizer=muon"], "give model.optimizer=adam"),
+    "slim": ([f"--ckpt_path={RUN / 'stylizer.safetensors'}"], "last.ckpt"),
+}
+
+
+def test_a_refused_resume_is_one_line_and_leaves_the_run_as_it_was(train: Train, capsys: pytest.CaptureFixture):
+    assert train("style=starry_night", "model.width=8", "trainer.max_steps=1") == 0
+    before = read_all(RUN.parent)
+    for arguments, words in REFUSED_RESUMES.values():
+        resume = ["style=starry_night", "model.width=8", "trainer.max_steps=2", f"--ckpt_path={RUN / 'last.ckpt'}"]
+        capsys.readouterr()
+        assert train(*resume, *arguments) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: ")
+        assert words in line
+        assert read_all(RUN.parent) == before
+
+
+def test_a_resume_with_nothing_to_do_says_so_and_leaves_the_run_as_it_was(train: Train, capsys: pytest.CaptureFixture):
+    own = ["style=starry_night", "trainer.max_steps=1"]
+    assert train(*own) == 0
+    before = read_all(RUN.parent)
+    assert train(*own, f"--ckpt_path={RUN / 'last.ckpt'}") == 0
+    assert "give more trainer.max_steps" in last_line(capsys)
+    assert read_all(RUN.parent) == before
+
+
+def test_a_run_refused_after_its_card_leaves_no_folder(train: Train, capsys: pytest.CaptureFixture, tmp_path: Path):
+    before = files_below(tmp_path)
+    assert train("style=starry_night", "model.pixel_weight=1") == 2
+    assert "need data.pseudo_labels=FOLDER" in last_line(capsys)
+    assert files_below(tmp_path) == before
+    assert not list(tmp_path.rglob("version_*"))
+
+
+def test_without_a_logger_each_run_has_a_folder_of_its_own(train: Train):
+    for _ in range(2):
+        assert train("style=starry_night", "trainer.logger=false", "trainer.max_steps=1") == 0
+    found = sorted(Path("checkpoints/starry_night").glob("*/stylizer.safetensors"))
+    assert [path.parent.name for path in found] == ["version_0", "version_1"]
+
+
+def test_a_home_folder_is_found_by_its_short_name(train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert train("style=starry_night", "trainer.max_steps=1") == 0
+    own = ["style=starry_night", "trainer.max_steps=2"]
+    assert train(*own, f"model.init_from=~/{RUN / 'stylizer.safetensors'}") == 0
+    assert train(*own, f"--ckpt_path=~/{RUN / 'last.ckpt'}") == 0
+    assert torch.load(RUN / "last.ckpt", weights_only=True)["global_step"] == 2
+
+
+def test_validating_random_weights_is_refused(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr(sys, "argv", ["train.py", "validate", "style=starry_night", DEBUG])
+    assert guarded(_train) == 2
+    assert "--ckpt_path=RUN/last.ckpt or model.init_from=FILE" in last_line(capsys)
+
+
 def test_validating_a_checkpoint_leaves_its_run_as_it_was(train: Train, monkeypatch: pytest.MonkeyPatch):
     train("style=starry_night")
     before = {path: path.read_bytes() for path in files_below(RUN) if path.suffix in (".yaml", ".ckpt", ".safetensors")}
@@ -177,7 +280,7 @@ def test_a_style_may_be_the_path_of_an_image(train: Train, photographs: Path):
 def test_switching_logger_checkpoints_and_bar_off_works(train: Train):
     off = ["trainer.logger=false", "trainer.enable_checkpointing=false", "trainer.enable_progress_bar=false"]
     assert train("style=starry_night", *off) == 0
-    assert Path("checkpoints/starry_night/stylizer.safetensors").is_file()
+    assert Path("checkpoints/starry_night/version_0/stylizer.safetensors").is_file()
 
 
 def test_a_skipped_photograph_is_counted(train: Train, photographs: Path, capsys: pytest.CaptureFixture):
@@ -204,7 +307,18 @@ BAD = {
     "empty folder": (["style=starry_night", "data.source=folder", "data.root=empty"], "no images in empty"),
     "missing config": (["style=starry_night", "--config=none.yaml"], "none.yaml"),
     "broken config": (["style=starry_night", "--config=broken.yaml"], "config"),
-    "wrong type": (["style=starry_night", "trainer.max_steps=many"], "trainer.max_steps"),
+    "wrong type": (["style=starry_night", "trainer.max_steps=many"], "trainer.max_steps=many: give a whole number"),
+    "negative rate": (["style=starry_night", "model.lr=-1"], "model.lr is -1.0: give at least 0"),
+    "no width": (["style=starry_night", "model.width=0"], "model.width is 0: give at least 1"),
+    "no interval": (["style=starry_night", "checkpoint.every_n_train_steps=0"], "give at least 1"),
+    "wrong type of the model": (["style=starry_night", "model.lr=abc"], "error: model.lr=abc: give a number"),
+    "one model of many styles": (["model=johnson", "style=[a,b]"], "give model=multistyle"),
+    "wrong choice": (["style=starry_night", "trainer.precision=8"], "trainer.precision=8: give 64, 32, 16, "),
+    "two styles": (["style=starry_night", "style=great_wave"], "style=[starry_night,great_wave]"),
+    "another model's option": (["model=adain", "model.style_size=48"], "model=adain has no option style_size"),
+    "another model's style": (["model=adain", "style=great_wave"], "model=adain takes no style=great_wave"),
+    "another model's recipe": (["model=adain", "recipe=quickstart"], "model=adain takes no recipe=quickstart"),
+    "option of networks": (["model=distill", "model.statistic=gram"], "model=distill has no option"),
     "missing checkpoint": (["style=starry_night", "--ckpt_path=none.ckpt"], "no such file: none.ckpt"),
     "tiny style": (["style=tiny.png"], "3x3"),
     "broken style": (["style=text.jpg"], "text.jpg"),

@@ -181,3 +181,18 @@ def test_a_folder_of_labels_may_be_moved(labels, tmp_path):
     after = labelled(tmp_path / "moved")
     after.load_state_dict(state)
     assert torch.equal(after.train_set[3]["labels"], first["labels"])
+
+
+def test_the_labels_of_one_style_alone_are_shown_if_it_is_named(labels):
+    data = labelled(labels(6), val_count=1, batch_size=5)
+    data.label_style = "b"
+    assert data.label_styles == ["b"]
+    (batch,) = data.train_dataloader()
+    assert batch["style"].tolist() == [0] * 5
+    pairs = zip(batch["photographs"], batch["labels"], strict=True)
+    assert not any(torch.equal(photograph, label) for photograph, label in pairs)  # those of b stand upside down
+    assert len(data.val_dataloader().dataset) == 1
+    other = labelled(data.pseudo_labels)
+    other.label_style = "c"
+    with pytest.raises(InputError, match="has no labels in c, only in a, b: "):
+        other.setup()

@@ -123,3 +123,21 @@ def test_bounds_are_kept():
     assert all(x.min() >= 0 and x.max() <= 2.5 for x in seen)
     assert_allclose(iterates[-1].x, CENTRES.clamp(0.0, 2.5), atol=0.2)
     assert torch.equal(seen[0], START.clamp(0.0, 2.5))
+
+
+def test_what_is_best_starts_anew_where_the_function_changes_and_momentum_goes_on():
+    """From the fifth evaluation on the function lies 1000 higher; its gradients, and so Adam's way, are the same."""
+    plain, _ = points(8, lr=0.1)
+    seen = []
+
+    def function(x):
+        seen.append(x.clone())
+        values, gradients = bowls(x)
+        return values + 1000 * (len(seen) >= 5), gradients
+
+    iterates = list(islice(descent(function, START, lr=0.1, changed=lambda: len(seen) == 5), 8))
+    assert all(torch.equal(one, other) for one, other in zip(seen, plain, strict=True))
+    for count in range(5, 9):
+        lowest, index = torch.stack([bowls(x)[0] for x in seen[4:count]]).min(0)
+        assert torch.equal(iterates[count - 1].values, lowest + 1000)
+        assert all(torch.equal(iterates[count - 1].x[item], seen[4 + index[item]][item]) for item in range(2))

@@ -236,6 +236,14 @@ def test_gradients_may_be_off_around_a_run(run):
         ({"preserve_color": "hue"}, "unknown way to preserve colour 'hue'"),
         ({"only": torch.ones(1, 1, 8, 8)}, "only has 8x8 pixels, the photograph 40x32"),
         ({"masks": torch.ones(1, 2, 32, 40)}, "2 masks for 1 styles"),
+        ({"only": torch.ones(1, 3, 32, 40)}, r"only has the shape \(1, 3, 32, 40\): give \(1, 1, height, width\)"),
+        ({"labels": torch.ones(1, 3, 8, 8)}, "labels has 8x8 pixels, the photograph 40x32"),
+        ({"init": torch.ones(3, 3, 32, 40)}, r"init has the shape \(3, 3, 32, 40\): give \(1, 3, height, width\)"),
+        ({"content": torch.ones(1, 4, 32, 40)}, r"content has .*: give \(B, 3, height, width\)"),
+        ({"content": torch.ones(1, 1, 32, 40)}, r"content has the shape \(1, 1, 32, 40\)"),
+        ({"content": torch.ones(3, 32, 40)}, r"content has the shape \(3, 32, 40\)"),
+        ({"style": []}, "there is no style: give at least one painting"),
+        ({"style": torch.ones(2, 3, 32, 40)}, r"a style has .*: give \(1, 3, height, width\)"),
     ],
 )
 def test_what_cannot_be_used_is_refused(run, arguments, message):
@@ -255,6 +263,71 @@ def test_balanced_weights_rest_where_content_is_strength_times_style(run):
         last = run(options=options, weighting=balance, steps=steps).history[-1]
         style = (last.raw["style/relu1_1"] + last.raw["style/relu2_1"]) / 2
         assert last.raw["content/relu2_1"] == pytest.approx(3 * style, rel=0.35)
+
+
+class Tenfold:
+    """Ten times the weights from the eleventh call on."""
+
+    def __init__(self):
+        self.calls, self.changed = 0, False
+
+    def __call__(self, groups, images, progress):
+        self.calls += 1
+        self.changed = self.calls == 11
+        return {group: torch.full_like(value, 10.0 if self.calls > 10 else 1.0) for group, value in groups.items()}
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "adamw"])
+def test_the_image_is_the_best_one_under_the_weights_at_the_end(run, extractor, pictures, optimizer):
+    photograph = pictures[0][:1, ..., :32]  # of whole cells: nothing is mirrored on
+    result = run(photograph, optimizer=optimizer, init="noise", steps=14, weighting=Tenfold())
+    options = LossOptions(style_layers=LAYERS, content_layers=["relu2_1"])
+    loss = PerceptualLoss(extractor, pictures[1], options)
+    found = 10 * loss.total(loss.per_item(result.image, loss.targets(photograph)))
+    assert_close(found, torch.stack([record.total for record in result.history[10:]]).min(0).values, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_patience_begins_anew_where_the_weights_change(run, optimizer):
+    result = run(optimizer=optimizer, steps=16, patience=8, weighting=Tenfold(), init="noise")
+    assert len(result.history) == 16
+
+
+def test_the_snapshot_of_the_combined_term_is_another_loss_to_adam_too(run):
+    """The term is 0 at its snapshot and only adds to the loss: what was best before would stay so."""
+    options = {"combined_weight": 50.0, "content_weight": 0.0}
+    seen = []
+    result = run(options=options, optimizer="adam", steps=8, callback=lambda progress: seen.append(progress.image()))
+    assert result.history[1].total > result.history[0].total
+    assert not torch.equal(seen[0], seen[1])  # the snapshot is taken after the first step
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_loss_that_never_is_a_number_has_diverged_however_few_the_steps(run, pictures, optimizer, monkeypatch):
+    original = PerceptualLoss.weighted
+
+    def spoiled(self, terms):
+        return {name: term * torch.nan for name, term in original(self, terms).items()}
+
+    monkeypatch.setattr(PerceptualLoss, "weighted", spoiled)
+    result = run(optimizer=optimizer, steps=3)
+    assert result.diverged == "the loss is not a number from the first step on: give a style_weight nearer to 1"
+    assert_close(result.image, pictures[0][:1])
+
+
+def test_a_run_that_ends_amid_failures_has_diverged(run, monkeypatch):
+    calls = []
+    original = PerceptualLoss.per_item
+
+    def breaks_down(self, images, targets):
+        calls.append(None)
+        terms = original(self, images, targets)
+        return {name: term * (float("nan") if len(calls) > 5 else 1) for name, term in terms.items()}
+
+    monkeypatch.setattr(PerceptualLoss, "per_item", breaks_down)
+    assert "after step 5, whose image is kept: give an lr below 0.02" in run(optimizer="adam", steps=8).diverged
+    calls.clear()
+    assert run(optimizer="adam", steps=5).diverged is None
 
 
 def test_the_last_rows_are_seen_whatever_the_size(pictures):

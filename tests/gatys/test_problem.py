@@ -6,6 +6,7 @@ from torch.testing import assert_close
 
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.problem import Problem
+from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
@@ -30,10 +31,31 @@ def pictures():
     return torch.rand(2, 3, 32, 64, generator=generator), torch.rand(1, 3, 48, 40, generator=generator)
 
 
-def test_the_shortest_side_is_that_of_photographs_and_paintings(loss, pictures):
+def fitting(loss, photographs, *paintings):
+    problem = Problem(photographs, [Style(painting) for painting in paintings], loss, Fixed())
+    return [stage.divisor for stage in problem.stages(4, 3)]
+
+
+def test_photographs_and_paintings_must_have_features(loss, pictures):
     photographs, painting = pictures
-    assert Problem(photographs, [Style(painting)], loss, Fixed()).shortest_side == 32
-    assert Problem(photographs, [Style(painting), Style(painting[..., :24])], loss, Fixed()).shortest_side == 24
+    assert fitting(loss, photographs, painting) == [2, 1]
+    assert fitting(loss, photographs, painting, painting[..., :24]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("options", "side", "expected"),
+    [
+        ({"scales": 2}, 64, [2, 1]),  # the coarser level has 32 and 16 pixels
+        ({"scales": 3}, 64, [1]),
+        ({"laplacian_weight": 0.5}, 64, [1]),  # three squares of 16 pixels
+        ({"statistic": "patches", "style_layers": ["relu4_1"]}, 32, [1]),  # a map of 4x4; 2x2 is no patch
+    ],
+)
+def test_every_term_of_the_loss_must_have_its_size(options, side, expected):
+    options = LossOptions(**{"style_layers": ["relu1_1"], "content_layers": ["relu1_1"]} | options)
+    extractor = FeatureExtractor("vgg16", options.layers, "random")
+    images = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    assert fitting(perceptual_loss(extractor, images, options), images, images) == expected
 
 
 def test_the_objective_at_half_the_size_is_the_loss_of_halved_pictures(loss, pictures):

@@ -159,3 +159,20 @@ def test_captions_stand_over_their_columns():
     assert sheet[..., :top, : 60 + GAP].min() < 0.5  # ink
     assert sheet[..., :top, 60 + GAP :].min() == 1
     assert torch.equal(sheet[..., top + GAP : top + GAP + 20, 60 + 2 * GAP : -GAP], black)
+
+
+def test_captions_are_whole_and_apart_over_narrow_pictures():
+    narrow = torch.zeros(1, 3, 20, 30)
+    wide = captioned([[narrow, narrow]], ["photograph", "photograph"])
+    column = (wide.shape[-1] - GAP) // 2
+    alone = captioned([[torch.zeros(1, 3, 20, 300)]], ["photograph"])[
+        ..., : GAP + LINE, :
+    ]  # with all the room there is
+    (ink,) = (alone.amin((0, 1, 2)) < 0.5).nonzero().T
+    for left in (0, column):
+        strip = wide[..., : GAP + LINE, left : left + column]
+        assert torch.equal(strip[..., : ink.max() + 1], alone[..., : ink.max() + 1])
+        assert strip[..., ink.max() + 2 :].min() > 0.9
+    picture = wide[..., GAP + LINE + GAP : -GAP, GAP:column]
+    assert picture[..., : (column - GAP - 30) // 2].min() == 1  # white beside it
+    assert (picture == 0).sum() == narrow.numel()

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from stylenet.errors import InputError
-from stylenet.studies.study import Study, load_study
+from stylenet.studies.study import Study
+from stylenet.studies.study_file import load_study
 
 KNOWN = {"gatys": ["steps", "lr", "optimizer", "style_weight"], "johnson": ["model.norm"]}
 
@@ -92,6 +93,26 @@ def test_values_that_no_list_has_are_taken_as_they_are(tmp_path: Path):
         ("[adam, adamw]", "adam", "optimizer is no axis"),
         ("  base: {steps: 2}", "  base: {stps: 2}", "'stps': did you mean 'steps'"),
         ("base: {steps: 9}", "base: {steps: 9", "is no YAML"),
+        ("base: {steps: 9}", "base: [steps]", r"base is \['steps'\]: give names with values"),
+        ("base: {steps: 9}", "base:", "base is None: give names with values"),
+        ("slow: {lr: 1e-4, steps: 50}", "slow: 3", "slow of rate is 3: give names with values"),
+        ("  - {x: rate, y: [ssim]}", "", "None is no plot: give"),
+        ("{x: rate, y: [ssim]}", "{y: [ssim]}", "a plot needs x and y"),
+        ("{x: rate, y: [ssim]}", "{x: rate}", "a plot needs x and y"),
+        ("  - {x: rate, y: [ssim]}", "  {x: rate}", "a plot needs x and y"),
+        ("y: [ssim]", "y: ssim", r"y of a plot is 'ssim': give a list of names, as in \[ssim\]"),
+        ("y: [ssim]", "y: [sim]", "unknown y of a plot in .* 'sim': did you mean 'ssim'"),
+        ("x: rate", "x: rat", "unknown x of a plot in .* 'rat': did you mean 'rate'"),
+        ("y: [ssim]", "y: [ssim], series: optimiser", "unknown series of a plot in .*: did you mean 'optimizer'"),
+        ("y: [ssim]", "y: [ssim], log: [z]", "unknown axis of log in .* 'z'"),
+        ("y: [ssim]", "y: [loss], history: true", "unknown x of a plot in .* 'rate': .*known are seconds, step"),
+        ("kind:", "figures: [ssmi]\nkind:", "unknown figure in .* 'ssmi': did you mean 'ssim'"),
+        ("kind:", "baseline: nope\nkind:", "unknown baseline in .* 'nope': known are adam fast"),
+        ("kind:", "claims: [{source: x}]\nkind:", "is no claim: give {source: ..., says: ...}"),
+        ("kind:", "claims: [hello]\nkind:", "'hello' is no claim"),
+        ("kind:", "photographs: 0\nkind:", "photographs is 0: give names, or how many, at least 1"),
+        ("kind:", "photographs: []\nkind:", r"photographs is \[\]: give names"),
+        ("kind:", "styles:\nkind:", "styles is None: give names"),
     ],
 )
 def test_what_no_study_has_is_refused_with_the_nearest_right_name(tmp_path: Path, old: str, new: str, message: str):
@@ -101,11 +122,36 @@ def test_what_no_study_has_is_refused_with_the_nearest_right_name(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"optimiser": "adam"}, "did you mean 'optimizer'"), ({"rate": "quick"}, "unknown rate 'quick'")],
+    [
+        ({"optimiser": "adam"}, "did you mean 'optimizer'"),
+        ({"rate": "quick"}, "unknown rate 'quick'"),
+        ({"output": "x"}, "did you mean '--output'"),
+        ({"zzz": "x"}, "known are --output, lr, optimizer, photographs, rate, steps, style_weight, styles$"),
+        ({"photographs": "0"}, "photographs is 0: give names, or how many, at least 1"),
+        ({"styles": ""}, "styles is '': give names"),
+    ],
 )
 def test_options_that_no_study_has(tmp_path: Path, options: dict[str, str], message: str):
     with pytest.raises(InputError, match=message):
-        load(tmp_path).overridden(options, KNOWN["gatys"])
+        load(tmp_path).overridden(options, KNOWN["gatys"], ["--output"])
+
+
+def test_quick_without_anything_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="quick is None: give names with values"):
+        load(tmp_path, TEXT.partition("quick:")[0] + "quick:")
+
+
+def test_one_picture_needs_no_brackets(tmp_path: Path):
+    text = TEXT.replace("kind:", "photographs: astronaut\nstyles: starry_night,great_wave\nkind:", 1)
+    study = load(tmp_path, text)
+    assert study.photographs == ["astronaut"]
+    assert study.styles == ["starry_night", "great_wave"]
+
+
+def test_a_setting_that_the_grid_sets_is_told(tmp_path: Path):
+    study = load(tmp_path).overridden({"steps": "7"}, KNOWN["gatys"])
+    assert study.set_by_grid("steps") == ["optimizer adam, rate slow", "optimizer adamw, rate slow"]
+    assert study.set_by_grid("style_weight") == []
 
 
 def test_a_missing_file(tmp_path: Path):

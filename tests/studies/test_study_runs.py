@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from stylenet.data.styles import load_style
+from stylenet.errors import InputError
 from stylenet.images import load_image, save_image
 from stylenet.metrics import ssim
 from stylenet.networks.adain import AdaIN
@@ -53,6 +54,14 @@ def run_all(cells: list[runs.Cell]) -> None:
         pass
 
 
+def painted(settings, photographs, style, jury, folder):
+    """A method that is done at once."""
+    for path in photographs:
+        for name in (f"{path.stem}.png", f"{path.stem}.photograph.png"):
+            save_image(torch.zeros(1, 3, 8, 8), folder / name)
+    return {"ssim": 0.5}
+
+
 def test_a_run_leaves_settings_pictures_history_and_figures(study: Callable[..., Study], tmp_path: Path):
     (cell, *_) = runs.plan(study(), tmp_path / "out")
     run_all([cell])
@@ -75,7 +84,12 @@ def test_started_again_it_finishes_only_what_was_missing(
     run_all(cells[:2])
     (cells[1].folder / "result.json").unlink()  # killed in its midst
     ran = []
-    monkeypatch.setitem(runs.METHODS, "gatys", lambda *given: ran.append(given[-1]) or {"ssim": 0.5})
+
+    def counted(*given):
+        ran.append(given[-1])
+        return painted(*given)
+
+    monkeypatch.setitem(runs.METHODS, "gatys", counted)
     run_all(cells)
     assert ran == [cell.folder for cell in cells[1:]]
     assert statuses(cells) == ["done"] * 4
@@ -87,6 +101,71 @@ def test_changed_settings_or_pictures_run_again(study: Callable[..., Study], tmp
     assert statuses(runs.plan(study(base=TINY | {"steps": 3}), tmp_path)) == ["not run"] * 4
     save_image(torch.rand(1, 3, 40, 48), photographs / "01.png")
     assert statuses(runs.plan(study(), tmp_path)) == ["done", "not run"] * 2
+
+
+def test_finished_runs_of_other_settings_are_spared(study: Callable[..., Study], tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(runs.METHODS, "gatys", painted)
+    cells = runs.plan(study(), tmp_path)
+    runs.check_spared(cells)
+    run_all(cells)
+    runs.check_spared(runs.plan(study(), tmp_path))
+    with pytest.raises(InputError, match=r"holds 4 finished runs of other settings \(size, steps\), which"):
+        runs.check_spared(runs.plan(study(base=TINY | {"steps": 3, "size": 48}), tmp_path))
+    assert statuses(cells) == ["done"] * 4
+
+
+@pytest.mark.parametrize("end", [".png", ".photograph.png"])
+def test_a_finished_run_whose_picture_was_deleted_is_run_again(
+    study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+):
+    monkeypatch.setitem(runs.METHODS, "gatys", painted)
+    cells = runs.plan(study(), tmp_path)
+    run_all(cells)
+    (cells[1].folder / f"01{end}").unlink()
+    assert statuses(cells) == ["done", "not run", "done", "done"]
+    run_all(cells)
+    assert statuses(cells) == ["done"] * 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"style_weight": "abc"}, "style_weight=abc cannot be used: give a value of type float"),
+        ({"steps": "3"}, "steps=3 cannot be used: give a value of type int"),
+        ({"style_weight": None}, "style_weight=None cannot be used"),
+        ({"style_layers": "relu1_1"}, "style_layers=relu1_1 cannot be used"),
+        ({"size": 0}, "size is 0: give at least 1"),
+        ({"style_weight": -1}, "style_weight is -1: give 0 or more"),
+        ({"statistic": "grams"}, "unknown statistic 'grams': did you mean 'gram'"),
+        ({"optimizer": "adma"}, "did you mean 'adam'"),
+        ({"init": "nose"}, "unknown init 'nose': did you mean 'noise'"),
+        ({"preserve_color": "hue"}, "unknown way to preserve colour"),
+        ({"pixel_weight": 1.0}, "need pseudo-labels: give labels=FILE"),
+        ({"style_strength": 5, "content_weight": 0}, "give neither a weight of 0"),
+        ({"style_strength": 0}, "5 is a usual one"),
+        ({"backbone": "vgg18"}, "did you mean 'vgg19'"),
+        ({"device": "cuda:99"}, "no device cuda:99 here"),
+    ],
+)
+def test_settings_that_no_run_can_use_are_refused(study: Callable[..., Study], settings: dict, message: str):
+    runs.check(study(base=TINY, grid=[{"tv_weight": [0, 0.1]}]))
+    with pytest.raises(InputError, match=message):
+        runs.check(study(base=TINY | settings, grid=[{"tv_weight": [0, 0.1]}]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data.batch_size": "two"}, "data.batch_size=two cannot be used: give a value of type int"),
+        ({"model.style_weight": "abc"}, "model.style_weight=abc cannot be used"),
+        ({"images": "many"}, "images=many cannot be used"),
+        ({"backbone": "vgg18"}, "did you mean 'vgg19'"),
+    ],
+)
+def test_settings_that_no_training_can_use_are_refused(study: Callable[..., Study], settings: dict, message: str):
+    runs.check(study(kind="johnson", base={"data.batch_size": 2}, grid=[{"model.norm": ["batch"]}]))
+    with pytest.raises(InputError, match=message):
+        runs.check(study(kind="johnson", base=settings, grid=[{"model.norm": ["batch"]}]))
 
 
 def test_a_failing_run_is_a_row_and_the_others_go_on(study: Callable[..., Study], tmp_path: Path):
@@ -102,7 +181,7 @@ def test_a_failing_run_is_a_row_and_the_others_go_on(study: Callable[..., Study]
 def test_a_failing_run_is_tried_again(study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     cells = runs.plan(study(grid=[{"optimizer": ["adma"]}]), tmp_path)
     run_all(cells)
-    monkeypatch.setitem(runs.METHODS, "gatys", lambda *given: {"ssim": 0.5})
+    monkeypatch.setitem(runs.METHODS, "gatys", painted)
     run_all(cells)
     assert statuses(cells) == ["done", "done"]
 
