@@ -242,9 +242,13 @@ def test_the_grid_shows_every_picture(place):
     done = evaluation("net.safetensors")
     fill(done)
     sheet = picture_grid(done)
-    gap, line, height, width = 4, 16, 32, 48
-    assert sheet.shape[-2:] == (gap + line + gap + 4 * (height + gap), gap + 3 * (width + gap))
-    top, left = gap + line + gap, 2 * gap + width
+    gap, line, height = 4, 16, 32
+    assert sheet.shape[-2] == gap + line + gap + 4 * (height + gap)
+    width, rest = divmod(sheet.shape[-1] - gap, 3)
+    width -= gap
+    assert rest == 0
+    assert width >= 48  # as wide as the widest caption, with the picture in the middle
+    top, left = gap + line + gap, 2 * gap + width + (width - 48) // 2
     assert torch.equal(sheet[..., top : top + 32, left : left + 48], load_image("out/pictures/net/one/a.png"))
     below = top + 2 * (height + gap)  # the network does not know the second style
     assert sheet[..., below : below + 32, left : left + 48].min() == 1
