@@ -1,10 +1,13 @@
 """The benchmarks run, at a size that says nothing about speed."""
 
+import runpy
 import subprocess
 import sys
 
 import pytest
+import torch
 from support import ROOT
+from torch.nn.functional import conv2d
 
 
 def run(script: str, *options: str) -> str:
@@ -33,3 +36,14 @@ def test_inference_gives_the_pictures_of_the_plain_code(network, sides):
     assert [row[0] for row in rows] == ["plain", *sides]
     assert {len(row) for row in rows} == {len(header)}
     assert all(float(row[header.index("off by, 1/255")]) < 0.1 for row in rows)
+
+
+def test_a_first_layer_of_caffe_sees_the_same_in_what_torchvision_takes():
+    script = runpy.run_path(str(ROOT / "benchmarks" / "weights.py"))
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(4, 3, 3, 3, generator=generator), torch.randn(4, generator=generator)
+    image = torch.rand(1, 3, 8, 8, generator=generator)
+    theirs = image.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68])[:, None, None]
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, :, None, None]
+    ours = conv2d((image - mean) / std, *script["takes_torchvision"](weight, bias, script["CAFFE_VGG"], "vgg16"))
+    torch.testing.assert_close(ours, conv2d(theirs, weight, bias), rtol=1e-4, atol=1e-2)

@@ -30,9 +30,6 @@ from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import Loss
 
-LABEL_WEIGHTS = ("pixel_weight", "perceptual_weight")
-"""Settings of a loss that reads pseudo-labels: none are there yet."""
-
 OPTIMIZE_SETTINGS = (*RUN_SETTINGS, "optimizer", "lr", "pyramid", "preserve_color", "seed")
 """Parameters of `optimize` that are given as key=value: for one image some of them are flags."""
 
@@ -85,8 +82,7 @@ class Job:
         if flags.method == "adain":
             (given,) = typed(settings, {AdaINLabeller: ("alpha",)}, names)
             return self._loss(LossOptions()), AdaINLabeller(flags.ckpt, self.device, **given)
-        known = [name for name in LOSS_SETTINGS if name not in LABEL_WEIGHTS]
-        chosen, given = typed(settings, {LossOptions: known, optimize: OPTIMIZE_SETTINGS}, names)
+        chosen, given = typed(settings, {LossOptions: LOSS_SETTINGS, optimize: OPTIMIZE_SETTINGS}, names)
         parameters = inspect.signature(optimize).parameters
         defaults = {name: parameters[name].default for name in (*OPTIMIZE_SETTINGS, "steps", "init")}
         asked = {name: getattr(flags, name) for name in ("steps", "init") if getattr(flags, name) is not None}
