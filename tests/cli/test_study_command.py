@@ -15,7 +15,6 @@ from stylenet.studies.study_file import load_study
 from stylenet.studies.tables import read_csv
 
 STUDIES = sorted((ROOT / "configs" / "studies").glob("*.yaml"))
-TRAININGS = {path.stem for path in STUDIES if yaml.safe_load(path.read_text())["kind"] == "johnson"}
 
 
 def run(*arguments: str) -> int:
@@ -28,9 +27,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare_environment: Non
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(p.stem, marks=pytest.mark.slow if p.stem in TRAININGS else ()) for p in STUDIES]
-)
+@pytest.mark.parametrize("name", [path.stem for path in STUDIES])
 def test_every_study_runs(name: str, place: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("stylenet.studies.optimisation.find_checkpoint", _none)  # a checkout may hold it
     assert run(name, "--quick") == 0
