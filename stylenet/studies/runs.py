@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Cell:
     photographs: list[Path]
     style: Path
 
-    @property
+    @cached_property  # it reads every file
     def given(self) -> dict[str, Any]:
         """What `settings.json` holds: a finished run is skipped only while this is the same."""
         files = [*self.photographs, self.style]

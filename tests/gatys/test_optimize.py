@@ -182,7 +182,9 @@ def test_a_plateau_ends_a_run_that_has_patience(run, pictures):
     assert len(run(options=options, init="noise", steps=20, patience=5).history) == 20
 
 
-def test_a_loss_that_is_not_a_number_leaves_the_last_good_image(run, monkeypatch):
+@pytest.fixture
+def calls(monkeypatch):
+    """Return the evaluations of a loss that is no number from the sixth on; clear them to begin anew."""
     calls = []
     original = PerceptualLoss.per_item
 
@@ -192,6 +194,10 @@ def test_a_loss_that_is_not_a_number_leaves_the_last_good_image(run, monkeypatch
         return {name: term * (float("nan") if len(calls) > 5 else 1) for name, term in terms.items()}
 
     monkeypatch.setattr(PerceptualLoss, "per_item", breaks_down)
+    return calls
+
+
+def test_a_loss_that_is_not_a_number_leaves_the_last_good_image(run, calls):
     for optimizer, change in (("adam", "give an lr below 0.02"), ("lbfgs", "style_weight")):
         calls.clear()
         result = run(optimizer=optimizer, steps=100)
@@ -315,16 +321,7 @@ def test_a_loss_that_never_is_a_number_has_diverged_however_few_the_steps(run, p
     assert_close(result.image, pictures[0][:1])
 
 
-def test_a_run_that_ends_amid_failures_has_diverged(run, monkeypatch):
-    calls = []
-    original = PerceptualLoss.per_item
-
-    def breaks_down(self, images, targets):
-        calls.append(None)
-        terms = original(self, images, targets)
-        return {name: term * (float("nan") if len(calls) > 5 else 1) for name, term in terms.items()}
-
-    monkeypatch.setattr(PerceptualLoss, "per_item", breaks_down)
+def test_a_run_that_ends_amid_failures_has_diverged(run, calls):
     assert "after step 5, whose image is kept: give an lr below 0.02" in run(optimizer="adam", steps=8).diverged
     calls.clear()
     assert run(optimizer="adam", steps=5).diverged is None
