@@ -34,8 +34,7 @@ from stylenet.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.features.vgg_normalised import VGGNormalised, layer_names
-from stylenet.inference.engine import NARROWEST, compiled_on_cpu
-from stylenet.inference.winograd import with_winograd
+from stylenet.inference.engine import compiled_on_cpu
 from stylenet.networks.adain import ENCODED, AdaIN
 from stylenet.networks.johnson import JohnsonNet
 from stylenet.networks.upsampling import UpsampledConv
@@ -111,13 +110,6 @@ def ours(given: argparse.Namespace) -> Run:
     return partial(eager, **condition(eager, given))
 
 
-def winograd(given: argparse.Namespace) -> Run:
-    """Return our network as the engine runs it for one picture."""
-    keep_memory()
-    eager = network(given)
-    return partial(with_winograd(eager, NARROWEST["eager"]), **condition(eager, given))
-
-
 def channels_last(given: argparse.Namespace) -> Run:
     """Return our network, whose tensors have their channels last."""
     keep_memory()
@@ -148,7 +140,7 @@ def onnx(given: argparse.Namespace) -> Run:
     return lambda image: torch.from_numpy(session.run(None, {name: image.numpy()})[0])
 
 
-SIDES = {side.__name__: side for side in (plain, ours, winograd, channels_last, compiled, onnx)}
+SIDES = {side.__name__: side for side in (plain, ours, channels_last, compiled, onnx)}
 
 
 def work(name: str, given: argparse.Namespace, pipe: Connection) -> None:

@@ -11,8 +11,11 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
 from stylenet.features.weights import load_weights
+from stylenet.winograd import WinogradConv, fits, pays
 
 POOLINGS = ("max", "avg")
+NARROWEST = 64
+"""Channels from which on Winograd's convolutions are faster than the direct ones."""
 
 
 class FeatureExtractor(nn.Module):
@@ -61,6 +64,9 @@ class FeatureExtractor(nn.Module):
         for module in body.modules():
             if isinstance(module, nn.ReLU):
                 module.inplace = False
+            if fits(module, NARROWEST):
+                module.__class__ = WinogradConv
+        self.quick = any(isinstance(module, WinogradConv) for module in body.modules())
         self.body = body.eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
@@ -95,7 +101,10 @@ class FeatureExtractor(nn.Module):
                 f"an image of {width}x{height} pixels has no features: take one of at least "
                 f"{self.smallest}x{self.smallest}"
             )
-        maps = self.body((images - self.mean) / self.std)
+        normal = (images - self.mean) / self.std
+        if self.quick and pays(normal):
+            normal = normal.contiguous(memory_format=torch.channels_last)
+        maps = self.body(normal)
         return {layer: maps[self.paths[layer]] for layer in self.layers}
 
 

@@ -1,4 +1,4 @@
-"""How a network is run: as it is for little work, on a CPU by Winograd's convolutions for more, compiled for much."""
+"""How a network is run: as it is, or compiled where there is much to do."""
 
 import warnings
 from typing import Any
@@ -6,16 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylenet.inference.winograd import parts, with_winograd
+from stylenet.networks.adain import AdaIN
 
 COMPILING = 20.0
 """Seconds that compiling takes on a CPU core: 15 for a JohnsonNet, 8 for an AdaIN, and more on a cold cache."""
 SAVED = 0.75
 """Seconds on a CPU core that compiling saves of a picture, for each megapixel and million parameters."""
-COPIED = 0.25
-"""Megapixels in all, from which on transforming the weights for Winograd's convolutions pays."""
-NARROWEST = {"compiled": 64, "eager": 128}
-"""Channels from which on Winograd's convolutions are faster; eager ones have to reorder what they get."""
 MANY = 100
 """Pictures from which on a network is compiled on CUDA; a guess, never measured."""
 
@@ -40,21 +36,20 @@ def prepare(network: nn.Module, device: torch.device, images: int, height: int, 
     if device.type != "cpu":
         return network, f"not compiled: there is no gain known on {device.type}"
     megapixels = images * height * width / 1e6
-    if megapixels < COPIED:
-        return network, "not compiled: there is little to do"
-    millions = sum(p.numel() for part in parts(network) for p in part.parameters()) / 1e6
+    parts = (network, network.encoder) if isinstance(network, AdaIN) else (network,)
+    millions = sum(p.numel() for part in parts for p in part.parameters()) / 1e6
     saved = SAVED * megapixels * millions / torch.get_num_threads()
     reason = f"that takes about {COMPILING:.0f} s, and would save {saved:.0f} s"
     if saved > COMPILING:
         if has_compiler():
             return compiled_on_cpu(network, height, width), f"compiled: {reason}".replace("would save", "saves")
         reason = f"there is no C++ compiler, and it would save {saved:.0f} s"
-    return with_winograd(network, NARROWEST["eager"]), f"not compiled: {reason}"
+    return network, f"not compiled: {reason}"
 
 
 def compiled_on_cpu(network: nn.Module, height: int, width: int) -> "Compiled":
     """Return a network that is compiled for pictures of one size on a CPU, its weights as constants."""
-    return Compiled(with_winograd(network, NARROWEST["compiled"]), height, width, options={"freezing": True})
+    return Compiled(network, height, width, options={"freezing": True})
 
 
 class Compiled(nn.Module):

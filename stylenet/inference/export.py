@@ -15,7 +15,7 @@ from stylenet.errors import InputError
 from stylenet.images import written_beside
 from stylenet.networks import adain, johnson
 from stylenet.networks.adain import AdaIN
-from stylenet.networks.johnson import JohnsonNet
+from stylenet.networks.johnson import JohnsonNet, with_one_style
 
 SIZES = ((64, 64), (8, 5), (33, 90), (122, 71), (160, 128))
 """Heights and widths that are tried: one that fills whole cells, smaller ones, and odd ones."""
@@ -88,15 +88,6 @@ def _cropped(x: Tensor, images: Tensor) -> Tensor:
     """Return `x` at the size of `images`. A slice would ask whether it is all of `x`, and hold for one answer only."""
     height, width = images.shape[-2:]
     return x.index_select(-2, torch.arange(height)).index_select(-1, torch.arange(width))
-
-
-def with_one_style(network: JohnsonNet, mixture: Tensor) -> JohnsonNet:
-    """Return the network of a single style that one of several is with a fixed mixture, (1, S)."""
-    arguments: dict[str, Any] = {**network.arguments, "num_styles": 1}
-    single = JohnsonNet(**arguments)
-    rows = {name: mixture[0] @ tensor if tensor.dim() == 2 else tensor for name, tensor in network.state_dict().items()}
-    single.load_state_dict(rows)
-    return single.eval()
 
 
 def trace(network: nn.Module, **baked: Any) -> ExportedProgram:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylenet.data.styles import is_homage
 from stylenet.errors import InputError, unknown
@@ -79,11 +79,15 @@ class StylizerModule(TrainModule):
         Raises:
             InputError: The checkpoint cannot be read or holds another network.
         """
-        other, _ = load_network(path)
+        other = self.fitting(*load_network(path))
         try:
             self.network.load_state_dict(other.state_dict())
         except RuntimeError:
             raise InputError(f"init_from={path} holds a network of another shape: {other.arguments}") from None
+
+    def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> nn.Module:
+        """Return what of a checkpoint's network is to be started from: all of it."""
+        return network
 
     def ingredients(self) -> dict[str, str]:
         """Return the style and the loss network; see `TrainModule.ingredients`."""

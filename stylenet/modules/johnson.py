@@ -1,11 +1,14 @@
 """Train a Johnson transformer net: one network, one style."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from stylenet.data.styles import find_style, is_homage, load_style
-from stylenet.errors import InputError
+from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
 from stylenet.losses.multiscale import perceptual_loss
@@ -14,7 +17,7 @@ from stylenet.metrics import Judge
 from stylenet.modules.base import StylizerModule
 from stylenet.modules.train import describe_network
 from stylenet.networks.checkpoint import describe
-from stylenet.networks.johnson import JohnsonNet
+from stylenet.networks.johnson import JohnsonNet, with_one_style
 
 
 class JohnsonModule(StylizerModule):
@@ -36,7 +39,7 @@ class JohnsonModule(StylizerModule):
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
         lr_cooldown: Steps at the end over which the rate falls to 0.
         style_warmup: Steps over which the style's weight grows to its full value.
-        init_from: Checkpoint whose weights are the start.
+        init_from: Checkpoint whose weights are the start; of one of many styles, those of ours.
         recipe: Name of the recipe in use, kept in the checkpoint.
         compile: Compile the loss by `torch.compile`, and on CUDA the network too: half a minute or more at the start.
         loss: What is minimised: the fields of `stylenet.losses.options.LossOptions`.
@@ -85,6 +88,20 @@ class JohnsonModule(StylizerModule):
         painting = load_style(self.style_path, self.hparams["style_size"])
         self.watch(perceptual_loss(extractor, painting, options), judge_of(extractor, painting, options))
         return {"style": self.style_path.stem, "homage": is_homage(self.style_path)}
+
+    def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> nn.Module:
+        """Return our style's part of a network of many styles, or the network.
+
+        Raises:
+            InputError: It has not our style.
+        """
+        if not isinstance(network, JohnsonNet) or network.num_styles == 1:
+            return network
+        styles: list[str] = metadata["styles"]
+        if self.style_path.stem not in styles:
+            raise unknown("style of init_from", self.style_path.stem, styles)
+        mixture = F.one_hot(torch.tensor([styles.index(self.style_path.stem)]), len(styles))
+        return with_one_style(network, mixture.float())
 
     def _describe(self, backbone: str, weights: str, told: dict[str, Any]) -> dict[str, Any]:
         """Return the metadata of every checkpoint; `told` is what there is to tell of the style."""

@@ -112,6 +112,15 @@ class JohnsonNet(nn.Module):
         return x if self.training else x.clamp(0, 1)
 
 
+def with_one_style(network: JohnsonNet, mixture: Tensor) -> JohnsonNet:
+    """Return the network of a single style that one of several is with a fixed mixture, (1, S)."""
+    arguments: dict[str, Any] = {**network.arguments, "num_styles": 1}
+    single = JohnsonNet(**arguments)
+    rows = {name: mixture[0] @ tensor if tensor.dim() == 2 else tensor for name, tensor in network.state_dict().items()}
+    single.load_state_dict(rows)
+    return single.eval()
+
+
 def _at_size_of(x: Tensor, mixture: Tensor | None) -> Tensor | None:
     """Return a mixture with its maps, if it has any, at the size of `x`: once for all layers of that size."""
     return mixture if mixture is None or mixture.dim() == 2 else resize_mask(mixture, x.shape[-2:])

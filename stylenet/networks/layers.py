@@ -2,10 +2,15 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.losses.functional import at_least_float32, resize_mask
 from stylenet.networks.strips import in_strips
+from stylenet.winograd import convolve, pays
+
+NARROWEST = {"compiled": 64, "eager": 128}
+"""Channels from which on Winograd's convolutions are faster; eager ones have to reorder what they get."""
 
 
 def norm_layer(norm: str, channels: int, styles: int = 1) -> nn.Module:
@@ -100,6 +105,14 @@ class Conv(nn.Conv2d):
     def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__(channels, out_channels, kernel, stride, padding=kernel // 2, padding_mode="reflect")
         self.halo = -(-(kernel // 2) // stride) * stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, out_channels, H, W) of `x`, (B, channels, H, W); H and W divided by the stride."""
+        narrowest = NARROWEST["compiled" if torch.compiler.is_compiling() else "eager"]
+        fits = self.kernel_size == (3, 3) and self.stride == (1, 1)
+        if not fits or min(self.in_channels, self.out_channels) < narrowest or not pays(x):
+            return super().forward(x)
+        return convolve(F.pad(x, (1, 1, 1, 1), mode="reflect"), self.weight, self.bias, 0)
 
 
 class ConvBlock(Chain):

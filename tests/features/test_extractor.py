@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 from stylenet.errors import InputError
 from stylenet.features.backbones import BACKBONES, get_backbone
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.winograd import WinogradConv
 
 CONV1_1, CONV1_2, CONV2_1, CONV2_2 = 64 * 28, 64 * 577, 128 * 577, 128 * 1153  # filters times (fan-in + bias)
 
@@ -185,3 +186,19 @@ def test_too_small_images_are_refused_and_the_smallest_are_not(backbone, layer, 
 def test_unknown_names_are_answered_with_the_nearest(backbone, layer, message):
     with pytest.raises(InputError, match=message):
         FeatureExtractor(backbone, (layer,), "random")
+
+
+def test_large_maps_are_convolved_by_winograds_method_to_the_same_values():
+    layers = ("relu1_2", "relu2_1")
+    extractor, direct = (FeatureExtractor("vgg16", layers, "random") for _ in range(2))
+    for module in direct.body.modules():
+        if isinstance(module, WinogradConv):
+            module.__class__ = torch.nn.Conv2d
+    image = torch.rand(1, 3, 80, 72, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    found, usual = extractor(image), direct(image)
+    assert not any(torch.equal(found[layer], usual[layer]) for layer in layers)
+    expected = direct.double()(image.double())
+    for layer in layers:
+        assert_close(found[layer].double(), expected[layer], rtol=0, atol=1e-4)
+    slopes = [torch.autograd.grad(maps["relu2_1"].mean(), image)[0] for maps in (found, expected)]
+    assert (slopes[0] - slopes[1]).norm() < 1e-3 * slopes[1].norm()

@@ -9,7 +9,6 @@ from torch._inductor.exc import InvalidCxxCompiler
 from stylenet.errors import InputError
 from stylenet.inference import engine
 from stylenet.inference.engine import Compiled, prepare
-from stylenet.inference.winograd import WinogradConv
 from stylenet.networks.johnson import JohnsonNet
 
 CPU = torch.device("cpu")
@@ -36,17 +35,14 @@ def seen(module, image):
 def test_little_work_is_done_as_ever(network, compiling):
     module, reason = prepare(network, CPU, 3, 256, 256)
     assert module is network
-    assert reason == "not compiled: there is little to do"
+    assert reason == "not compiled: that takes about 20 s, and would save 0 s"
 
 
 def test_one_large_picture_is_not_compiled(compiling):
     network = JohnsonNet(width=32, blocks=1).eval()
     module, reason = prepare(network, CPU, 1, 512, 512)
     assert reason == "not compiled: that takes about 20 s, and would save 0 s"
-    assert isinstance(module.residuals[0].body[1], WinogradConv)
-    image = torch.rand(1, 3, 17, 40)
-    with torch.inference_mode():
-        assert (module(image) - network(image)).abs().max() < 1e-4
+    assert module is network
 
 
 def test_many_pictures_are_compiled(network, compiling):

@@ -4,9 +4,9 @@ from torch import nn
 
 from stylenet.errors import InputError
 from stylenet.inference import export as exporting
-from stylenet.inference.export import Mismatch, export, require_onnx, trace, with_one_style
+from stylenet.inference.export import Mismatch, export, require_onnx, trace
 from stylenet.networks.adain import AdaIN
-from stylenet.networks.johnson import JohnsonNet
+from stylenet.networks.johnson import JohnsonNet, with_one_style
 from stylenet.networks.layers import ConditionalNorm
 
 ODD = [(1, 1), (17, 40), (64, 64), (75, 50)]

@@ -19,6 +19,7 @@ from stylenet.losses.style import gram_loss
 from stylenet.modules.johnson import JohnsonModule
 from stylenet.modules.multistyle import MultiStyleModule, style_of
 from stylenet.networks.checkpoint import KEY, load_network, save_network
+from stylenet.networks.layers import ConditionalNorm
 
 STYLES = ["starry_night", "great_wave", "the_scream"]
 SMALL = {"style_size": 32, "backbone": "vgg19_16x", "weights": "random", "width": 2, "style_warmup": 0}
@@ -186,6 +187,23 @@ def test_a_network_of_one_style_gives_its_rows_to_every_style(tmp_path: Path, ba
         for row in range(3):
             ours = module.network(photographs(), torch.eye(3)[[row]])
             assert torch.allclose(ours, one.network(photographs()), atol=1e-4)
+
+
+def test_a_single_network_starts_as_its_part_of_one_of_many_styles(tmp_path: Path, bare_environment: None):
+    many = made()
+    with torch.no_grad():
+        for norm in many.network.modules():
+            if isinstance(norm, ConditionalNorm):
+                norm.weight.normal_(), norm.bias.normal_()
+    path = saved(many, tmp_path / "many.safetensors")
+    one = JohnsonModule("great_wave", **SMALL, init_from=path)
+    images = photographs(2)
+    mixture = torch.tensor([[0.0, 1.0, 0.0]])
+    torch.testing.assert_close(one.network(images), many.network(images, mixture))
+    with pytest.raises(
+        InputError, match="unknown style of init_from .shipwreck.: .*known are great_wave"
+    ):
+        JohnsonModule("shipwreck", **SMALL, init_from=path)
 
 
 def test_init_from_needs_the_same_width(tmp_path: Path, bare_environment: None):
