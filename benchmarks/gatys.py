@@ -140,7 +140,8 @@ def cost_table(given: argparse.Namespace, evaluations: dict[str, Evaluate], cont
     print("| one evaluation | plain | ours | ratio |\n|---|---|---|---|")
     print(_row("seconds", seconds, "{:.3f}"))
     print(_row("peak memory, MB", memory, "{:.0f}"))
-    print(_row("memory of L-BFGS, MB", pairs, "{:.0f}"), flush=True)
+    print(_row("memory of L-BFGS, MB", pairs, "{:.0f}"))
+    print(_row("both, MB", {name: memory[name] + pairs[name] for name in evaluations}, "{:.0f}"), flush=True)
 
 
 def _row(title: str, values: dict[str, float], form: str) -> str:

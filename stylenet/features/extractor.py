@@ -1,8 +1,8 @@
 """Images to named feature maps."""
 
 import copy
-from collections.abc import Mapping, Sequence, Set
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,6 +14,8 @@ from stylenet.features.weights import load_weights
 from stylenet.winograd import WinogradConv, fits, pays
 
 POOLINGS = ("max", "avg")
+Read = Callable[[str, Tensor], Any]
+"""Takes a layer's name and its maps, (B, C, h, w)."""
 NARROWEST = 64
 """Channels from which on Winograd's convolutions are faster than the direct ones."""
 
@@ -89,8 +91,15 @@ class FeatureExtractor(nn.Module):
         """Stay in eval mode whatever is asked."""
         return super().train(False)
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return `{layer: (B, C, h, w)}` of `images`, (B, 3, H, W) in [0, 1].
+    def forward(self, images: Tensor, read: Read | None = None) -> dict[str, Any]:
+        """Return `{layer: (B, C, h, w)}` of `images`, (B, 3, H, W) in [0, 1], or what `read` makes of these maps.
+
+        Each layer is read before the next ones are computed. So it is last in the backward pass, and what losses send
+        back to large maps does not wait in memory for that of small ones.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+            read: Is given a layer's name and its maps.
 
         Raises:
             InputError: The images are too small to have features.
@@ -104,8 +113,15 @@ class FeatureExtractor(nn.Module):
         normal = (images - self.mean) / self.std
         if self.quick and pays(normal):
             normal = normal.contiguous(memory_format=torch.channels_last)
-        maps = self.body(normal)
-        return {layer: maps[self.paths[layer]] for layer in self.layers}
+        names: dict[str, list[str]] = {}
+        for layer in self.layers:
+            names.setdefault(self.paths[layer], []).append(layer)
+
+        def read_path(path: str, maps: Tensor) -> dict[str, Any]:
+            return {layer: maps if read is None else read(layer, maps) for layer in names[path]}
+
+        found = self.body(normal, read_path)
+        return {layer: found[self.paths[layer]][layer] for layer in self.layers}
 
 
 def _average_pools(network: nn.Module) -> None:
@@ -117,9 +133,24 @@ def _average_pools(network: nn.Module) -> None:
 
 
 def _trace(network: nn.Module, paths: Set[str]) -> fx.GraphModule:
-    """Return the part of `network` that leads to the modules at `paths`, `{path: what it gives}`."""
+    """Return the part of `network` that leads to the modules at `paths`: `{path: what is read of it}`."""
     both = create_feature_extractor(network, sorted(paths))  # holds a graph for training too, and wakes it when copied
-    return fx.GraphModule(both, both.graph)
+    graph = both.graph
+    output = graph.output_node()
+    images = next(node for node in graph.nodes if node.op == "placeholder")
+    with graph.inserting_after(images):
+        read = graph.placeholder("read")
+    found = dict(cast(Mapping[str, fx.Node], output.args[0]))
+    for path, node in found.items():
+        with graph.inserting_after(node):
+            found[path] = graph.call_function(_read, (read, path, node))
+    output.args = (found,)
+    return fx.GraphModule(both, graph)
+
+
+def _read(read: Read, path: str, maps: Tensor) -> Any:
+    """Return what is read of the maps that a module gives: a step of the traced network, right after them."""
+    return read(path, maps)
 
 
 def _cut(body: fx.GraphModule, paths: Set[str]) -> fx.GraphModule:

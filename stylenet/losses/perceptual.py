@@ -212,11 +212,18 @@ class PerceptualLoss(Loss):
 
     def per_item(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return the unweighted terms of each image; see `Loss.per_item`."""
-        features = self.extractor(images) if self.options.layers else {}
+        kinds = list(cast(Iterable[Term], self.terms))
         terms: dict[str, Tensor] = {}
-        for term in self.terms:
-            terms |= term(images, features, targets)
-        return terms
+
+        def compare(layer: str, maps: Tensor) -> None:
+            for kind in kinds:
+                terms.update(kind.of_layer(layer, maps, targets))
+
+        if self.options.layers:
+            self.extractor(images, compare)
+        for kind in kinds:
+            terms |= kind(images, targets)
+        return {name: terms[name] for name in self.weights if name in terms}
 
     def restyled(self, styles: Sequence[Style]) -> "PerceptualLoss":
         """Return this loss with other paintings; see `Loss.restyled`."""

@@ -1,6 +1,5 @@
 """The terms of a perceptual loss: each a small module that holds what it compares with."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -80,15 +79,24 @@ class Term(nn.Module):
         super().__init__()
         self.weights = weights
 
-    @abstractmethod
-    def forward(self, images: Tensor, features: Features, targets: Targets) -> dict[str, Tensor]:
-        """Return the unweighted terms, `{name: (B,)}`.
+    def of_layer(self, layer: str, maps: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """Return the unweighted terms of a layer, `{name: (B,)}`; nothing where none reads it.
+
+        Args:
+            layer: Its name.
+            maps: The images' features in it, (B, C, h, w).
+            targets: What they are compared with.
+        """
+        return {}
+
+    def forward(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """Return the unweighted terms of no layer, `{name: (B,)}`.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
-            features: Of the images.
             targets: What they are compared with.
         """
+        return {}
 
     def statistics(self, paintings: Tensor, features: Features) -> dict[str, Tensor]:
         """Return what of each painting its terms compare with, `{term: (B, ...)}`; nothing where none does.
@@ -116,14 +124,12 @@ class FeatureTerm(Term):
         self.names = {layer: f"{group}/{layer}" for layer in shares}
         self.normalization, self.source = normalization, source
 
-    def forward(self, images: Tensor, features: Features, targets: Targets) -> dict[str, Tensor]:
-        """Return the content loss of each layer."""
-        maps = getattr(targets, self.source)
-        if maps is None:
+    def of_layer(self, layer: str, maps: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """Return the content loss of a layer."""
+        wanted = getattr(targets, self.source)
+        if wanted is None or layer not in self.names:
             return {}
-        return {
-            name: content_loss(features[layer], maps[layer], self.normalization) for layer, name in self.names.items()
-        }
+        return {self.names[layer]: content_loss(maps, wanted[layer], self.normalization)}
 
 
 class StyleTerm(Term):
@@ -156,25 +162,25 @@ class StyleTerm(Term):
                 mask = _mask_of(style.mask, 0, maps[layer])
                 self.register_buffer(f"target_{i}_{j}", self.statistic.target(maps[layer], mask), persistent=False)
 
-    def forward(self, images: Tensor, features: Features, targets: Targets) -> dict[str, Tensor]:
-        """Return the style loss of each layer."""
-        return {f"style/{layer}": self._of_layer(j, features[layer], targets) for j, layer in enumerate(self.layers)}
+    def of_layer(self, layer: str, maps: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """Return the style loss of a layer."""
+        if layer not in self.layers:
+            return {}
+        name, place = f"style/{layer}", self.layers.index(layer)
+        if targets.styles is not None:
+            return {name: self.statistic.loss(maps, targets.styles[name], self.normalization)}
+        losses = [
+            share
+            * self.statistic.loss(
+                maps, self.get_buffer(f"target_{i}_{place}"), self.normalization, _mask_of(targets.masks, i, maps)
+            )
+            for i, share in enumerate(self.shares)
+        ]
+        return {name: torch.stack(losses).sum(0)}
 
     def statistics(self, paintings: Tensor, features: Features) -> dict[str, Tensor]:
         """Return what of each painting is kept, see `Term.statistics`."""
         return {f"style/{layer}": self.statistic.target(features[layer]) for layer in self.layers}
-
-    def _of_layer(self, layer: int, maps: Tensor, targets: Targets) -> Tensor:
-        if targets.styles is not None:
-            return self.statistic.loss(maps, targets.styles[f"style/{self.layers[layer]}"], self.normalization)
-        losses = [
-            share
-            * self.statistic.loss(
-                maps, self.get_buffer(f"target_{i}_{layer}"), self.normalization, _mask_of(targets.masks, i, maps)
-            )
-            for i, share in enumerate(self.shares)
-        ]
-        return torch.stack(losses).sum(0)
 
 
 def _mask_of(masks: Tensor | None, index: int, maps: Tensor) -> Tensor | None:
@@ -200,7 +206,7 @@ class VariationTerm(Term):
         unit = torch.stack(variations).mean() if self.relative and variations else None
         self.register_buffer("unit", unit, persistent=False)
 
-    def forward(self, images: Tensor, features: Features, targets: Targets) -> dict[str, Tensor]:
+    def forward(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return the total variation."""
         own = targets.styles["tv"] if self.relative and targets.styles is not None else self.unit
         return {"tv": total_variation_loss(images, own)}
@@ -217,7 +223,7 @@ class LaplacianTerm(Term):
         super().__init__({"laplacian": weight})
         self.normalization = normalization
 
-    def forward(self, images: Tensor, features: Features, targets: Targets) -> dict[str, Tensor]:
+    def forward(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return the difference of Laplacians."""
         return {"laplacian": laplacian_loss(images, targets.photographs, normalization=self.normalization)}
 
@@ -229,7 +235,7 @@ class PixelTerm(Term):
         super().__init__({"pixel": weight})
         self.normalization = normalization
 
-    def forward(self, images: Tensor, features: Features, targets: Targets) -> dict[str, Tensor]:
+    def forward(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return the squared error."""
         assert targets.labels is not None
         return {"pixel": pixel_loss(images, targets.labels, self.normalization)}

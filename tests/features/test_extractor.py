@@ -202,3 +202,23 @@ def test_large_maps_are_convolved_by_winograds_method_to_the_same_values():
         assert_close(found[layer].double(), expected[layer], rtol=0, atol=1e-4)
     slopes = [torch.autograd.grad(maps["relu2_1"].mean(), image)[0] for maps in (found, expected)]
     assert (slopes[0] - slopes[1]).norm() < 1e-3 * slopes[1].norm()
+
+
+def test_a_layer_is_read_before_the_next_are_computed(extractor, image):
+    order = []
+    handles = [
+        extractor.body.get_submodule(path).register_forward_hook(lambda *_, path=path: order.append(path))
+        for path in ("features.1", "features.2", "features.7")
+    ]
+    found = extractor(image, lambda layer, maps: order.append(layer) or maps.mean())
+    for handle in handles:
+        handle.remove()
+    assert order == ["conv1_1", "features.1", "relu1_1", "features.2", "features.7", "relu2_2"]
+    assert {layer: value.item() for layer, value in found.items()} == {
+        layer: maps.mean().item() for layer, maps in extractor(image).items()
+    }
+
+
+def test_two_names_of_one_layer_are_both_read(image):
+    found = FeatureExtractor("resnet50", ("layer1", "rb1"), "random")(image, lambda layer, maps: (layer, maps.shape))
+    assert found == {"layer1": ("layer1", (2, 256, 8, 8)), "rb1": ("rb1", (2, 256, 8, 8))}

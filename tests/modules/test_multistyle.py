@@ -200,9 +200,7 @@ def test_a_single_network_starts_as_its_part_of_one_of_many_styles(tmp_path: Pat
     images = photographs(2)
     mixture = torch.tensor([[0.0, 1.0, 0.0]])
     torch.testing.assert_close(one.network(images), many.network(images, mixture))
-    with pytest.raises(
-        InputError, match="unknown style of init_from .shipwreck.: .*known are great_wave"
-    ):
+    with pytest.raises(InputError, match="unknown style of init_from .shipwreck.: .*known are great_wave"):
         JohnsonModule("shipwreck", **SMALL, init_from=path)
 
 
