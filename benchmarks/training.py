@@ -9,6 +9,8 @@ waits, and who begins changes from pair to pair. On the CPU. Only the first two 
 first and rounding with it, to 2e-3 at the fourth step (in float64 the first four agree to 1e-14).
 
     python benchmarks/training.py [--size 256] [--batch 4] [--steps 2] [--pairs 5] [--backbone vgg16] [--threads N]
+
+With --student, ours has vgg_small as its loss network: what that saves; its losses are then others.
 """
 
 import argparse
@@ -84,26 +86,10 @@ def plain(given: argparse.Namespace, pipe: Connection) -> None:
 
 
 def ours(given: argparse.Namespace, pipe: Connection) -> None:
-    """Train through Lightning; the same loss, whose Gram terms have a sum where mse_loss has a mean."""
+    """Train through Lightning."""
     keep_memory()
     quiet(given)
-    spec = get_backbone(given.backbone)
-    widths = dict(zip(spec.style_layers, (64, 128, 256, 512, 512), strict=False))
-    shares = {name: width**-2 for name, width in widths.items()}
-    module = JohnsonModule(
-        STYLE,
-        given.size,
-        given.backbone,
-        "random",
-        style_warmup=0,
-        compile=given.compile,
-        normalization="johnson",
-        content_layers=list(spec.content_layers),
-        style_layers=shares,
-        content_weight=CONTENT_WEIGHT * len(spec.content_layers),
-        style_weight=STYLE_WEIGHT * sum(shares.values()),
-        tv_weight=0.0,
-    )
+    module = student() if given.student else same_as_plain(given)
     module.network.load_state_dict(start().state_dict())
     with tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
@@ -118,6 +104,32 @@ def ours(given: argparse.Namespace, pipe: Connection) -> None:
             enable_model_summary=False,
         )
         trainer.fit(module, loader(given))
+
+
+def student() -> JohnsonModule:
+    """Return what trains with our small loss network, with the weights that are the default."""
+    return JohnsonModule(STYLE, backbone="vgg_small", weights="bundled", style_warmup=0)
+
+
+def same_as_plain(given: argparse.Namespace) -> JohnsonModule:
+    """Return what trains with the plain loop's loss; our Gram terms have a sum where its mse_loss has a mean."""
+    spec = get_backbone(given.backbone)
+    widths = dict(zip(spec.style_layers, (64, 128, 256, 512, 512), strict=False))
+    shares = {name: width**-2 for name, width in widths.items()}
+    return JohnsonModule(
+        STYLE,
+        given.size,
+        given.backbone,
+        "random",
+        style_warmup=0,
+        compile=given.compile,
+        normalization="johnson",
+        content_layers=list(spec.content_layers),
+        style_layers=shares,
+        content_weight=CONTENT_WEIGHT * len(spec.content_layers),
+        style_weight=STYLE_WEIGHT * sum(shares.values()),
+        tv_weight=0.0,
+    )
 
 
 class Photographs(Dataset):
@@ -148,7 +160,7 @@ def quiet(given: argparse.Namespace) -> None:
 
 
 def report(given: argparse.Namespace, plain: list[Turn], ours: list[Turn]) -> None:
-    """Print the table and the losses of the first steps."""
+    """Print the table, and the losses of the first steps if they are of one loss."""
     pairs = list(zip(plain[1:], ours[1:], strict=True))
     images = given.steps * given.batch
     speeds = [images / statistics.median(turn.seconds for turn in turns[1:]) for turns in (plain, ours)]
@@ -160,6 +172,12 @@ def report(given: argparse.Namespace, plain: list[Turn], ours: list[Turn]) -> No
     print(f"| images/s | {speeds[0]:.3f} | {speeds[1]:.3f} | {faster:.2f} |")
     print(f"| CPU seconds a step | {cpu[0]:.2f} | {cpu[1]:.2f} | {lighter:.2f} |")
     print(f"| peak memory, MB | {memory[0]:.0f} | {memory[1]:.0f} | {memory[1] / memory[0]:.2f} |")
+    if not given.student:
+        compare(plain, ours)
+
+
+def compare(plain: list[Turn], ours: list[Turn]) -> None:
+    """Print the losses of the first steps."""
     print("\n| step | loss: plain | ours |\n|---|---|---|")
     curves = [[loss for turn in turns for loss in turn.losses][:PRINTED] for turns in (plain, ours)]
     for step, (theirs, own) in enumerate(zip(*curves, strict=True)):
@@ -177,6 +195,7 @@ def _benchmark() -> int:
     parser.add_argument("--pairs", type=int, default=5, help="of turns; one more, the first, warms up")
     parser.add_argument("--backbone", choices=("vgg16", "vgg19"), default="vgg16")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--student", action="store_true", help="ours with vgg_small as loss network")
     parser.add_argument("--compile", action="store_true", help="ours with model.compile=true")
     given = parser.parse_args()
     print(f"{given.backbone}, {given.size} px, batches of {given.batch}, {given.pairs} pairs of {given.steps} steps, "

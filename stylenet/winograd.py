@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_weight
 
-VALUES = 2**16
+VALUES = 2**15
 """Tiles at work at once, times channels, are at most so many, or a row of tiles: they should stay in the cache."""
 FEWEST = 64
 """Tiles of an image from which on it pays to transform the weights."""

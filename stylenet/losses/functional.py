@@ -65,7 +65,9 @@ class InnerProducts(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """Return the gradient of `flat`."""
         flat, weights = ctx.saved_tensors
-        found = (gradient + gradient.transpose(1, 2)) @ flat  # (B, C, N)
+        symmetric, places = gradient + gradient.transpose(1, 2), flat.transpose(1, 2)
+        last = places.is_contiguous()  # the channels last: so is their gradient then
+        found = (places @ symmetric).transpose(1, 2) if last else symmetric @ flat  # (B, C, N)
         return found if weights is None else found * weights, None
 
 
@@ -163,7 +165,12 @@ def squared_error(values: Tensor, target: Tensor) -> Tensor:
         values: (B, ...).
         target: (B, ...) or (1, ...).
     """
-    return (at_least_float32(values) - at_least_float32(target)).flatten(1).square().sum(1)
+    return _energy(at_least_float32(values) - at_least_float32(target))
+
+
+def _energy(values: Tensor) -> Tensor:
+    """Return the sum of squares of each item; flattened, values with their channels last would be copied."""
+    return values.square().sum(tuple(range(1, values.dim())))
 
 
 def relative_error(values: Tensor, target: Tensor) -> Tensor:
@@ -173,7 +180,7 @@ def relative_error(values: Tensor, target: Tensor) -> Tensor:
         values: (B, ...).
         target: (B, ...) or (1, ...).
     """
-    energy = at_least_float32(target).flatten(1).square().sum(1)  # (B,) or (1,)
+    energy = _energy(at_least_float32(target))  # (B,) or (1,)
     return squared_error(values, target) / energy.clamp_min(SMALLEST)  # a black image has no energy
 
 
