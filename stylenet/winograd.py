@@ -1,12 +1,11 @@
 """3x3 convolutions with a quarter of the multiplications, on a CPU."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.grad import conv2d_weight
 
 VALUES = 2**15
 """Tiles at work at once, times channels, are at most so many, or a row of tiles: they should stay in the cache."""
@@ -85,7 +84,7 @@ class _Convolution(torch.autograd.Function):
         of_x, of_weight, of_bias, _ = ctx.needs_input_grad
         return (
             convolve(gradient, weight.flip(2, 3).transpose(0, 1), None, 2 - ctx.padding) if of_x else None,
-            conv2d_weight(x, weight.shape, gradient, padding=ctx.padding) if of_weight else None,
+            transposed_weights(correlated(x, gradient, ctx.padding)) if of_weight else None,
             gradient.sum((0, 2, 3)) if of_bias else None,
             None,
         )
@@ -93,26 +92,28 @@ class _Convolution(torch.autograd.Function):
 
 def transform_weights(weight: Tensor) -> Tensor:
     """Return G g G' of weights g, (O, C, 3, 3), as 36 matrices, (36, C, O)."""
-    g = torch.tensor(WEIGHTS, dtype=torch.float64) / 24  # (6, 3)
-    both = torch.einsum("ai,bj->baij", g, g).reshape(36, 9).to(weight.dtype)
     flat = weight.permute(2, 3, 1, 0).reshape(9, -1)  # (9, C*O)
-    return (both @ flat).view(36, weight.shape[1], weight.shape[0])
+    return (_both_sides(weight.dtype) @ flat).view(36, weight.shape[1], weight.shape[0])
+
+
+def transposed_weights(gradient: Tensor) -> Tensor:
+    """Return G' u G of the gradient u of transformed weights, (36, C, O): that of the weights, (O, C, 3, 3)."""
+    flat = _both_sides(gradient.dtype).t() @ gradient.flatten(1)  # (9, C*O)
+    return flat.view(3, 3, *gradient.shape[1:]).permute(3, 2, 0, 1)
+
+
+def _both_sides(dtype: torch.dtype) -> Tensor:
+    """Return what takes weights, as 9 numbers, to G g G', as 36."""
+    g = torch.tensor(WEIGHTS, dtype=torch.float64) / 24  # (6, 3)
+    return torch.einsum("ai,bj->baij", g, g).reshape(36, 9).to(dtype)
 
 
 @torch.library.custom_op("stylenet::winograd", mutates_args=())  # for torch.compile a single step: it has a loop
 def filtered(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int) -> Tensor:
     """Return what `convolve` does, by transformed weights, (36, C, O)."""
     result = _room(x, kernel, bias, padding)
-    height, width = result.shape[-2:]
-    down, across = -(-height // 4), -(-width // 4)  # tiles
-    step = max(1, VALUES // (max(kernel.shape[1:]) * across))
-    for image, out in zip(x.permute(0, 2, 3, 1), result.permute(0, 2, 3, 1), strict=True):
-        for top in range(0, down, step):
-            bottom = min(top + step, down)
-            first, last = 4 * top - padding, 4 * bottom + 2 - padding
-            edges = padding, 4 * across + 2 - padding - x.shape[-1], max(-first, 0), max(last - x.shape[-2], 0)
-            strip = F.pad(image[max(first, 0) : last], (0, 0, *edges)).contiguous()
-            _filter_strip(strip, kernel, bias, out[4 * top : 4 * bottom])
+    for place, strip in _strips(x, result, padding, max(kernel.shape[1:])):
+        _filter_strip(strip, kernel, bias, place)
     return result
 
 
@@ -123,14 +124,59 @@ def _room(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int) -> Tenso
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
 
 
-def _filter_strip(strip: Tensor, kernel: Tensor, bias: Tensor | None, out: Tensor) -> None:
-    """Write the convolution of whole tiles, (4*r+2, 4*w+2, C), to `out`, (4*r, 4*w, O) or less of it."""
+@torch.library.custom_op("stylenet::winograd_weights", mutates_args=())
+def correlated(x: Tensor, gradient: Tensor, padding: int) -> Tensor:
+    """Return the gradient of the transformed weights, (36, C, O), by the gradient of the result, (B, O, H', W')."""
+    total = x.new_zeros(36, x.shape[1], gradient.shape[1])
+    for pull, strip in _strips(x, gradient, padding, max(total.shape[1:])):
+        down, across = (strip.shape[0] - 2) // 4, (strip.shape[1] - 2) // 4
+        pull = F.pad(pull, (0, 0, 0, 4 * across - pull.shape[1], 0, 4 * down - pull.shape[0])).contiguous()
+        rows = pull.new_empty(6, down, 4 * across, pull.shape[2])
+        _spread([pull[i::4] for i in range(4)], rows)
+        pulls = pull.new_empty(6, 6, down, across, pull.shape[2])
+        _spread([rows[:, :, j::4] for j in range(4)], pulls)
+        total.baddbmm_(_tiles(strip).transpose(1, 2), pulls.view(36, down * across, -1))
+    return total
+
+
+@correlated.register_fake
+def _(x: Tensor, gradient: Tensor, padding: int) -> Tensor:
+    return x.new_empty(36, x.shape[1], gradient.shape[1])
+
+
+def _strips(x: Tensor, result: Tensor, padding: int, widest: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield rows of tiles of a result, (4*r or less, W', O), and the input that they are made from, (4*r+2, 4*w+2, C).
+
+    Args:
+        x: (B, C, H, W).
+        result: (B, O, H', W').
+        padding: By zeros.
+        widest: The larger number of channels.
+    """
+    down, across = (-(-side // 4) for side in result.shape[-2:])  # tiles
+    step = max(1, VALUES // (widest * across))
+    for image, out in zip(x.permute(0, 2, 3, 1), result.permute(0, 2, 3, 1), strict=True):
+        for top in range(0, down, step):
+            bottom = min(top + step, down)
+            first, last = 4 * top - padding, 4 * bottom + 2 - padding
+            edges = padding, 4 * across + 2 - padding - x.shape[-1], max(-first, 0), max(last - x.shape[-2], 0)
+            yield out[4 * top : 4 * bottom], F.pad(image[max(first, 0) : last], (0, 0, *edges)).contiguous()
+
+
+def _tiles(strip: Tensor) -> Tensor:
+    """Return B'dB of the tiles of a strip, (4*r+2, 4*w+2, C), as (36, r*w, C); of the 36 columns come first."""
     r, w, channels = (strip.shape[0] - 2) // 4, (strip.shape[1] - 2) // 4, strip.shape[2]
     rows = strip.new_empty(6, r, 4 * w + 2, channels)
     _transform_input([strip[i : i + 4 * r - 3 : 4] for i in range(6)], rows)
     tiles = strip.new_empty(6, 6, r, w, channels)  # its columns, rows
     _transform_input([rows[:, :, j : j + 4 * w - 3 : 4] for j in range(6)], tiles)
-    products = torch.bmm(tiles.view(36, r * w, channels), kernel).view(6, 6, r, w, -1)
+    return tiles.view(36, r * w, channels)
+
+
+def _filter_strip(strip: Tensor, kernel: Tensor, bias: Tensor | None, out: Tensor) -> None:
+    """Write the convolution of whole tiles, (4*r+2, 4*w+2, C), to `out`, (4*r, 4*w, O) or less of it."""
+    r, w = (strip.shape[0] - 2) // 4, (strip.shape[1] - 2) // 4
+    products = torch.bmm(_tiles(strip), kernel).view(6, 6, r, w, -1)
     columns = strip.new_empty(4, 6, r, w, kernel.shape[2])
     _transform_output(products, columns)
     ragged = out.shape[:2] != (4 * r, 4 * w)
@@ -162,3 +208,15 @@ def _transform_output(m: Tensor, out: Tensor) -> None:
     torch.add(a.add_(c), m[0], out=out[0])
     torch.add(b, d, alpha=2, out=out[1])
     torch.add(b.add_(d, alpha=8), m[5], out=out[3])
+
+
+def _spread(d: Sequence[Tensor], out: Tensor) -> None:
+    """Write A d, six sums of four outputs' gradients, to `out`."""
+    out[0], out[5] = d[0], d[3]
+    a, b = d[0] + d[2], d[1] + d[3]
+    torch.add(a, b, out=out[1])
+    torch.sub(a, b, out=out[2])
+    torch.add(d[0], d[2], alpha=4, out=a)
+    torch.add(d[1], d[3], alpha=4, out=b)
+    torch.add(a, b, alpha=2, out=out[3])
+    torch.sub(a, b, alpha=2, out=out[4])
