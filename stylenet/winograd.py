@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 VALUES = 2**15
-"""Tiles at work at once, times channels, are at most so many, or a row of tiles: they should stay in the cache."""
+"""Tiles at work at once, times channels, are at most so many, or a row of tiles: they should stay in the cache. While
+gradients are recorded, which takes more memory anyway, so many for each thread."""
 FEWEST = 64
 """Tiles of an image from which on it pays to transform the weights."""
 WEIGHTS = ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 24))
@@ -76,7 +77,8 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
         ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight)
         ctx.padding = padding
-        return filtered(x, transform_weights(weight), bias, padding)
+        threads = torch.get_num_threads() if any(ctx.needs_input_grad) else 1
+        return filtered(x, transform_weights(weight), bias, padding, VALUES * threads)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
@@ -109,16 +111,16 @@ def _both_sides(dtype: torch.dtype) -> Tensor:
 
 
 @torch.library.custom_op("stylenet::winograd", mutates_args=())  # for torch.compile a single step: it has a loop
-def filtered(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int) -> Tensor:
-    """Return what `convolve` does, by transformed weights, (36, C, O)."""
-    result = _room(x, kernel, bias, padding)
-    for place, strip in _strips(x, result, padding, max(kernel.shape[1:])):
+def filtered(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, values: int) -> Tensor:
+    """Return what `convolve` does, by transformed weights, (36, C, O), of at most so many values at once."""
+    result = _room(x, kernel, bias, padding, values)
+    for place, strip in _strips(x, result, padding, values // max(kernel.shape[1:])):
         _filter_strip(strip, kernel, bias, place)
     return result
 
 
 @filtered.register_fake
-def _room(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+def _room(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, values: int) -> Tensor:
     height, width = (side - 2 + 2 * padding for side in x.shape[-2:])
     shape = (len(x), kernel.shape[2], height, width)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
@@ -128,7 +130,7 @@ def _room(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int) -> Tenso
 def correlated(x: Tensor, gradient: Tensor, padding: int) -> Tensor:
     """Return the gradient of the transformed weights, (36, C, O), by the gradient of the result, (B, O, H', W')."""
     total = x.new_zeros(36, x.shape[1], gradient.shape[1])
-    for pull, strip in _strips(x, gradient, padding, max(total.shape[1:])):
+    for pull, strip in _strips(x, gradient, padding, VALUES * torch.get_num_threads() // max(total.shape[1:])):
         down, across = (strip.shape[0] - 2) // 4, (strip.shape[1] - 2) // 4
         pull = F.pad(pull, (0, 0, 0, 4 * across - pull.shape[1], 0, 4 * down - pull.shape[0])).contiguous()
         rows = pull.new_empty(6, down, 4 * across, pull.shape[2])
@@ -144,17 +146,17 @@ def _(x: Tensor, gradient: Tensor, padding: int) -> Tensor:
     return x.new_empty(36, x.shape[1], gradient.shape[1])
 
 
-def _strips(x: Tensor, result: Tensor, padding: int, widest: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _strips(x: Tensor, result: Tensor, padding: int, most: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield rows of tiles of a result, (4*r or less, W', O), and the input that they are made from, (4*r+2, 4*w+2, C).
 
     Args:
         x: (B, C, H, W).
         result: (B, O, H', W').
         padding: By zeros.
-        widest: The larger number of channels.
+        most: Tiles at once.
     """
     down, across = (-(-side // 4) for side in result.shape[-2:])  # tiles
-    step = max(1, VALUES // (widest * across))
+    step = max(1, most // across)
     for image, out in zip(x.permute(0, 2, 3, 1), result.permute(0, 2, 3, 1), strict=True):
         for top in range(0, down, step):
             bottom = min(top + step, down)
