@@ -1,11 +1,15 @@
 """The layers that stylizing networks are built from."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.losses.functional import at_least_float32, resize_mask
+from stylenet.networks.instance_norm import InstanceNorm
 from stylenet.networks.strips import in_strips
 from stylenet.winograd import convolve, pays
 
@@ -33,16 +37,6 @@ def norm_layer(norm: str, channels: int, styles: int = 1) -> nn.Module:
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     raise unknown("norm", norm, ("instance", "batch"))
-
-
-class InstanceNorm(nn.InstanceNorm2d):
-    """Instance norm; on a CPU as a group norm of a channel a group: the same values in a quarter of the time."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `x` normalised, and scaled and shifted if it is affine, (B, C, H, W)."""
-        if x.device.type != "cpu" or torch.compiler.is_compiling():
-            return super().forward(x)
-        return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
 
 
 class ConditionalNorm(nn.Module):
@@ -122,7 +116,23 @@ class Conv(nn.Conv2d):
         fits = self.kernel_size == (3, 3) and self.stride == (1, 1)
         if not fits or min(self.in_channels, self.out_channels) < narrowest or not pays(x):
             return super().forward(x)
-        return convolve(F.pad(x, (1, 1, 1, 1), mode="reflect"), self.weight, self.bias, 0)
+        return convolve(_Reflected.apply(x), self.weight, self.bias, 0)
+
+
+class _Reflected(torch.autograd.Function):
+    """Reflection padding by 1, whose gradient keeps the order of the channels and copies nothing but the edges."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return F.pad(x, (1, 1, 1, 1), mode="reflect")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        for side in (gradient, gradient.transpose(2, 3)):
+            side[:, :, 2] += side[:, :, 0]
+            side[:, :, -3] += side[:, :, -1]
+        return gradient[..., 1:-1, 1:-1]
 
 
 class ConvBlock(Chain):

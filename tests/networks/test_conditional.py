@@ -9,8 +9,9 @@ from test_johnson import shaken
 
 from stylenet.errors import InputError
 from stylenet.networks.checkpoint import describe, load_network, save_network
+from stylenet.networks.instance_norm import InstanceNorm
 from stylenet.networks.johnson import JohnsonNet
-from stylenet.networks.layers import Chain, ConditionalNorm, ConvBlock, InstanceNorm, norm_layer
+from stylenet.networks.layers import Chain, ConditionalNorm, ConvBlock, norm_layer
 from stylenet.networks.upsampling import UpsampleBlock
 
 STYLES = 3
@@ -209,20 +210,3 @@ def test_a_compiled_network_is_the_same(size):
     compiled = torch.compile(many, backend="aot_eager", fullgraph=True)
     with torch.no_grad():
         assert torch.allclose(compiled(images(), shares(*size)), many(images(), shares(*size)), atol=1e-6)
-
-
-@pytest.mark.parametrize("affine", [True, False])
-def test_instance_norm_and_its_gradients_are_torchs(affine):
-    torch.manual_seed(0)
-    ours, theirs = InstanceNorm(3, affine=affine), torch.nn.InstanceNorm2d(3, affine=affine).double()
-    for parameter in ours.parameters():
-        torch.nn.init.normal_(parameter)
-    theirs.load_state_dict(ours.state_dict())
-    x, pull = torch.randn(2, 3, 5, 6), torch.randn(2, 3, 5, 6)
-    results = []
-    for norm, kind in ((ours, torch.float32), (theirs, torch.float64)):
-        given = [x.to(kind).requires_grad_(), *norm.parameters()]
-        y = norm(given[0])
-        results.append([y, *torch.autograd.grad(y, given, pull.to(kind))])
-    for found, expected in zip(*results, strict=True):
-        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)

@@ -1,0 +1,159 @@
+r"""The recipe of jcjohnson/neural-style beside `stylenet gatys`, judged by a network that neither minimised.
+
+    python benchmarks/neural_style.py --output compared [--size 256] [--steps 1000] [--weights 5 20]
+
+Its published pictures are of photographs and paintings that are not at hand; so its recipe is run, with the numbers of
+its command line's defaults: content relu4_2 with weight 5, style relu1_1 to relu5_1 with weight 100, total variation
+1e-3, from noise, 1000 evaluations of L-BFGS, pixels of 0 to 255, clamped once at the end. Its loss network is VGG-19;
+here both sides take --backbone, VGG-16 by default. Ours are 300 steps from the photograph with all options' defaults,
+then with each of --weights as style_weight. Photographs are CC0 ones of scikit-image, paintings those in data/styles.
+Pictures that --output holds already are not made again, so that a run can be stopped and goes on.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_tutorial import CONTENT, style_layers
+from torch import Tensor
+from torch.nn import functional as F
+
+from stylenet.cli.bar import Bar
+from stylenet.cli.exits import guarded
+from stylenet.data.places import DATA
+from stylenet.data.sources import EMBEDDED, EMBEDDED_HELD_OUT, find_source
+from stylenet.features.backbones import get_backbone
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.gatys.optimize import optimize
+from stylenet.gatys.run import Progress
+from stylenet.images import load_image, resize, save_image
+from stylenet.losses.functional import gram
+from stylenet.losses.multiscale import perceptual_loss
+from stylenet.losses.options import LossOptions
+from stylenet.studies.judges import Jury
+from stylenet.studies.measure import figures
+from stylenet.studies.sheets import captioned
+from stylenet.studies.tables import markdown, means
+
+PAIRS = {"astronaut": "starry_night", "chelsea": "great_wave", "coffee": "the_scream", "rocket": "composition_vii"}
+"""Photographs of scikit-image, and files in data/styles."""
+CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 5.0, 100.0, 1e-3
+Tick = Callable[[int], None]
+Paint = partial[Tensor]
+OUR_STEPS = 300
+FIGURES = {"gram_difference": "Gram difference", "content_distance": "content distance", "ssim": "SSIM"}
+
+
+def neural_style(photograph: Tensor, painting: Tensor, backbone: str, steps: int, tick: Tick) -> Tensor:
+    """Return what neural_style.lua makes of a photograph, (1, 3, H, W) in [0, 1].
+
+    As it has them: the mean squared error of maps and of Gram matrices divided by C*H*W; the gradient of half of the
+    summed squared differences of neighbours; noise of 0.001 about the mean pixel.
+
+    Args:
+        photograph: (1, 3, H, W) in [0, 1].
+        painting: (1, 3, h, w) in [0, 1].
+        backbone: Whose features are compared.
+        steps: Evaluations.
+        tick: Called after each with the number of evaluations.
+    """
+    styles = style_layers(backbone)
+    extractor = FeatureExtractor(backbone, [CONTENT, *styles])
+    with torch.no_grad():
+        target = extractor(photograph)[CONTENT]
+        grams = {layer: gram(maps) for layer, maps in extractor(painting).items() if layer in styles}
+    mean = 255 * torch.tensor(get_backbone(backbone).mean).view(-1, 1, 1)
+    pixels = (0.001 * torch.randn(photograph.shape, generator=torch.Generator().manual_seed(0))).requires_grad_()
+    optimizer = torch.optim.LBFGS([pixels], max_iter=steps, max_eval=steps, tolerance_grad=-1, tolerance_change=-1)
+    done = 0
+
+    def closure() -> Tensor:
+        nonlocal done
+        optimizer.zero_grad()
+        maps = extractor((pixels + mean) / 255)
+        loss = CONTENT_WEIGHT * F.mse_loss(maps[CONTENT], target)
+        loss = loss + STYLE_WEIGHT * sum(F.mse_loss(gram(maps[layer]), grams[layer]) for layer in styles)
+        loss = loss + TV_WEIGHT / 2 * (pixels.diff(dim=2).square().sum() + pixels.diff(dim=3).square().sum())
+        loss.backward()
+        done += 1
+        tick(done)
+        return loss
+
+    optimizer.step(closure)
+    return ((pixels.detach() + mean) / 255).clamp(0, 1)
+
+
+def ours(photograph: Tensor, painting: Tensor, backbone: str, options: LossOptions, tick: Tick) -> Tensor:
+    """Return what `stylenet gatys` makes of a photograph, (1, 3, H, W) in [0, 1]."""
+    options = options.resolved(backbone)
+    loss = perceptual_loss(FeatureExtractor(backbone, options.layers), painting, options)
+
+    def callback(progress: Progress) -> None:
+        tick(progress.record.step)
+
+    return optimize(photograph, painting, loss, steps=OUR_STEPS, callback=callback).image
+
+
+def pictures(given: argparse.Namespace) -> Iterator[tuple[str, str, Tensor, Tensor, dict[str, Tensor]]]:
+    """Give each pair's names, photograph, painting and images by who made them, made or found in the folder."""
+    theirs = partial(neural_style, backbone=given.backbone, steps=given.steps)
+    sides: dict[str, Paint] = {f"neural-style's recipe, {given.steps} steps": theirs}
+    for weight in [None, *given.weights]:
+        options = LossOptions() if weight is None else LossOptions(style_weight=weight)
+        name = "ours, defaults" if weight is None else f"ours, style_weight {weight:g}"
+        sides[name] = partial(ours, backbone=given.backbone, options=options)
+    files = photographs()
+    for pair, style in PAIRS.items():
+        photograph = resize(files[pair], given.size, side="long")
+        painting = resize(load_image(DATA / "styles" / f"{style}.jpg"), given.size, side="long")
+        images = {"photograph": photograph}
+        for name, paint in sides.items():
+            path = given.output / f"{given.backbone}, {given.size} px, {pair}, {style}, {name}.png"
+            if not path.exists():
+                with Bar(f"{pair}, {name}: step") as bar:
+                    tick = partial(bar.move, total=given.steps if paint is theirs else OUR_STEPS)
+                    save_image(paint(photograph, painting, tick=tick), path)
+            images[name] = load_image(path)
+        yield pair, style, photograph, painting, images
+
+
+def photographs() -> dict[str, Tensor]:
+    """Return scikit-image's photographs, (1, 3, H, W) in [0, 1], by name."""
+    source = find_source("embedded")
+    assert source.files is not None
+    assert source.held_out is not None
+    parts = (EMBEDDED, source.files), (EMBEDDED_HELD_OUT, source.held_out)
+    return {Path(name).stem: files.read(i) for names, files in parts for i, name in enumerate(names)}
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, required=True, help="folder of the pictures")
+    parser.add_argument("--backbone", default="vgg16", help="one with relu1_1 to relu5_1")
+    parser.add_argument("--judge", default="squeezenet1_1")
+    parser.add_argument("--size", type=int, default=256, help="pixels of the longer sides")
+    parser.add_argument("--steps", type=int, default=1000, help="evaluations of neural-style's recipe")
+    parser.add_argument(
+        "--weights", type=float, nargs="*", default=[], help="style weights of ours, beside the default"
+    )
+    given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
+    jury, found, rows = Jury(given.judge, "imagenet"), list[dict[str, Any]](), list[list[Tensor]]()
+    for pair, style, photograph, painting, images in pictures(given):
+        judge = jury.judge(painting)
+        for name, image in images.items():
+            found.append({"image": name, "pair": f"{pair}, {style}"} | figures(image, photograph, judge))
+        rows.append([painting, *images.values()])
+    for group in (("image",), ("pair", "image")):
+        shown = [[row[name] for name in (*group, *FIGURES)] for row in means(found, group, FIGURES)]
+        print(f"\n{markdown([*group, *FIGURES.values()], shown)}")
+    save_image(captioned(rows, ["painting", *images]), given.output / f"sheet_{given.size}.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(_main))
