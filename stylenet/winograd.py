@@ -77,7 +77,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
         ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight)
         ctx.padding = padding
-        threads = torch.get_num_threads() if any(ctx.needs_input_grad) else 1
+        threads = torch.get_num_threads()
         return filtered(x, transform_weights(weight), bias, padding, VALUES * threads)
 
     @staticmethod

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.functional import moments, resize_mask
-from stylenet.networks.layers import Chain, Conv, relu_in_place
+from stylenet.networks.layers import Chain, Conv, in_place
 from stylenet.networks.strips import convolve_in_strips
 from stylenet.networks.upsampling import UpsampledConv
 
@@ -72,7 +72,7 @@ class AdaIN(nn.Module):
         self.decoder = mirrored([round(scale * channels) for channels in widths], depths)
         convolve_in_strips(self.encoder)
         for part in (self.encoder, self.decoder):
-            relu_in_place(part)
+            in_place(part)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "AdaIN":
         """Move the encoder along with the module."""

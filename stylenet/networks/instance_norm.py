@@ -7,9 +7,18 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+VALUES = 2**20
+"""So many values of maps are normalised at once, or a row or a channel of them: they should stay in the cache."""
+
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Instance norm; on a CPU as a group norm of a channel a group: the same values in a quarter of the time."""
+    """Instance norm; on a CPU by our own passes over the maps, which are quicker and more exact than torch's.
+
+    Attributes:
+        inplace: Whether it may write over what it is given where no gradient is recorded.
+    """
+
+    inplace = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` normalised, and scaled and shifted if it is affine, (B, C, H, W)."""
@@ -17,11 +26,14 @@ class InstanceNorm(nn.InstanceNorm2d):
             return super().forward(x)
         if x.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
             return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
+        if self.inplace and not torch.is_grad_enabled():
+            normalise(x, self.weight, self.bias, self.eps, x)
+            return x
         return _Norm.apply(x, self.weight, self.bias, self.eps)
 
 
 class _Norm(torch.autograd.Function):
-    """Group norm of a channel a group, whose gradient takes 4 passes over the maps in whatever order they lie.
+    """Out of place, with a gradient whose passes take the maps in whatever order they lie.
 
     With r one over the deviation, m the mean, N = H W places and g the gradient of `y = w r (x - m) + b`, that of b is
     `sum g`, that of w is `p = r (sum g x - m sum g)`, and that of x is `w r (g - sum g / N - r (x - m) p / N)`. torch's
@@ -30,9 +42,9 @@ class _Norm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-        batch, channels, height, width = x.shape
-        y, mean, scale = torch.native_group_norm(x, weight, bias, batch, channels, height * width, channels, eps)
-        ctx.save_for_backward(x, weight, mean[..., None, None], scale[..., None, None])
+        y = torch.empty_like(x)
+        mean, scale = normalise(x, weight, bias, eps, y)
+        ctx.save_for_backward(x, weight, mean, scale)
         return y
 
     @staticmethod
@@ -52,3 +64,62 @@ class _Norm(torch.autograd.Function):
         if weight is None:
             return found, None, None, None
         return found, along.sum((0, 2, 3)), total.sum((0, 2, 3)), None
+
+
+def normalise(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, out: Tensor) -> tuple[Tensor, Tensor]:
+    """Write to `out` what instance norm makes of `x`, both (B, C, H, W), and return means and one over deviations.
+
+    Args:
+        x: Maps.
+        weight: Scales, (C,).
+        bias: Shifts, (C,).
+        eps: Added to the variance.
+        out: As `x` in shape and order; may be `x`.
+
+    Returns:
+        (B, C, 1, 1) each.
+    """
+    last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    one = _channels_last if last else _channels_first
+    found = [one(image, weight, bias, eps, place) for image, place in zip(x.split(1), out.split(1), strict=True)]
+    means, scales = zip(*found, strict=True)
+    return torch.stack(means)[..., None, None], torch.stack(scales)[..., None, None]
+
+
+def _channels_first(
+    image: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, out: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Normalise an image some channels at a time, each as a group of a group norm; return (C,) each."""
+    channels, places = image.shape[1], image.shape[2] * image.shape[3]
+    means, scales = image.new_empty(channels), image.new_empty(channels)
+    step = max(1, VALUES // places)
+    for first in range(0, channels, step):
+        some = slice(first, min(first + step, channels))
+        own = (None if values is None else values[some] for values in (weight, bias))
+        number = some.stop - first
+        y, mean, scale = torch.native_group_norm(image[:, some], *own, 1, number, places, number, eps)
+        out[:, some], means[some], scales[some] = y, mean[0], scale[0]
+    return means, scales
+
+
+def _channels_last(
+    image: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, out: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Normalise an image some rows at a time; return (C,) each.
+
+    torch's group norm takes the variance of channels that are last as a difference of large sums, which is 1e-3 off.
+    """
+    step = max(1, VALUES // (image.shape[1] * image.shape[3]))
+    strips = image.split(step, 2)
+    found = [torch.batch_norm_update_stats(strip, None, None, 0.0) for strip in strips]
+    means, variances = (torch.stack(values).double() for values in zip(*found, strict=True))  # (strips, C)
+    shares = torch.tensor([strip.shape[2] / image.shape[2] for strip in strips], dtype=torch.float64)[:, None]
+    mean = (shares * means).sum(0)
+    variance = (shares * (variances + (means - mean).square())).sum(0)
+    scale = (variance + eps).rsqrt()
+    factor = scale if weight is None else scale * weight
+    shift = -mean * factor if bias is None else bias - mean * factor
+    factor, shift = factor.float()[:, None, None], shift.float()[:, None, None]
+    for strip, place in zip(strips, out.split(step, 2), strict=True):
+        torch.addcmul(shift, strip, factor, out=place)
+    return mean.float(), scale.float()

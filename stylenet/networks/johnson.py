@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.losses.functional import resize_mask
-from stylenet.networks.layers import Chain, ConvBlock, ResidualBlock, relu_in_place
+from stylenet.networks.layers import Chain, ConvBlock, ResidualBlock, in_place
 from stylenet.networks.row_convolution import RowConv
 from stylenet.networks.upsampling import UpsampleBlock
 
@@ -59,7 +59,7 @@ class JohnsonNet(nn.Module):
             UpsampleBlock(2 * width, width, **shared),
             RowConv(width, 3, 9),
         )
-        relu_in_place(self)
+        in_place(self)
 
     def forward(self, images: Tensor, mixture: Tensor | None = None) -> Tensor:
         """Return stylized images of exactly the size given.

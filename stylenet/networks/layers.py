@@ -158,13 +158,13 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, mixture: Tensor | None = None) -> Tensor:
         """Return `x` plus its residual, (B, C, H, W); for the mixture see `ConditionalNorm`."""
-        return x + self.body(x, mixture)
+        return self.body(x, mixture) + x  # in the order of the body: Winograd has the channels last
 
 
-def relu_in_place(network: nn.Module) -> None:
-    """Have ReLUs write over what they are given: for networks in which nothing else needs it, nor any gradient."""
+def in_place(network: nn.Module) -> None:
+    """Have ReLUs and instance norms write over what they are given: for networks in which nothing else needs it."""
     for module in network.modules():
-        if isinstance(module, nn.ReLU):
+        if isinstance(module, nn.ReLU | InstanceNorm):
             module.inplace = True
 
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from stylenet.networks import instance_norm
 from stylenet.networks.instance_norm import InstanceNorm
 
 
@@ -32,3 +33,17 @@ def test_images_of_a_batch_are_as_alone():
 
 def test_keeps_the_kind_of_half_precision():
     assert InstanceNorm(3)(torch.randn(2, 3, 5, 6, dtype=torch.bfloat16)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_large_maps_far_from_zero_are_exact_in_place_too(order, monkeypatch):
+    monkeypatch.setattr(instance_norm, "VALUES", 3 * 64 * 10)
+    torch.manual_seed(0)
+    norm, x = InstanceNorm(3, affine=True), torch.randn(2, 3, 64, 64).to(memory_format=order) + 30
+    torch.nn.init.normal_(norm.weight)
+    expected = torch.nn.functional.instance_norm(x.double(), weight=norm.weight.double(), bias=norm.bias.double())
+    assert torch.allclose(norm(x).double(), expected, atol=1e-4)
+    norm.inplace = True
+    with torch.no_grad():
+        assert norm(x) is x
+    assert torch.allclose(x.double(), expected, atol=1e-4)
