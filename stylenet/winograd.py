@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 VALUES = 2**15
-"""Tiles at work at once, times channels, are at most so many, or a row of tiles: they should stay in the cache. While
-gradients are recorded, which takes more memory anyway, so many for each thread."""
+"""Tiles at work at once, times channels, are at most so many for each thread, or a row of tiles: they should stay in
+the cache."""
 FEWEST = 64
 """Tiles of an image from which on it pays to transform the weights."""
 WEIGHTS = ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 24))
@@ -52,7 +52,7 @@ def pays(x: Tensor) -> bool:
     )
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, reflect: bool = False) -> Tensor:
     """Return a 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016, eq. 8 and 13-15).
 
     Tiles of 4x4 outputs, each from 6x6 inputs, are found as `A' [(G g G') * (B' d B)] A`: 36 multiplications of each
@@ -65,31 +65,44 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Te
         weight: (O, C, 3, 3).
         bias: (O,).
         padding: By zeros, 0 to 2.
+        reflect: Pad by 1 by reflection instead of zeros; H and W are at least 2.
 
     Returns:
         (B, O, H - 2 + 2 padding, W - 2 + 2 padding), the channels last.
     """
-    return _Convolution.apply(x, weight, bias, padding)
+    return _Convolution.apply(x, weight, bias, padding, reflect)
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
         ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight)
-        ctx.padding = padding
-        threads = torch.get_num_threads()
-        return filtered(x, transform_weights(weight), bias, padding, VALUES * threads)
+        ctx.padding, ctx.reflect = padding, reflect
+        return filtered(x, transform_weights(weight), bias, padding, reflect)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
-        of_x, of_weight, of_bias, _ = ctx.needs_input_grad
+        of_x, of_weight, of_bias, *_ = ctx.needs_input_grad
+        found = None
+        if of_x:
+            unpadded = 2 if ctx.reflect else 2 - ctx.padding
+            found = convolve(gradient, weight.flip(2, 3).transpose(0, 1), None, unpadded)
         return (
-            convolve(gradient, weight.flip(2, 3).transpose(0, 1), None, 2 - ctx.padding) if of_x else None,
-            transposed_weights(correlated(x, gradient, ctx.padding)) if of_weight else None,
+            _folded(found) if found is not None and ctx.reflect else found,
+            transposed_weights(correlated(x, gradient, ctx.padding, ctx.reflect)) if of_weight else None,
             gradient.sum((0, 2, 3)) if of_bias else None,
             None,
+            None,
         )
+
+
+def _folded(gradient: Tensor) -> Tensor:
+    """Return the gradient of maps, (B, C, H, W), by that of the maps padded by reflection, (B, C, H + 2, W + 2)."""
+    for side in (gradient, gradient.transpose(2, 3)):
+        side[:, :, 2] += side[:, :, 0]
+        side[:, :, -3] += side[:, :, -1]
+    return gradient[..., 1:-1, 1:-1]
 
 
 def transform_weights(weight: Tensor) -> Tensor:
@@ -111,26 +124,26 @@ def _both_sides(dtype: torch.dtype) -> Tensor:
 
 
 @torch.library.custom_op("stylenet::winograd", mutates_args=())  # for torch.compile a single step: it has a loop
-def filtered(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, values: int) -> Tensor:
-    """Return what `convolve` does, by transformed weights, (36, C, O), of at most so many values at once."""
-    result = _room(x, kernel, bias, padding, values)
-    for place, strip in _strips(x, result, padding, values // max(kernel.shape[1:])):
+def filtered(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
+    """Return what `convolve` does, by transformed weights, (36, C, O)."""
+    result = _room(x, kernel, bias, padding, reflect)
+    for place, strip in _strips(x, result, padding, reflect):
         _filter_strip(strip, kernel, bias, place)
     return result
 
 
 @filtered.register_fake
-def _room(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, values: int) -> Tensor:
+def _room(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
     height, width = (side - 2 + 2 * padding for side in x.shape[-2:])
     shape = (len(x), kernel.shape[2], height, width)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
 
 
 @torch.library.custom_op("stylenet::winograd_weights", mutates_args=())
-def correlated(x: Tensor, gradient: Tensor, padding: int) -> Tensor:
+def correlated(x: Tensor, gradient: Tensor, padding: int, reflect: bool) -> Tensor:
     """Return the gradient of the transformed weights, (36, C, O), by the gradient of the result, (B, O, H', W')."""
     total = x.new_zeros(36, x.shape[1], gradient.shape[1])
-    for pull, strip in _strips(x, gradient, padding, VALUES * torch.get_num_threads() // max(total.shape[1:])):
+    for pull, strip in _strips(x, gradient, padding, reflect):
         down, across = (strip.shape[0] - 2) // 4, (strip.shape[1] - 2) // 4
         pull = F.pad(pull, (0, 0, 0, 4 * across - pull.shape[1], 0, 4 * down - pull.shape[0])).contiguous()
         rows = pull.new_empty(6, down, 4 * across, pull.shape[2])
@@ -142,27 +155,35 @@ def correlated(x: Tensor, gradient: Tensor, padding: int) -> Tensor:
 
 
 @correlated.register_fake
-def _(x: Tensor, gradient: Tensor, padding: int) -> Tensor:
+def _(x: Tensor, gradient: Tensor, padding: int, reflect: bool) -> Tensor:
     return x.new_empty(36, x.shape[1], gradient.shape[1])
 
 
-def _strips(x: Tensor, result: Tensor, padding: int, most: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _strips(x: Tensor, result: Tensor, padding: int, reflect: bool) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield rows of tiles of a result, (4*r or less, W', O), and the input that they are made from, (4*r+2, 4*w+2, C).
 
     Args:
         x: (B, C, H, W).
         result: (B, O, H', W').
         padding: By zeros.
-        most: Tiles at once.
+        reflect: See `convolve`.
     """
+    height, width = x.shape[-2:]
     down, across = (-(-side // 4) for side in result.shape[-2:])  # tiles
-    step = max(1, most // across)
+    step = max(1, VALUES * torch.get_num_threads() // max(x.shape[1], result.shape[1]) // across)
     for image, out in zip(x.permute(0, 2, 3, 1), result.permute(0, 2, 3, 1), strict=True):
         for top in range(0, down, step):
             bottom = min(top + step, down)
             first, last = 4 * top - padding, 4 * bottom + 2 - padding
-            edges = padding, 4 * across + 2 - padding - x.shape[-1], max(-first, 0), max(last - x.shape[-2], 0)
-            yield out[4 * top : 4 * bottom], F.pad(image[max(first, 0) : last], (0, 0, *edges)).contiguous()
+            edges = padding, 4 * across + 2 - padding - width, max(-first, 0), max(last - height, 0)
+            strip = F.pad(image[max(first, 0) : last], (0, 0, *edges)).contiguous()
+            if reflect:
+                strip[:, 0], strip[:, width + 1] = strip[:, 2], strip[:, width - 1]
+                if first < 0:
+                    strip[0] = strip[2]
+                if last > height:
+                    strip[height - first] = strip[height - 2 - first]
+            yield out[4 * top : 4 * bottom], strip
 
 
 def _tiles(strip: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from stylenet import winograd
 from stylenet.winograd import FEWEST, WinogradConv, convolve, fits, pays
 
 
@@ -35,6 +36,25 @@ def test_values_and_gradients_are_those_of_the_convolution(size, padding, last):
         x = x.contiguous(memory_format=torch.channels_last)
     for found, expected in both(x, weight, bias, padding):
         assert found.dtype == torch.float32
+        assert (found - expected).abs().max() < 3e-5 * expected.abs().max().clamp_min(1)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (4, 4), (3, 5), (9, 14), (70, 33)])
+@pytest.mark.parametrize("values", [1, winograd.VALUES])
+def test_pads_by_reflection(size, values, monkeypatch):
+    monkeypatch.setattr(winograd, "VALUES", values)
+    torch.manual_seed(0)
+    given = torch.randn(2, 5, *size), torch.randn(7, 5, 3, 3), torch.randn(7)
+    results = []
+    for kind in (torch.float32, torch.float64):
+        x, weight, bias = (tensor.to(kind).requires_grad_() for tensor in given)
+        if kind == torch.float32:
+            y = convolve(x, weight, bias, 1, reflect=True)
+        else:
+            y = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weight, bias)
+        pull = torch.linspace(-1, 1, y.numel(), dtype=kind).view(y.shape)
+        results.append([y, *torch.autograd.grad(y, (x, weight, bias), pull)])
+    for found, expected in zip(*results, strict=True):
         assert (found - expected).abs().max() < 3e-5 * expected.abs().max().clamp_min(1)
 
 

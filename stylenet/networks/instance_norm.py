@@ -95,9 +95,9 @@ def _channels_first(
     step = max(1, VALUES // places)
     for first in range(0, channels, step):
         some = slice(first, min(first + step, channels))
-        own = (None if values is None else values[some] for values in (weight, bias))
+        factor, shift = (None if values is None else values[some] for values in (weight, bias))
         number = some.stop - first
-        y, mean, scale = torch.native_group_norm(image[:, some], *own, 1, number, places, number, eps)
+        y, mean, scale = torch.native_group_norm(image[:, some], factor, shift, 1, number, places, number, eps)
         out[:, some], means[some], scales[some] = y, mean[0], scale[0]
     return means, scales
 

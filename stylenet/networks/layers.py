@@ -1,11 +1,7 @@
 """The layers that stylizing networks are built from."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.losses.functional import at_least_float32, resize_mask
@@ -80,10 +76,7 @@ def _mixed(shares: Tensor, rows: Tensor) -> Tensor:
 
 
 class Chain(nn.Sequential):
-    """Layers one after the other, of which those with conditional norms in them are told the mixture of styles.
-
-    Large maps are convolved in strips, see `stylenet.networks.strips`.
-    """
+    """Layers one after the other, of which those with conditional norms in them are told the mixture of styles."""
 
     def forward(self, x: Tensor, mixture: Tensor | None = None) -> Tensor:
         """Return what the layers make of `x`, (B, C, H, W).
@@ -93,17 +86,15 @@ class Chain(nn.Sequential):
             mixture: See `ConditionalNorm`; None where the norms have a single style.
         """
         for layer in self:
-            if isinstance(layer, Conv):
-                x = in_strips(layer, x, layer.halo)
-            else:
-                x = layer(x) if mixture is None or not isinstance(layer, CONDITIONAL) else layer(x, mixture)
+            x = layer(x) if mixture is None or not isinstance(layer, CONDITIONAL) else layer(x, mixture)
         return x
 
 
 class Conv(nn.Conv2d):
     """A convolution with reflection padding that keeps the size (divided by the stride).
 
-    Reflection instead of the paper's zeros: zeros leave a frame at the border of stylized images.
+    Reflection instead of the paper's zeros: zeros leave a frame at the border of stylized images. Large maps are
+    convolved in strips, see `stylenet.networks.strips`.
     """
 
     def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
@@ -113,26 +104,14 @@ class Conv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, H, W) of `x`, (B, channels, H, W); H and W divided by the stride."""
         narrowest = NARROWEST["compiled" if torch.compiler.is_compiling() else "eager"]
-        fits = self.kernel_size == (3, 3) and self.stride == (1, 1)
-        if not fits or min(self.in_channels, self.out_channels) < narrowest or not pays(x):
-            return super().forward(x)
-        return convolve(_Reflected.apply(x), self.weight, self.bias, 0)
+        plain = type(self) is Conv and self.kernel_size == (3, 3) and self.stride == (1, 1)
+        if plain and min(self.in_channels, self.out_channels) >= narrowest and pays(x):
+            return convolve(x, self.weight, self.bias, 1, reflect=True)
+        return in_strips(self.at_once, x, self.halo)
 
-
-class _Reflected(torch.autograd.Function):
-    """Reflection padding by 1, whose gradient keeps the order of the channels and copies nothing but the edges."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return F.pad(x, (1, 1, 1, 1), mode="reflect")
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        for side in (gradient, gradient.transpose(2, 3)):
-            side[:, :, 2] += side[:, :, 0]
-            side[:, :, -3] += side[:, :, -1]
-        return gradient[..., 1:-1, 1:-1]
+    def at_once(self, x: Tensor) -> Tensor:
+        """Return what `forward` does."""
+        return super().forward(x)
 
 
 class ConvBlock(Chain):
