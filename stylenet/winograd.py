@@ -87,7 +87,7 @@ class _Convolution(torch.autograd.Function):
         found = None
         if of_x:
             unpadded = 2 if ctx.reflect else 2 - ctx.padding
-            found = convolve(gradient, weight.flip(2, 3).transpose(0, 1), None, unpadded)
+            found = filtered(gradient, transform_weights(weight, turned=True), None, unpadded, False)
         return (
             _folded(found) if found is not None and ctx.reflect else found,
             transposed_weights(correlated(x, gradient, ctx.padding, ctx.reflect)) if of_weight else None,
@@ -105,10 +105,16 @@ def _folded(gradient: Tensor) -> Tensor:
     return gradient[..., 1:-1, 1:-1]
 
 
-def transform_weights(weight: Tensor) -> Tensor:
-    """Return G g G' of weights g, (O, C, 3, 3), as 36 matrices, (36, C, O)."""
-    flat = weight.permute(2, 3, 1, 0).reshape(9, -1)  # (9, C*O)
-    return (_both_sides(weight.dtype) @ flat).view(36, weight.shape[1], weight.shape[0])
+def transform_weights(weight: Tensor, turned: bool = False) -> Tensor:
+    """Return G g G' of weights g, (O, C, 3, 3), as 36 matrices, (36, C, O).
+
+    Args:
+        weight: g.
+        turned: Of the convolution that gives the input's gradient instead: windows upside down, (36, O, C).
+    """
+    flat = weight.permute(2, 3, 0, 1) if turned else weight.permute(2, 3, 1, 0)
+    sides = _both_sides(weight.dtype)
+    return ((sides.flip(1) if turned else sides) @ flat.flatten(2).flatten(0, 1)).view(36, *flat.shape[2:])
 
 
 def transposed_weights(gradient: Tensor) -> Tensor:

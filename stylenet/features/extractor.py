@@ -10,6 +10,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
+from stylenet.features.pooling import ShortPool
 from stylenet.features.weights import load_weights
 from stylenet.winograd import WinogradConv, fits, pays
 
@@ -68,6 +69,8 @@ class FeatureExtractor(nn.Module):
                 module.inplace = False
             if fits(module, NARROWEST):
                 module.__class__ = WinogradConv
+            if type(module) is nn.MaxPool2d:
+                module.__class__ = ShortPool
         self.quick = any(isinstance(module, WinogradConv) for module in body.modules())
         self.body = body.eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)

@@ -10,7 +10,7 @@ from stylenet.networks.adain import AdaIN
 
 COMPILING = 20.0
 """Seconds that compiling a JohnsonNet takes on a CPU core: 15, and more on a cold cache."""
-SAVED = 0.5
+SAVED = 0.25
 """Seconds on a CPU core that compiling saves of a picture, for each megapixel and million parameters."""
 MANY = 100
 """Pictures from which on a network is compiled on CUDA; a guess, never measured."""

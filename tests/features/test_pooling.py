@@ -1,87 +1,34 @@
-"""Average pooling in the places of max pooling."""
+"""Max pooling that keeps less, against torch's."""
 
 import pytest
 import torch
-import torch.nn.functional as F
-import torchvision
 from torch import nn
-from torch.testing import assert_close
 
-from stylenet.errors import InputError
-from stylenet.features.extractor import FeatureExtractor
-
-MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+from stylenet.features.pooling import ShortPool
 
 
-@pytest.fixture
-def image():
-    return torch.rand(1, 3, 45, 34, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [(8, 12), (9, 11), (40, 3)])
+@pytest.mark.parametrize(
+    "geometry", [{"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1}, {"kernel_size": 3, "stride": 2}]
+)
+@pytest.mark.parametrize("ceil_mode", [True, False])
+def test_values_and_gradients_are_torchs(geometry, ceil_mode, size, order):
+    torch.manual_seed(0)
+    x = torch.randint(0, 5, (2, 3, *size)).float().to(memory_format=order)  # with many ties
+    results = []
+    for kind in (ShortPool, nn.MaxPool2d):
+        given = x.clone(memory_format=torch.preserve_format).requires_grad_()
+        y = kind(**geometry, ceil_mode=ceil_mode)(given)
+        pull = torch.linspace(-1, 1, y.numel()).view(y.shape)
+        results.append((y, *torch.autograd.grad(y, given, pull)))
+    for found, expected in zip(*results, strict=True):
+        assert torch.equal(found, expected)
 
 
-def conv(extractor, name, x, **options):
-    module = extractor.body.get_submodule(name)
-    return F.conv2d(x, module.weight, module.bias, **options)
-
-
-def average(x):
-    """Return 3x3 averages at stride 2 of maps padded by one, each over the pixels that are there."""
-    ones = torch.ones_like(x)
-    sums, counts = (9 * F.avg_pool2d(F.pad(values, (1, 1, 1, 1)), 3, 2) for values in (x, ones))
-    return sums / counts
-
-
-def test_vgg_averages_between_its_blocks(image):
-    layers = ("relu1_2", "conv2_1", "relu3_1")
-    features = FeatureExtractor("vgg16", layers, "random", pooling="avg")
-    x = torchvision.transforms.functional.normalize(image, MEAN, STD)
-    expected = {}
-    for name, index in (("relu1_1", 0), ("relu1_2", 2), ("conv2_1", 5), ("relu2_2", 7), ("relu3_1", 10)):
-        if index in (5, 10):
-            x = x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2]  # (B, C, H, W), even
-            x = (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
-        expected[name] = conv(features, f"features.{index}", x, padding=1)
-        x = expected[name].relu()
-        if name.startswith("relu"):
-            expected[name] = x
-    for layer, values in features(image).items():
-        assert_close(values, expected[layer], rtol=1e-4, atol=1e-4)
-
-
-def test_padding_does_not_count_into_averages(image):
-    extractor = FeatureExtractor("resnet50", ("relu1", "layer1"), "random", pooling="avg")
-    stem = extractor(image)["relu1"]
-    expected = average(stem)
-    blocks = torchvision.models.resnet50().layer1.eval()
-    state = extractor.body.state_dict()
-    blocks.load_state_dict({key.removeprefix("layer1."): state[key] for key in state if key.startswith("layer1.")})
-    with torch.no_grad():
-        assert_close(extractor(image)["layer1"], blocks(expected), rtol=1e-4, atol=1e-3)
-
-
-def test_geometry_is_kept(image):
-    maxima, averages = (
-        FeatureExtractor("squeezenet1_1", ("features.12",), "random", pooling=p) for p in ("max", "avg")
-    )
-    assert maxima(image)["features.12"].shape == averages(image)["features.12"].shape
-    pools = [module for module in averages.body.modules() if isinstance(module, nn.AvgPool2d)]
-    assert len(pools) == 3
-    assert all((pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode) == (3, 2, 0, True) for pool in pools)
-
-
-def test_max_pooling_is_the_default(image):
-    layers = ("relu2_1",)
-    default, maxima = FeatureExtractor("vgg16", layers, "random"), FeatureExtractor("vgg16", layers, "random", "max")
-    assert torch.equal(default(image)["relu2_1"], maxima(image)["relu2_1"])
-
-
-@pytest.mark.parametrize(("backbone", "layer"), [("vgg16", "relu2_1"), ("squeezenet1_1", "features.3")])
-def test_up_to_keeps_the_pooling(backbone, layer, image):
-    extractor = FeatureExtractor(backbone, (layer,), "random", pooling="avg")
-    features = extractor.up_to((layer,))(image)[layer]
-    assert torch.equal(features, extractor(image)[layer])
-    assert not torch.allclose(features, FeatureExtractor(backbone, (layer,), "random")(image)[layer])
-
-
-def test_an_unknown_pooling_is_answered_with_the_nearest():
-    with pytest.raises(InputError, match="unknown pooling 'mean': .*known are avg, max"):
-        FeatureExtractor("vgg16", ("relu1_1",), "random", pooling="mean")
+def test_keeps_a_quarter_of_the_indices():
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        x = torch.rand(1, 3, 8, 8, requires_grad=True)
+        y = ShortPool(2)(x)
+    assert sorted(tensor.element_size() * tensor.numel() for tensor in kept) == [2 * y.numel(), 4 * x.numel()]
