@@ -4,7 +4,8 @@
 
 Photographs are CC0 ones of scikit-image, the painting is the homage to the Starry Night, the judge is vgg19_16x (its
 file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs at each size and backbone; columns are the
-photograph and the strengths. With --fixed the strengths are plain style weights instead, for comparison.
+photograph and the strengths. What a strength sets is the last column of the table, how far from the photograph an image
+goes for how near it comes to the painting; the others have the photographs' own differences in them. With --fixed the strengths are plain style weights instead, for comparison.
 """
 
 import argparse
@@ -84,7 +85,11 @@ def main() -> None:
     parser.add_argument("--output", default=str(ROOT / "docs" / "images" / "style_strength.jpg"))
     given = parser.parse_args()
     device, rows = pick_device("auto"), list[list[Tensor]]()
-    print("| backbone | size | strength | Gram difference | content distance |\n|---|---|---|---|---|")
+    print(
+        "| backbone | size | strength | Gram difference | content distance | the second / the first |\n"
+        + "|---" * 6
+        + "|"
+    )
     for backbone in given.backbones:
         for size in given.sizes:
             painting, photos = square(load_style(STYLE, size), size).to(device), photographs(size).to(device)
@@ -92,8 +97,9 @@ def main() -> None:
             columns = [photos, *[stylize(photos, strength) for strength in given.strengths]]
             for strength, images in zip(given.strengths, columns[1:], strict=True):
                 found = judge(images, photos)
-                figures = f"{spread(found['gram_difference'])} | {spread(found['content_distance'])}"
-                print(f"| {backbone} | {size} | {strength:g} | {figures} |", flush=True)
+                style, content = found["gram_difference"], found["content_distance"]
+                cells = [backbone, size, f"{strength:g}", *map(spread, (style, content, content / style))]
+                print("| " + " | ".join(map(str, cells)) + " |", flush=True)
             rows += [[resize(column[i : i + 1], CELL) for column in columns] for i in range(len(photos))]
     save_image(grid(rows), given.output, quality=88)
 
