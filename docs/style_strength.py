@@ -5,7 +5,8 @@
 Photographs are CC0 ones of scikit-image, the painting is the homage to the Starry Night, the judge is vgg19_16x (its
 file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs at each size and backbone; columns are the
 photograph and the strengths. What a strength sets is the last column of the table, how far from the photograph an image
-goes for how near it comes to the painting; the others have the photographs' own differences in them. With --fixed the strengths are plain style weights instead, for comparison.
+goes for how near it comes to the painting; the others have the photographs' own differences in them. With --fixed the
+strengths are plain style weights instead, for comparison.
 """
 
 import argparse
