@@ -57,7 +57,7 @@ def _setting(evaluation: Evaluation) -> str:
     """Return the list of what was compared, and how."""
     styles = ", ".join(evaluation.styles)
     lines = [
-        f"{len(evaluation.photographs)} photographs, their longer side {evaluation.size} pixels; styles {styles}, "
+        f"photographs: {len(evaluation.photographs)}, their longer side {evaluation.size} pixels; styles {styles}, "
         f"their shorter side {evaluation.size} pixels; on {evaluation.device}",
         f"judge: {evaluation.judge_line}",
     ]
