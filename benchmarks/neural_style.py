@@ -1,12 +1,12 @@
 r"""The recipe of jcjohnson/neural-style beside `stylenet gatys`, judged by a network that neither minimised.
 
-    python benchmarks/neural_style.py --output compared [--size 256] [--steps 1000] [--weights 5 20]
+    python benchmarks/neural_style.py --output compared [--size 256] [--steps 1000] [--style_weights 1 20]
 
 Its published pictures are of photographs and paintings that are not at hand; so its recipe is run, with the numbers of
 its command line's defaults: content relu4_2 with weight 5, style relu1_1 to relu5_1 with weight 100, total variation
 1e-3, from noise, 1000 evaluations of L-BFGS, pixels of 0 to 255, clamped once at the end. Its loss network is VGG-19;
 here both sides take --backbone, VGG-16 by default. Ours are 300 steps from the photograph with all options' defaults,
-then with each of --weights as style_weight. Photographs are CC0 ones of scikit-image, paintings those in data/styles.
+then with each of --style_weights. Photographs are CC0 ones of scikit-image, paintings those in data/styles.
 Pictures that --output holds already are not made again, so that a run can be stopped and goes on.
 """
 
@@ -48,7 +48,7 @@ OUR_STEPS = 300
 FIGURES = {"gram_difference": "Gram difference", "content_distance": "content distance", "ssim": "SSIM"}
 
 
-def neural_style(photograph: Tensor, painting: Tensor, backbone: str, steps: int, tick: Tick) -> Tensor:
+def neural_style(photograph: Tensor, painting: Tensor, backbone: str, weights: str, steps: int, tick: Tick) -> Tensor:
     """Return what neural_style.lua makes of a photograph, (1, 3, H, W) in [0, 1].
 
     As it has them: the mean squared error of maps and of Gram matrices divided by C*H*W; the gradient of half of the
@@ -58,11 +58,12 @@ def neural_style(photograph: Tensor, painting: Tensor, backbone: str, steps: int
         photograph: (1, 3, H, W) in [0, 1].
         painting: (1, 3, h, w) in [0, 1].
         backbone: Whose features are compared.
+        weights: Of the backbone.
         steps: Evaluations.
         tick: Called after each with the number of evaluations.
     """
     styles = style_layers(backbone)
-    extractor = FeatureExtractor(backbone, [CONTENT, *styles])
+    extractor = FeatureExtractor(backbone, [CONTENT, *styles], weights)
     with torch.no_grad():
         target = extractor(photograph)[CONTENT]
         grams = {layer: gram(maps) for layer, maps in extractor(painting).items() if layer in styles}
@@ -87,10 +88,10 @@ def neural_style(photograph: Tensor, painting: Tensor, backbone: str, steps: int
     return ((pixels.detach() + mean) / 255).clamp(0, 1)
 
 
-def ours(photograph: Tensor, painting: Tensor, backbone: str, options: LossOptions, tick: Tick) -> Tensor:
+def ours(photograph: Tensor, painting: Tensor, backbone: str, weights: str, options: LossOptions, tick: Tick) -> Tensor:
     """Return what `stylenet gatys` makes of a photograph, (1, 3, H, W) in [0, 1]."""
     options = options.resolved(backbone)
-    loss = perceptual_loss(FeatureExtractor(backbone, options.layers), painting, options)
+    loss = perceptual_loss(FeatureExtractor(backbone, options.layers, weights), painting, options)
 
     def callback(progress: Progress) -> None:
         tick(progress.record.step)
@@ -100,12 +101,13 @@ def ours(photograph: Tensor, painting: Tensor, backbone: str, options: LossOptio
 
 def pictures(given: argparse.Namespace) -> Iterator[tuple[str, str, Tensor, Tensor, dict[str, Tensor]]]:
     """Give each pair's names, photograph, painting and images by who made them, made or found in the folder."""
-    theirs = partial(neural_style, backbone=given.backbone, steps=given.steps)
+    network = {"backbone": given.backbone, "weights": given.weights}
+    theirs = partial(neural_style, **network, steps=given.steps)
     sides: dict[str, Paint] = {f"neural-style's recipe, {given.steps} steps": theirs}
-    for weight in [None, *given.weights]:
+    for weight in [None, *given.style_weights]:
         options = LossOptions() if weight is None else LossOptions(style_weight=weight)
         name = "ours, defaults" if weight is None else f"ours, style_weight {weight:g}"
-        sides[name] = partial(ours, backbone=given.backbone, options=options)
+        sides[name] = partial(ours, **network, options=options)
     files = photographs()
     for pair, style in PAIRS.items():
         photograph = resize(files[pair], given.size, side="long")
@@ -134,6 +136,7 @@ def _main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="folder of the pictures")
     parser.add_argument("--backbone", default="vgg16", help="one with relu1_1 to relu5_1")
+    parser.add_argument("--weights", default="imagenet", help="imagenet, random or a file")
     parser.add_argument("--judge", default="squeezenet1_1")
     parser.add_argument("--size", type=int, default=256, help="pixels of the longer sides")
     parser.add_argument("--steps", type=int, default=1000, help="evaluations of neural-style's recipe")

@@ -44,6 +44,31 @@ def test_convolutions_are_compared():
     assert "| vgg16, 32 px |" in printed
 
 
+def test_operations_are_those_of_direct_convolutions():
+    printed = run("arithmetic.py", "--size=64", "--rounds=1")
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|")]
+    count = {row[0]: float(row[2]) for row in rows[2:]}
+    assert count["a convolution, 128 to 128 channels, 3x3, 128x128"] == round(2 * 128 * 128 * 9 * 128**2 / 1e9, 1)
+    trunk = 10 * 2 * 128 * 128 * 9 * 16**2 / 1e9  # which Winograd's method would hide
+    assert trunk < count["ours, eager"] < count["plain"]
+
+
+@pytest.mark.slow
+def test_the_recipe_of_neural_style_moves_noise_towards_the_painting(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    script = runpy.run_path(str(ROOT / "benchmarks" / "neural_style.py"))
+    generator = torch.Generator().manual_seed(0)
+    photograph, painting = torch.rand(2, 1, 3, 48, 48, generator=generator)
+    painting[:, 0] = 1.0  # red
+    ticks: list[int] = []
+    image = script["neural_style"](photograph, painting, backbone="vgg16", weights="random", steps=8, tick=ticks.append)
+    assert ticks == list(range(1, 9))
+    assert image.shape == photograph.shape
+    assert 0 <= image.min() < image.max() <= 1
+    red, green, _ = image.mean((0, 2, 3))
+    assert red > green
+
+
 def test_a_first_layer_of_caffe_sees_the_same_in_what_torchvision_takes():
     script = runpy.run_path(str(ROOT / "benchmarks" / "weights.py"))
     generator = torch.Generator().manual_seed(0)
