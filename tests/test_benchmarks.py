@@ -44,6 +44,7 @@ def test_convolutions_are_compared():
     assert "| vgg16, 32 px |" in printed
 
 
+@pytest.mark.slow
 def test_operations_are_those_of_direct_convolutions():
     printed = run("arithmetic.py", "--size=64", "--rounds=1")
     rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|")]
