@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+FEWEST = 2**10
+"""Places of a map from which on our own passes pay."""
 VALUES = 2**20
 """So many values of maps are normalised at once, or a row or a channel of them: they should stay in the cache."""
 
@@ -24,7 +26,8 @@ class InstanceNorm(nn.InstanceNorm2d):
         """Return `x` normalised, and scaled and shifted if it is affine, (B, C, H, W)."""
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x)
-        if x.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
+        small = x.shape[2] * x.shape[3] < FEWEST
+        if small or x.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
             return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
         if self.inplace and not torch.is_grad_enabled():
             normalise(x, self.weight, self.bias, self.eps, x)
