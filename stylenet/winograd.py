@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 VALUES = 2**15
@@ -81,20 +82,17 @@ class _Convolution(torch.autograd.Function):
         return filtered(x, transform_weights(weight), bias, padding, reflect)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias, *_ = ctx.needs_input_grad
         found = None
         if of_x:
-            unpadded = 2 if ctx.reflect else 2 - ctx.padding
-            found = filtered(gradient, transform_weights(weight, turned=True), None, unpadded, False)
-        return (
-            _folded(found) if found is not None and ctx.reflect else found,
-            transposed_weights(correlated(x, gradient, ctx.padding, ctx.reflect)) if of_weight else None,
-            gradient.sum((0, 2, 3)) if of_bias else None,
-            None,
-            None,
-        )
+            padding = 2 if ctx.reflect else 2 - ctx.padding
+            found = filtered(gradient, transform_weights(weight, turned=True), None, padding, False)
+            found = _folded(found) if ctx.reflect else found
+        matrices = transposed_weights(correlated(x, gradient, ctx.padding, ctx.reflect)) if of_weight else None
+        return found, matrices, gradient.sum((0, 2, 3)) if of_bias else None, None, None
 
 
 def _folded(gradient: Tensor) -> Tensor:
