@@ -7,8 +7,6 @@ from torch import Tensor, nn
 
 FEWEST = 32
 """A strip has at least so many times the rows of its halo, which are computed twice."""
-TILE = 4
-"""Rows with both halos are a multiple of this, as Winograd's convolutions want them."""
 VALUES = 2**20
 """A strip has at least so many values of a photograph's maps: smaller ones take more time."""
 
@@ -29,7 +27,7 @@ def in_strips(convolve: Callable[[Tensor], Tensor], x: Tensor, halo: int, padded
     if torch.is_grad_enabled() or torch.compiler.is_compiling() or x.device.type != "cpu":
         return convolve(x)
     height, margin = x.shape[-2], 0 if padded else halo
-    step = max(FEWEST * halo, VALUES // (x.shape[1] * x.shape[3])) // TILE * TILE + TILE - 2 * halo % TILE
+    step = max(FEWEST * halo, VALUES // (x.shape[1] * x.shape[3]) // 2 * 2)
     if step >= height:
         return convolve(x)
     result: Tensor | None = None
