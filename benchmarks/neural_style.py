@@ -141,7 +141,7 @@ def _main() -> int:
     parser.add_argument("--size", type=int, default=256, help="pixels of the longer sides")
     parser.add_argument("--steps", type=int, default=1000, help="evaluations of neural-style's recipe")
     parser.add_argument(
-        "--weights", type=float, nargs="*", default=[], help="style weights of ours, beside the default"
+        "--style_weights", type=float, nargs="*", default=[], help="style weights of ours, beside the default"
     )
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
