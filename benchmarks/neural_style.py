@@ -12,7 +12,7 @@ Pictures that --output holds already are not made again, so that a run can be st
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,12 @@ from stylenet.data.places import DATA
 from stylenet.data.sources import EMBEDDED, EMBEDDED_HELD_OUT, find_source
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import optimize
 from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image
 from stylenet.losses.functional import gram
 from stylenet.losses.multiscale import perceptual_loss
-from stylenet.losses.options import LossOptions
 from stylenet.studies.judges import Jury
 from stylenet.studies.measure import figures
 from stylenet.studies.sheets import captioned
@@ -88,9 +88,11 @@ def neural_style(photograph: Tensor, painting: Tensor, backbone: str, weights: s
     return ((pixels.detach() + mean) / 255).clamp(0, 1)
 
 
-def ours(photograph: Tensor, painting: Tensor, backbone: str, weights: str, options: LossOptions, tick: Tick) -> Tensor:
-    """Return what `stylenet gatys` makes of a photograph, (1, 3, H, W) in [0, 1]."""
-    options = options.resolved(backbone)
+def ours(
+    photograph: Tensor, painting: Tensor, backbone: str, weights: str, given: Mapping[str, Any], tick: Tick
+) -> Tensor:
+    """Return what `stylenet gatys` makes of a photograph, (1, 3, H, W) in [0, 1], with some `key=value` options."""
+    options = gatys_options(backbone, given)
     loss = perceptual_loss(FeatureExtractor(backbone, options.layers, weights), painting, options)
 
     def callback(progress: Progress) -> None:
@@ -105,9 +107,9 @@ def pictures(given: argparse.Namespace) -> Iterator[tuple[str, str, Tensor, Tens
     theirs = partial(neural_style, **network, steps=given.steps)
     sides: dict[str, Paint] = {f"neural-style's recipe, {given.steps} steps": theirs}
     for weight in [None, *given.style_weights]:
-        options = LossOptions() if weight is None else LossOptions(style_weight=weight)
+        options = {} if weight is None else {"style_weight": weight}
         name = "ours, defaults" if weight is None else f"ours, style_weight {weight:g}"
-        sides[name] = partial(ours, **network, options=options)
+        sides[name] = partial(ours, **network, given=options)
     files = photographs()
     for pair, style in PAIRS.items():
         photograph = resize(files[pair], given.size, side="long")

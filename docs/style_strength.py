@@ -20,11 +20,11 @@ from stylenet.data.sources import find_source
 from stylenet.data.styles import load_style
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import optimize
 from stylenet.images import grid, resize, save_image
 from stylenet.inference.stylizer import pick_device
 from stylenet.losses.multiscale import perceptual_loss
-from stylenet.losses.options import LossOptions
 from stylenet.losses.weighting import Balanced, Fixed, strength_shares
 from stylenet.metrics import Judge
 
@@ -61,7 +61,7 @@ def stylizer(backbone: str, painting: Tensor, steps: int, fixed: bool) -> Callab
     name, _, weights = backbone.partition("=")
 
     def stylize(images: Tensor, strength: float) -> Tensor:
-        options = LossOptions(style_weight=strength if fixed else 1.0, tv_weight=0.0).resolved(name)
+        options = gatys_options(name, {"style_weight": strength if fixed else 1.0, "tv_weight": 0.0})
         extractor = FeatureExtractor(name, options.layers, weights or "imagenet").to(images.device)
         weighting = Fixed() if fixed else Balanced(strength_shares(strength))
         loss = perceptual_loss(extractor, painting, options)

@@ -9,10 +9,22 @@ import torch
 from support import ROOT
 from torch.nn.functional import conv2d
 
+SCRIPTS = sorted((ROOT / "benchmarks").glob("*.py"))
+
 
 def run(script: str, *options: str) -> str:
     command = [sys.executable, str(ROOT / "benchmarks" / script), *options]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=240).stdout
+
+
+@pytest.mark.parametrize("script", [path.name for path in SCRIPTS if "parse_args" in path.read_text()])
+def test_every_benchmark_tells_its_flags(script, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "benchmarks" / script), run_name="__main__")
+    assert ended.value.code == 0
+    assert f"python benchmarks/{script}" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -22,11 +34,12 @@ def test_training_has_the_losses_of_the_plain_loop():
     assert "the first 2 losses are equal" in printed
 
 
+@pytest.mark.slow
 def test_loading():
     assert "| images/s a worker |" in run("loader.py", "--size=32", "--photographs=2", "--rounds=1")
 
 
-@pytest.mark.parametrize("network", ["johnson", "adain"])
+@pytest.mark.parametrize("network", ["johnson", pytest.param("adain", marks=pytest.mark.slow)])
 def test_inference_gives_the_pictures_of_the_plain_code(network):
     printed = run(
         "inference.py", f"--network={network}", "--sizes", "32", "--sides", "ours", "--pairs=1", "--threads=1"

@@ -15,6 +15,7 @@ from stylenet.cli.settings import typed
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.colours import check_way
+from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import Result, check, optimize
 from stylenet.images import save_image
 from stylenet.inference.outputs import check_writable, keep_inputs, plan
@@ -57,7 +58,7 @@ class Job:
         if flags.style_strength is not None:  # the balance is of terms with a weight of 1
             loss = {"style_weight": 1.0} | loss
             self.settings["weighting"] = Balanced(strength_shares(flags.style_strength))
-        options = LossOptions(**loss).resolved(self.backbone)
+        options = gatys_options(self.backbone, loss)
         if flags.style_strength is not None and not (options.content_weight and options.style_weight):
             raise InputError(
                 "--style-strength balances content and style: give neither a weight of 0, or leave --style-strength out"

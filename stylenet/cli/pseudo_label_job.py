@@ -5,6 +5,7 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,6 +20,7 @@ from stylenet.data.styles import find_style, is_homage
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.colours import check_way
+from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.pyramid import plan as plan_sizes
 from stylenet.inference.label_shards import Shard, made
@@ -81,7 +83,7 @@ class Job:
         flags = self.flags
         if flags.method == "adain":
             (given,) = typed(settings, {AdaINLabeller: ("alpha",)}, names)
-            return self._loss(LossOptions()), AdaINLabeller(flags.ckpt, self.device, **given)
+            return self._loss({}), AdaINLabeller(flags.ckpt, self.device, **given)
         chosen, given = typed(settings, {LossOptions: LOSS_SETTINGS, optimize: OPTIMIZE_SETTINGS}, names)
         parameters = inspect.signature(optimize).parameters
         defaults = {name: parameters[name].default for name in (*OPTIMIZE_SETTINGS, "steps", "init")}
@@ -92,12 +94,12 @@ class Job:
         check(**{name: given[name] for name in ("optimizer", "lr", "schedule", "patience", "combined_after")})
         check_way(given["preserve_color"])
         plan_sizes(given["steps"], given["pyramid"], 1, 1)
-        loss = self._loss(LossOptions(**chosen))
+        loss = self._loss(chosen)
         return loss, GatysLabeller(loss, given)
 
-    def _loss(self, options: LossOptions) -> Loss:
+    def _loss(self, given: Mapping[str, Any]) -> Loss:
         """Return a loss without paintings, on the device."""
-        options = options.resolved(self.backbone)
+        options = gatys_options(self.backbone, given)
         extractor = FeatureExtractor(self.backbone, options.layers, self.weights, options.pooling).to(self.device)
         return perceptual_loss(extractor, [], options).to(self.device)
 

@@ -11,6 +11,7 @@ from torch import Size
 
 from stylenet.errors import InputError
 from stylenet.features.weights import read_file
+from stylenet.modules.base import StylizerModule
 from stylenet.modules.train import TrainModule
 from stylenet.networks.checkpoint import KEY
 
@@ -25,6 +26,7 @@ class Resumed:
         shapes: Of its tensors, by name.
         step: Optimizer steps so far.
         optimizer: `adam` or `muon`.
+        groups: How many groups of parameters it has.
     """
 
     path: Path
@@ -32,6 +34,7 @@ class Resumed:
     shapes: dict[str, Size]
     step: int
     optimizer: str
+    groups: int
 
     def is_done(self, max_steps: int) -> bool:
         """Tell whether nothing is left to do, and say so."""
@@ -58,6 +61,11 @@ class Resumed:
                 f"{self.path} was trained by {self.optimizer}: give model.optimizer={self.optimizer} to go on, "
                 f"or model.init_from={self.path} to start from its weights"
             )
+        if isinstance(module, StylizerModule) and len(module.parameter_groups()) != self.groups:
+            raise InputError(
+                f"{self.path} was trained by an older version, which had one rate for all: give "
+                f"model.init_from={self.path} to start from its weights"
+            )
 
 
 def read_resumed(path: str) -> Resumed:
@@ -72,9 +80,10 @@ def read_resumed(path: str) -> Resumed:
             f"{path} holds a network alone: give --ckpt_path the last.ckpt of its run, "
             f"or start from the network with model.init_from={path}"
         )
-    optimizer = "adam" if "betas" in content["optimizer_states"][0]["param_groups"][0] else "muon"
+    groups = content["optimizer_states"][0]["param_groups"]
+    optimizer = "adam" if "betas" in groups[0] else "muon"
     shapes = {name: tensor.shape for name, tensor in content["state_dict"].items()}
-    return Resumed(Path(path), content[KEY], shapes, content["global_step"], optimizer)
+    return Resumed(Path(path), content[KEY], shapes, content["global_step"], optimizer, len(groups))
 
 
 def check_measures_something(config: Namespace) -> None:

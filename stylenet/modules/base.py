@@ -174,9 +174,13 @@ class StylizerModule(TrainModule):
             )
         return stylized
 
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what is trained, in groups as optimizers take them, with a rate where it is not `lr`."""
+        return [{"params": [parameter for parameter in self.network.parameters() if parameter.requires_grad]}]
+
     def configure_optimizers(self) -> Any:
         """Return the optimizer and a schedule by LambdaLR, which knows no length and so resumes past any."""
-        learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        learning = self.parameter_groups()
         optimizer: torch.optim.Optimizer = Muon(learning, self.lr)
         if self.optimizer == "adam":
             optimizer = torch.optim.Adam(learning, lr=self.lr, fused=self.device.type == "cuda" or None)

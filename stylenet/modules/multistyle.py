@@ -23,6 +23,9 @@ from stylenet.networks.layers import ConditionalNorm
 
 COMPARABLE = ("gram", "moments")
 """Statistics that are as large for every painting, so that those of many fit into one tensor."""
+ROW_RATE = 20.0
+"""The learning rate of rows over that of what all styles share, as a row learns from its style's photographs alone.
+Of 1, 5, 20 and 60, after 1,500 steps; see docs/multistyle.md."""
 DEALING = 5
 """Marks the random numbers that deal out styles, see `stylenet.data.sampling.generator`."""
 
@@ -58,7 +61,7 @@ class MultiStyleModule(JohnsonModule):
     All styles share the convolutions; each has its own scale and shift in every norm. Each photograph of a batch is
     painted in one style, which follows from the number of the sample and the data's seed alone: any number of
     processes sees the same pairs, and a resumed run those that were to come. Of as many samples in a row as there are
-    styles, each style gets one. Departures from the paper are those of `stylenet.modules.johnson`.
+    styles, each style gets one. Departures from the paper are those of `stylenet.modules.johnson`, and `ROW_RATE`.
 
     With `init_from`, the rows of styles that the checkpoint has, by name, are taken from it, and a new style begins
     with the mean of its rows.
@@ -137,6 +140,16 @@ class MultiStyleModule(JohnsonModule):
         """Return the names of the tensors that have a row for each style."""
         norms = [name for name, layer in self.network.named_modules() if isinstance(layer, ConditionalNorm)]
         return {f"{name}.{kind}" for name in norms for kind in ("weight", "bias")}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what all styles share, and their rows; see `StylizerModule.parameter_groups`."""
+        tables = self._tables()
+        groups: dict[str, list[nn.Parameter]] = {"shared": [], "rows": []}
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                groups["rows" if name in tables else "shared"].append(parameter)
+        rates = {"shared": self.lr, "rows": ROW_RATE * self.lr}
+        return [{"name": name, "params": group, "lr": rates[name]} for name, group in groups.items() if group]
 
     def refuse(self, before: Mapping[str, Any]) -> None:
         """Raise an InputError for a training that had other styles; see `TrainModule.refuse`."""

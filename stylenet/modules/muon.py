@@ -31,12 +31,14 @@ class Muon(Optimizer):
     (Moonlight), so that both share a rate. Of what has two dimensions or less, such as norms, Adam takes care as well.
 
     Args:
-        parameters: Of convolutions, norms and biases.
+        parameters: Of convolutions, norms and biases; or groups of them, some with a rate of their own.
         lr: Learning rate.
         momentum: Share of the last step's direction that is kept.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float = 3e-3, momentum: float = 0.95) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float = 3e-3, momentum: float = 0.95
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()

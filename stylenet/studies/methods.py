@@ -1,7 +1,7 @@
 """What is compared: ways to paint a photograph in a style."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from torch import Tensor
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
+from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import optimize
 from stylenet.losses.multiscale import perceptual_loss
-from stylenet.losses.options import LossOptions
 from stylenet.losses.weighting import Balanced, Schedule, Weighting, strength_shares
 
 Tick = Callable[[], bool]
@@ -88,7 +88,7 @@ class Gatys(Method):
 
     Args:
         name: Also its kind, and what it is called on the command line.
-        options: Of the loss, with the default layers of the best backbone at hand, VGG19 first.
+        options: Of the loss, by name; the others are the defaults for the best backbone at hand, VGG19 first.
         strengths: Style strength at the beginning and the end, by which style and content are balanced, see
             `Balanced`; None for fixed weights.
         steps: Evaluations of the loss.
@@ -96,18 +96,24 @@ class Gatys(Method):
     """
 
     def __init__(
-        self, name: str, options: LossOptions, strengths: tuple[float, float] | None, steps: int, device: torch.device
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        strengths: tuple[float, float] | None,
+        steps: int,
+        device: torch.device,
     ) -> None:
         self.name = self.given = self.kind = name
         self.backbone, self.weights = best_at_hand("vgg19")
-        self.loss_network, self.options = self.backbone, options.resolved(self.backbone)
+        self.loss_network, self.options = self.backbone, gatys_options(self.backbone, options)
         self.strengths, self.steps, self.device = strengths, steps, device
         self._extractor: FeatureExtractor | None = None
 
     def painter(self, style: str, painting: Tensor) -> Painter:
         """Return the optimisation; see `Method.painter`."""
         if self._extractor is None:  # built when it is needed: a finished row needs none
-            self._extractor = FeatureExtractor(self.backbone, self.options.layers, self.weights).to(self.device)
+            extractor = FeatureExtractor(self.backbone, self.options.layers, self.weights, self.options.pooling)
+            self._extractor = extractor.to(self.device)
         painting = painting.to(self.device)
         loss = perceptual_loss(self._extractor, painting, self.options).to(self.device)
 
@@ -146,7 +152,7 @@ class Gatys(Method):
         }
 
 
-PLUS = LossOptions(style_weight=1.0, combined_weight=0.1)
+PLUS = {"style_weight": 1.0, "combined_weight": 0.1}
 """Of `gatys+`: groups that are balanced have a weight of 1."""
 PLUS_STRENGTHS = (2.0, 20.0)
 """First the photograph, then more and more of the painting; the weights of the survey are not known, these are ours."""
@@ -154,7 +160,7 @@ PLUS_STRENGTHS = (2.0, 20.0)
 
 def gatys(steps: int, device: torch.device) -> Gatys:
     """Return the plain optimisation, with the default weights."""
-    return Gatys("gatys", LossOptions(), None, steps, device)
+    return Gatys("gatys", {}, None, steps, device)
 
 
 def gatys_plus(steps: int, device: torch.device) -> Gatys:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -13,11 +14,12 @@ import pytest
 import torch
 from support import DEBUG, ROOT
 
+from stylenet.cli.train_resume import Resumed
 from stylenet.data.datamodule import StylizationData
 from stylenet.errors import InputError
 from stylenet.losses.style import gram_loss
 from stylenet.modules.johnson import JohnsonModule
-from stylenet.modules.multistyle import MultiStyleModule, style_of
+from stylenet.modules.multistyle import ROW_RATE, MultiStyleModule, style_of
 from stylenet.networks.checkpoint import KEY, load_network, save_network
 from stylenet.networks.layers import ConditionalNorm
 
@@ -114,6 +116,25 @@ def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path, bare_en
     for name, tensor in straight.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name])
         assert not torch.equal(tensor, cut.state_dict()[name])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_rows_learn_faster_than_what_all_styles_share(bare_environment: None, optimizer: str):
+    module = made(optimizer=optimizer)
+    shared, rows = module.parameter_groups()
+    together = {id(parameter) for group in (shared, rows) for parameter in group["params"]}
+    assert together == {id(parameter) for parameter in module.network.parameters()}
+    assert {parameter.shape[0] for parameter in rows["params"] if parameter.dim() == 2} == {len(STYLES)}
+    assert all(parameter.dim() != 2 for parameter in shared["params"])
+    assert rows["lr"] == ROW_RATE * shared["lr"] == ROW_RATE * module.lr
+
+
+def test_a_resume_with_one_rate_for_all_is_refused(bare_environment: None):
+    shapes = {name: tensor.shape for name, tensor in made().state_dict().items()}
+    for groups, refused in ((2, False), (1, True)):
+        resumed = Resumed(Path("last.ckpt"), {}, shapes, 1, "adam", groups)
+        with pytest.raises(InputError, match=r"model.init_from=last.ckpt") if refused else nullcontext():
+            resumed.check_optimizer(made())
 
 
 def test_processes_deal_the_samples_out_as_one_does(bare_environment: None, monkeypatch: pytest.MonkeyPatch):
