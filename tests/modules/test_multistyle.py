@@ -19,7 +19,7 @@ from stylenet.data.datamodule import StylizationData
 from stylenet.errors import InputError
 from stylenet.losses.style import gram_loss
 from stylenet.modules.johnson import JohnsonModule
-from stylenet.modules.multistyle import ROW_RATE, MultiStyleModule, style_of
+from stylenet.modules.multistyle import MultiStyleModule, style_of
 from stylenet.networks.checkpoint import KEY, load_network, save_network
 from stylenet.networks.layers import ConditionalNorm
 
@@ -119,14 +119,16 @@ def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path, bare_en
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_rows_learn_faster_than_what_all_styles_share(bare_environment: None, optimizer: str):
-    module = made(optimizer=optimizer)
+def test_rows_have_a_learning_rate_of_their_own(bare_environment: None, optimizer: str):
+    module = made(optimizer=optimizer, lr=1e-4, row_lr=0.02)
     shared, rows = module.parameter_groups()
     together = {id(parameter) for group in (shared, rows) for parameter in group["params"]}
     assert together == {id(parameter) for parameter in module.network.parameters()}
     assert {parameter.shape[0] for parameter in rows["params"] if parameter.dim() == 2} == {len(STYLES)}
     assert all(parameter.dim() != 2 for parameter in shared["params"])
-    assert rows["lr"] == ROW_RATE * shared["lr"] == ROW_RATE * module.lr
+    assert [group["lr"] for group in module.configure_optimizers()["optimizer"].param_groups] == [1e-4, 0.02]
+    with pytest.raises(InputError, match="row_lr is 0"):
+        made(row_lr=0.0)
 
 
 def test_a_resume_with_one_rate_for_all_is_refused(bare_environment: None):
