@@ -122,6 +122,7 @@ def same_as_plain(given: argparse.Namespace) -> JohnsonModule:
         given.backbone,
         "random",
         style_warmup=0,
+        norm_lr=1e-3,
         compile=given.compile,
         normalization="johnson",
         content_layers=list(spec.content_layers),

@@ -15,8 +15,11 @@ from stylenet.metrics import Judge, mse, ssim
 from stylenet.modules.muon import Muon
 from stylenet.modules.train import TrainModule, columns, named_network
 from stylenet.networks.checkpoint import load_network
+from stylenet.networks.layers import ConditionalNorm
 
 OPTIMIZERS = ("adam", "muon")
+NORMS = (nn.InstanceNorm2d, nn.BatchNorm2d, ConditionalNorm)
+"""Layers whose tensors are scales and shifts."""
 
 
 class StylizerModule(TrainModule):
@@ -34,9 +37,10 @@ class StylizerModule(TrainModule):
         compiled: Compile the loss, and on CUDA the network too, before the first step.
         optimizer: `adam`, or `muon`, see `stylenet.modules.muon`.
         lr_cooldown: Steps at the end over which the rate falls to 0, linearly (Zhai et al. 2022); 0 is none.
+        norm_lr: Learning rate of the scales and shifts of norms; by default that of all else.
 
     Raises:
-        InputError: Another optimizer.
+        InputError: Another optimizer, or a rate of 0 or less for norms.
     """
 
     style_path: Path
@@ -51,13 +55,16 @@ class StylizerModule(TrainModule):
         compiled: bool = False,
         optimizer: str = "adam",
         lr_cooldown: int = 0,
+        norm_lr: float | None = None,
     ) -> None:
         super().__init__()
+        if norm_lr is not None and not norm_lr > 0:
+            raise InputError(f"model.norm_lr is {norm_lr}: give more than 0")
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
         self.optimizer, self.lr_cooldown = optimizer, lr_cooldown
         self.lr, self.lr_decay, self.style_warmup, self.init_from = lr, lr_decay, style_warmup, init_from
-        self.compiled = compiled
+        self.compiled, self.norm_lr = compiled, norm_lr or lr
 
     def watch(self, loss: Loss, judge: Judge) -> None:
         """Take the loss and the judge of validation; both stay outside the module's tree."""
@@ -175,8 +182,13 @@ class StylizerModule(TrainModule):
         return stylized
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return what is trained, in groups as optimizers take them, with a rate where it is not `lr`."""
-        return [{"params": [parameter for parameter in self.network.parameters() if parameter.requires_grad]}]
+        """Return what is trained, in groups as optimizers take them: norms, and all else."""
+        groups: dict[str, list[nn.Parameter]] = {"convolutions": [], "norms": []}
+        for layer in self.network.modules():
+            learning = [parameter for parameter in layer.parameters(recurse=False) if parameter.requires_grad]
+            groups["norms" if isinstance(layer, NORMS) else "convolutions"] += learning
+        rates = {"convolutions": self.lr, "norms": self.norm_lr}
+        return [{"name": name, "params": group, "lr": rates[name]} for name, group in groups.items() if group]
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and a schedule by LambdaLR, which knows no length and so resumes past any."""

@@ -36,6 +36,8 @@ class JohnsonModule(StylizerModule):
         output: `linear`, `tanh` or `residual`, see `stylenet.networks.johnson`.
         optimizer: `adam`, or `muon`, see `stylenet.modules.muon`.
         lr: Learning rate.
+        norm_lr: Learning rate of the norms' scales and shifts, which are of another size than weights of convolutions:
+            see docs/training.md, "Rates".
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
         lr_cooldown: Steps at the end over which the rate falls to 0.
         style_warmup: Steps over which the style's weight grows to its full value.
@@ -56,6 +58,7 @@ class JohnsonModule(StylizerModule):
         output: str = "linear",
         optimizer: str = "adam",
         lr: float = 1e-3,
+        norm_lr: float = 1.5e-2,
         lr_decay: float = 0.0,
         lr_cooldown: int = 0,
         style_warmup: int = 1000,
@@ -64,7 +67,7 @@ class JohnsonModule(StylizerModule):
         compile: bool = False,
         **loss: Any,
     ) -> None:
-        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown)
+        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown, norm_lr)
         self.save_hyperparameters()
         self.network = self._make_network(width=width, norm=norm, output=output)
         if backbone == "auto":

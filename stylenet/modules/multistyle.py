@@ -58,8 +58,7 @@ class MultiStyleModule(JohnsonModule):
     All styles share the convolutions; each has its own scale and shift in every norm. Each photograph of a batch is
     painted in one style, which follows from the number of the sample and the data's seed alone: any number of
     processes sees the same pairs, and a resumed run those that were to come. Of as many samples in a row as there are
-    styles, each style gets one. Departures from the paper are those of `stylenet.modules.johnson`, and
-    `row_lr`.
+    styles, each style gets one. Departures from the paper are those of `stylenet.modules.johnson`.
 
     With `init_from`, the rows of styles that the checkpoint has, by name, are taken from it, and a new style begins
     with the mean of its rows.
@@ -68,22 +67,18 @@ class MultiStyleModule(JohnsonModule):
         style: Names of styles, or paths of images; two or more.
         only_new: Where the checkpoint of `init_from` has several styles and lacks some of ours, train their rows alone
             (section 3.2 of the paper); all else stays as it was, bit for bit.
-        row_lr: Learning rate of the rows, each of which learns from its own style's photographs alone; `lr` is that of
-            all else. What it should be hangs little on `lr`, see docs/multistyle.md.
         options: Those of `stylenet.modules.johnson.JohnsonModule`.
 
     Raises:
-        InputError: Fewer than two styles, two of one name, a loss that many paintings cannot share, or no rate.
+        InputError: Fewer than two styles, two of one name, or a loss that many paintings cannot share.
     """
 
     run = "multistyle"
     _outside: tuple[Any, ...]  # the loss, the statistics, and a judge for each style
 
-    def __init__(self, style: list[str] | str, only_new: bool = True, row_lr: float = 0.015, **options: Any) -> None:
+    def __init__(self, style: list[str] | str, only_new: bool = True, **options: Any) -> None:
         if not isinstance(style, list) or len(style) < 2:
             raise InputError("model=multistyle takes two styles or more: give style=[starry_night,great_wave], say")
-        if not row_lr > 0:
-            raise InputError(f"model.row_lr is {row_lr}: give more than 0")
         super().__init__(style=style, **options)  # type: ignore[arg-type]  # read by the two methods below alone
 
     def _make_network(self, **arguments: Any) -> JohnsonNet:
@@ -142,16 +137,6 @@ class MultiStyleModule(JohnsonModule):
         """Return the names of the tensors that have a row for each style."""
         norms = [name for name, layer in self.network.named_modules() if isinstance(layer, ConditionalNorm)]
         return {f"{name}.{kind}" for name in norms for kind in ("weight", "bias")}
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return what all styles share, and their rows; see `StylizerModule.parameter_groups`."""
-        tables = self._tables()
-        groups: dict[str, list[nn.Parameter]] = {"shared": [], "rows": []}
-        for name, parameter in self.network.named_parameters():
-            if parameter.requires_grad:
-                groups["rows" if name in tables else "shared"].append(parameter)
-        rates = {"shared": self.lr, "rows": self.hparams["row_lr"]}
-        return [{"name": name, "params": group, "lr": rates[name]} for name, group in groups.items() if group]
 
     def refuse(self, before: Mapping[str, Any]) -> None:
         """Raise an InputError for a training that had other styles; see `TrainModule.refuse`."""

@@ -1,6 +1,10 @@
+from contextlib import nullcontext
+from pathlib import Path
+
 import pytest
 import torch
 
+from stylenet.cli.train_resume import Resumed
 from stylenet.errors import InputError
 from stylenet.modules.adain import AdaINModule
 from stylenet.modules.base import _Schedule, warmup
@@ -50,6 +54,31 @@ def test_the_learning_rate_decays_hyperbolically(module: JohnsonModule):
         optimizer.step()
         schedule.step()
     assert rates == pytest.approx([1e-3, 1e-3 / 1.5, 1e-3 / 2])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_scales_and_shifts_of_norms_have_a_rate_of_their_own(bare_environment: None, optimizer: str, norm: str):
+    module = JohnsonModule(
+        "starry_night", style_size=32, width=4, optimizer=optimizer, norm=norm, lr=1e-4, norm_lr=0.02
+    )
+    rest, norms = module.configure_optimizers()["optimizer"].param_groups
+    assert [rest["lr"], norms["lr"]] == [1e-4, 0.02]
+    named = {id(parameter): name for name, parameter in module.network.named_parameters()}
+    assert {named[id(parameter)] for group in (rest, norms) for parameter in group["params"]} == set(named.values())
+    scales = {name for name, layer in module.network.named_modules() if type(layer).__name__.endswith("Norm2d")}
+    scales |= {name for name, layer in module.network.named_modules() if type(layer).__name__ == "InstanceNorm"}
+    wanted = {f"{name}.{kind}" for name in scales for kind in ("weight", "bias")}
+    assert {named[id(parameter)] for parameter in norms["params"]} == wanted
+    with pytest.raises(InputError, match="norm_lr is 0"):
+        JohnsonModule("starry_night", style_size=32, width=4, norm_lr=0.0)
+
+
+def test_a_resume_of_a_run_with_one_rate_for_all_is_refused(module: JohnsonModule):
+    for groups, refused in ((2, False), (1, True)):
+        resumed = Resumed(Path("last.ckpt"), {}, {}, 1, "adam", groups)
+        with pytest.raises(InputError, match=r"model.init_from=last.ckpt") if refused else nullcontext():
+            resumed.check_optimizer(module)
 
 
 def test_auto_takes_the_best_loss_network_at_hand(bare_environment: None):

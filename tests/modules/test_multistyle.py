@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -14,7 +13,6 @@ import pytest
 import torch
 from support import DEBUG, ROOT
 
-from stylenet.cli.train_resume import Resumed
 from stylenet.data.datamodule import StylizationData
 from stylenet.errors import InputError
 from stylenet.losses.style import gram_loss
@@ -118,27 +116,6 @@ def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path, bare_en
         assert not torch.equal(tensor, cut.state_dict()[name])
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_rows_have_a_learning_rate_of_their_own(bare_environment: None, optimizer: str):
-    module = made(optimizer=optimizer, lr=1e-4, row_lr=0.02)
-    shared, rows = module.parameter_groups()
-    together = {id(parameter) for group in (shared, rows) for parameter in group["params"]}
-    assert together == {id(parameter) for parameter in module.network.parameters()}
-    assert {parameter.shape[0] for parameter in rows["params"] if parameter.dim() == 2} == {len(STYLES)}
-    assert all(parameter.dim() != 2 for parameter in shared["params"])
-    assert [group["lr"] for group in module.configure_optimizers()["optimizer"].param_groups] == [1e-4, 0.02]
-    with pytest.raises(InputError, match="row_lr is 0"):
-        made(row_lr=0.0)
-
-
-def test_a_resume_with_one_rate_for_all_is_refused(bare_environment: None):
-    shapes = {name: tensor.shape for name, tensor in made().state_dict().items()}
-    for groups, refused in ((2, False), (1, True)):
-        resumed = Resumed(Path("last.ckpt"), {}, shapes, 1, "adam", groups)
-        with pytest.raises(InputError, match=r"model.init_from=last.ckpt") if refused else nullcontext():
-            resumed.check_optimizer(made())
-
-
 def test_processes_deal_the_samples_out_as_one_does(bare_environment: None, monkeypatch: pytest.MonkeyPatch):
     """Batch b of process r of W with batch size B has the samples from (b W + r) B on."""
 
@@ -189,6 +166,7 @@ def test_a_new_style_trains_its_own_rows_alone(tmp_path: Path, bare_environment:
         else:
             assert torch.equal(tensor, start[name])
     optimizer = new.configure_optimizers()["optimizer"]
+    assert [group["name"] for group in optimizer.param_groups] == ["norms"]
     assert all(parameter.requires_grad for group in optimizer.param_groups for parameter in group["params"])
     assert "the rows of shipwreck alone" in new.ingredients()["trained"]
 
