@@ -40,7 +40,7 @@ class StylizerModule(TrainModule):
         norm_lr: Learning rate of the scales and shifts of norms; by default that of all else.
 
     Raises:
-        InputError: Another optimizer, or a rate of 0 or less for norms.
+        InputError: Another optimizer, or a negative rate for norms.
     """
 
     style_path: Path
@@ -58,13 +58,13 @@ class StylizerModule(TrainModule):
         norm_lr: float | None = None,
     ) -> None:
         super().__init__()
-        if norm_lr is not None and not norm_lr > 0:
-            raise InputError(f"model.norm_lr is {norm_lr}: give more than 0")
+        if norm_lr is not None and not norm_lr >= 0:
+            raise InputError(f"model.norm_lr is {norm_lr}: give 0 or more")
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
         self.optimizer, self.lr_cooldown = optimizer, lr_cooldown
         self.lr, self.lr_decay, self.style_warmup, self.init_from = lr, lr_decay, style_warmup, init_from
-        self.compiled, self.norm_lr = compiled, norm_lr or lr
+        self.compiled, self.norm_lr = compiled, lr if norm_lr is None else norm_lr
 
     def watch(self, loss: Loss, judge: Judge) -> None:
         """Take the loss and the judge of validation; both stay outside the module's tree."""

@@ -85,7 +85,8 @@ def test_tensorboard_gets_raw_and_weighted_terms_a_layer_and_the_photographs_own
     events = EventAccumulator(str(RUN))
     events.Reload()
     tags = set(events.Tags()["scalars"])
-    wanted = {"raw/style/lift1_1", "weighted/style/lift1_1", "raw/content/relu3_1", "raw/tv", "train/loss", "lr-Adam"}
+    wanted = {"raw/style/lift1_1", "weighted/style/lift1_1", "raw/content/relu3_1", "raw/tv", "train/loss"}
+    wanted |= {"lr-Adam/convolutions", "lr-Adam/norms"}
     wanted |= {"val/ssim", "val/gram_difference", "val/ssim_photograph", "val/gram_difference_photograph"}
     assert wanted <= tags
     assert events.Tags()["images"] == ["val/grid"]
@@ -232,6 +233,7 @@ def test_init_from_takes_the_weights_and_nothing_else(train: Train):
     frozen = [
         "style=great_wave",
         "model.lr=0",
+        "model.norm_lr=0",
         "trainer.max_steps=1",
         f"model.init_from={RUN / 'stylizer.safetensors'}",
     ]

@@ -70,8 +70,8 @@ def test_scales_and_shifts_of_norms_have_a_rate_of_their_own(bare_environment: N
     scales |= {name for name, layer in module.network.named_modules() if type(layer).__name__ == "InstanceNorm"}
     wanted = {f"{name}.{kind}" for name in scales for kind in ("weight", "bias")}
     assert {named[id(parameter)] for parameter in norms["params"]} == wanted
-    with pytest.raises(InputError, match="norm_lr is 0"):
-        JohnsonModule("starry_night", style_size=32, width=4, norm_lr=0.0)
+    with pytest.raises(InputError, match="norm_lr is -1"):
+        JohnsonModule("starry_night", style_size=32, width=4, norm_lr=-1.0)
 
 
 def test_a_resume_of_a_run_with_one_rate_for_all_is_refused(module: JohnsonModule):
