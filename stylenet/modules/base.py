@@ -192,10 +192,12 @@ class StylizerModule(TrainModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and a schedule by LambdaLR, which knows no length and so resumes past any."""
-        learning = self.parameter_groups()
-        optimizer: torch.optim.Optimizer = Muon(learning, self.lr)
+        groups = self.parameter_groups()  # an optimizer writes its own options into them
+        optimizer: torch.optim.Optimizer
         if self.optimizer == "adam":
-            optimizer = torch.optim.Adam(learning, lr=self.lr, fused=self.device.type == "cuda" or None)
+            optimizer = torch.optim.Adam(groups, lr=self.lr, fused=self.device.type == "cuda" or None)
+        else:
+            optimizer = Muon(groups, self.lr)
         last = self.trainer.estimated_stepping_batches if self.lr_cooldown else math.inf
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Schedule(self.lr_decay, self.lr_cooldown, last))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
