@@ -3,10 +3,10 @@
     python docs/style_strength.py [--sizes 128 256] [--strengths 0.2 1 5 25] [--backbones vgg19_16x vgg19] [--fixed]
 
 Photographs are CC0 ones of scikit-image, the painting is the homage to the Starry Night, the judge is vgg19_16x (its
-file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs at each size and backbone; columns are the
-photograph and the strengths. What a strength sets is the last column of the table, how far from the photograph an image
-goes for how near it comes to the painting; the others have the photographs' own differences in them. With --fixed the
-strengths are plain style weights instead, for comparison.
+file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs; columns are the photograph and, for each
+backbone and size, the strengths. What a strength sets is the last column of the table, how far from the photograph an
+image goes for how near it comes to the painting; the others have the photographs' own differences in them. With --fixed
+the strengths are plain style weights instead, for comparison.
 """
 
 import argparse
@@ -20,12 +20,12 @@ from stylenet.data.sources import find_source
 from stylenet.data.styles import load_style
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.gatys.defaults import gatys_options
+from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import optimize
 from stylenet.images import grid, resize, save_image
 from stylenet.inference.stylizer import pick_device
 from stylenet.losses.multiscale import perceptual_loss
-from stylenet.losses.weighting import Balanced, Fixed, strength_shares
+from stylenet.losses.weighting import Balanced, Fixed
 from stylenet.metrics import Judge
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,8 +62,8 @@ def stylizer(backbone: str, painting: Tensor, steps: int, fixed: bool) -> Callab
 
     def stylize(images: Tensor, strength: float) -> Tensor:
         options = gatys_options(name, {"style_weight": strength if fixed else 1.0, "tv_weight": 0.0})
-        extractor = FeatureExtractor(name, options.layers, weights or "imagenet").to(images.device)
-        weighting = Fixed() if fixed else Balanced(strength_shares(strength))
+        extractor = FeatureExtractor(name, options.layers, weights or "imagenet", options.pooling).to(images.device)
+        weighting = Fixed() if fixed else Balanced(gatys_shares(name, strength))
         loss = perceptual_loss(extractor, painting, options)
         return optimize(images, painting, loss, steps=steps, weighting=weighting).image
 
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--fixed", action="store_true")
     parser.add_argument("--output", default=str(ROOT / "docs" / "images" / "style_strength.jpg"))
     given = parser.parse_args()
-    device, rows = pick_device("auto"), list[list[Tensor]]()
+    device, rows = pick_device("auto"), [[photograph] for photograph in photographs(CELL).split(1)]
     print(
         "| backbone | size | strength | Gram difference | content distance | the second / the first |\n"
         + "|---" * 6
@@ -95,14 +95,15 @@ def main() -> None:
         for size in given.sizes:
             painting, photos = square(load_style(STYLE, size), size).to(device), photographs(size).to(device)
             judge, stylize = make_judge(painting), stylizer(backbone, painting, given.steps, given.fixed)
-            columns = [photos, *[stylize(photos, strength) for strength in given.strengths]]
-            for strength, images in zip(given.strengths, columns[1:], strict=True):
+            columns = [stylize(photos, strength) for strength in given.strengths]
+            for strength, images in zip(given.strengths, columns, strict=True):
                 found = judge(images, photos)
                 style, content = found["gram_difference"], found["content_distance"]
                 cells = [backbone, size, f"{strength:g}", *map(spread, (style, content, content / style))]
                 print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-            rows += [[resize(column[i : i + 1], CELL) for column in columns] for i in range(len(photos))]
-    save_image(grid(rows), given.output, quality=88)
+            for i, row in enumerate(rows):
+                row += [resize(column[i : i + 1], CELL).cpu() for column in columns]
+            save_image(grid(rows), given.output, quality=88)  # what there is: larger sizes take long
 
 
 if __name__ == "__main__":

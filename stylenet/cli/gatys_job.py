@@ -15,7 +15,7 @@ from stylenet.cli.settings import typed
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.colours import check_way
-from stylenet.gatys.defaults import gatys_options
+from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import Result, check, optimize
 from stylenet.images import save_image
 from stylenet.inference.outputs import check_writable, keep_inputs, plan
@@ -23,7 +23,7 @@ from stylenet.inference.stylizer import pick_device
 from stylenet.inference.video import Film
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
-from stylenet.losses.weighting import Balanced, strength_shares
+from stylenet.losses.weighting import Balanced
 
 LOSS_SETTINGS = tuple(
     field.name for field in fields(LossOptions) if field.name not in ("pixel_weight", "perceptual_weight")
@@ -57,7 +57,7 @@ class Job:
         self.backbone, self.weights = pick_loss_network(flags.backbone, flags.weights)
         if flags.style_strength is not None:  # the balance is of terms with a weight of 1
             loss = {"style_weight": 1.0} | loss
-            self.settings["weighting"] = Balanced(strength_shares(flags.style_strength))
+            self.settings["weighting"] = Balanced(gatys_shares(self.backbone, flags.style_strength))
         options = gatys_options(self.backbone, loss)
         if flags.style_strength is not None and not (options.content_weight and options.style_weight):
             raise InputError(

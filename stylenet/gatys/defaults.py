@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stylenet.losses.options import LossOptions
+from stylenet.losses.weighting import strength_shares
 
 VGG = {
     "content_layers": ["relu4_2"],
@@ -14,6 +15,16 @@ VGG = {
 """For VGG16 and VGG19: the layers of Gatys et al. 2016. By Johnson's, which VGG16 has for trainings, the photograph's
 every edge stays, and flat ground fills with dots. More smoothness than for trainings, as pixels can take any noise,
 which a network's outputs cannot. Figures and pictures: docs/gatys.md, "Beside neural-style"."""
+
+SQUEEZENET = {"content_layers": ["features.4"], "pooling": "avg"}
+"""Through its max pools the loss falls by changes that no other network sees, and no eye."""
+
+DEFAULTS: dict[str, dict[str, Any]] = {"vgg16": VGG, "vgg19": VGG, "squeezenet1_1": SQUEEZENET}
+
+UNITS = {"vgg16": 0.35, "vgg19": 0.35, "squeezenet1_1": 2.0}
+"""What a style strength of 1 is for a loss network with its default layers, in strengths of vgg19_16x: chosen so that
+a third network sees images as far from the photograph for how near they are to the painting, whichever network
+stylized (docs/style_strength.py). 1 where it was not measured; VGG19's is VGG16's, as its weights were not at hand."""
 
 
 def gatys_options(backbone: str, given: Mapping[str, Any]) -> LossOptions:
@@ -26,5 +37,18 @@ def gatys_options(backbone: str, given: Mapping[str, Any]) -> LossOptions:
     Raises:
         InputError: An option that cannot be used.
     """
-    defaults = VGG if backbone in ("vgg16", "vgg19") else {}
-    return LossOptions(**{**defaults, **given}).resolved(backbone)
+    return LossOptions(**{**DEFAULTS.get(backbone, {}), **given}).resolved(backbone)
+
+
+def gatys_shares(backbone: str, strength: float) -> dict[str, float]:
+    """Return the shares of a style strength, which looks alike whichever network stylizes.
+
+    Args:
+        backbone: The loss network, with its default layers.
+        strength: See `stylenet.losses.weighting.strength_shares`.
+
+    Raises:
+        InputError: A strength of 0 or less.
+    """
+    strength_shares(strength)  # an error names the strength as it was given
+    return strength_shares(UNITS.get(backbone, 1.0) * strength)

@@ -12,10 +12,10 @@ from torch import Tensor
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
-from stylenet.gatys.defaults import gatys_options
+from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import optimize
 from stylenet.losses.multiscale import perceptual_loss
-from stylenet.losses.weighting import Balanced, Schedule, Weighting, strength_shares
+from stylenet.losses.weighting import Balanced, Schedule, Weighting
 
 Tick = Callable[[], bool]
 """Called after each step of a painting; returns true to stop."""
@@ -137,7 +137,7 @@ class Gatys(Method):
     def _weighting(self) -> Weighting | None:
         if self.strengths is None:
             return None
-        first, last = (strength_shares(strength) for strength in self.strengths)
+        first, last = (gatys_shares(self.backbone, strength) for strength in self.strengths)
         return Balanced({group: Schedule(first[group], last[group], "geometric") for group in first})
 
     def recipe(self) -> dict[str, Any]:

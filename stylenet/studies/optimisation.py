@@ -16,6 +16,7 @@ from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import best_at_hand
 from stylenet.gatys.colours import check_way
+from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.run import Progress, Record
 from stylenet.images import load_image, resize, save_image
@@ -95,7 +96,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     for name in ("size", "style_size", "steps", "pyramid", "every"):
         if full.get(name) is not None and full[name] < 1:
             raise InputError(f"{name} is {full[name]}: give at least 1")
-    options = _options(full)
+    options = LossOptions(**_given(full))
     if (options.pixel_weight or options.perceptual_weight) and not full["labels"]:
         raise InputError("pixel_weight and perceptual_weight need pseudo-labels: give labels=FILE, of an AdaIN")
     if full["style_strength"] is not None:
@@ -149,24 +150,24 @@ def run_gatys(
 
 def _loss(settings: Mapping[str, Any], painting: Tensor) -> Loss:
     """Return what is minimised, on the device of the painting, (1, 3, h, w) in [0, 1]."""
-    options = _options(settings).resolved(settings["backbone"])
+    options = gatys_options(settings["backbone"], _given(settings))
     extractor = FeatureExtractor(settings["backbone"], options.layers, settings["weights"], options.pooling)
     return perceptual_loss(extractor.to(painting.device), painting, options).to(painting.device)
 
 
-def _options(settings: Mapping[str, Any]) -> LossOptions:
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of the loss that are settings."""
     given = {name: settings[name] for name in LOSS if name in settings}
     if settings["style_strength"] is not None:
         given = {"style_weight": 1.0} | given  # the balance is of terms with a weight of 1
-    return LossOptions(**given)
+    return given
 
 
 def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `optimize` that are settings."""
     given = {name: settings[name] for name in RUN if name in settings}
     if settings["style_strength"] is not None:
-        given["weighting"] = Balanced(strength_shares(settings["style_strength"]))
+        given["weighting"] = Balanced(gatys_shares(settings["backbone"], settings["style_strength"]))
     return given
 
 

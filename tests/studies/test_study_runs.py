@@ -9,6 +9,7 @@ import torch
 
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
+from stylenet.gatys.defaults import gatys_options
 from stylenet.images import load_image, save_image
 from stylenet.metrics import ssim
 from stylenet.networks.adain import AdaIN
@@ -75,6 +76,19 @@ def test_a_run_leaves_settings_pictures_history_and_figures(study: Callable[...,
     assert [row["step"] for row in history] == [1, 2]
     assert history[-1]["loss"] == pytest.approx(figures["loss"], rel=1e-5)
     assert 0 < history[0]["seconds"] < history[1]["seconds"]
+
+
+def test_a_run_reads_a_network_as_the_optimiser_does(study: Callable[..., Study], tmp_path: Path):
+    options = gatys_options("squeezenet1_1", {})
+    named = {"content_layers": list(options.content_layers or ()), "pooling": options.pooling}
+    base = TINY | {"backbone": "squeezenet1_1", "weights": "random"}
+    losses = []
+    for i, settings in enumerate([base, base | named, base | named | {"pooling": "max"}]):
+        (cell, *_) = runs.plan(study(base=settings), tmp_path / str(i))
+        run_all([cell])
+        losses.append([row["loss"] for row in read_csv(cell.folder / "history.csv", ("loss",))])
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
 
 
 def test_started_again_it_finishes_only_what_was_missing(
