@@ -1,6 +1,7 @@
 """What a training goes on from, and what it cannot go on from: said in one line, before anything is written."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Resumed:
         shapes: Of its tensors, by name.
         step: Optimizer steps so far.
         optimizer: `adam` or `muon`.
-        groups: How many groups of parameters it has.
+        groups: Names of its groups of parameters; None in an older version's.
     """
 
     path: Path
@@ -34,7 +35,7 @@ class Resumed:
     shapes: dict[str, Size]
     step: int
     optimizer: str
-    groups: int
+    groups: tuple[str | None, ...]
 
     def is_done(self, max_steps: int) -> bool:
         """Tell whether nothing is left to do, and say so."""
@@ -61,10 +62,20 @@ class Resumed:
                 f"{self.path} was trained by {self.optimizer}: give model.optimizer={self.optimizer} to go on, "
                 f"or model.init_from={self.path} to start from its weights"
             )
-        if isinstance(module, StylizerModule) and len(module.parameter_groups()) != self.groups:
+        if isinstance(module, StylizerModule):
+            self._check_groups(tuple(group["name"] for group in module.parameter_groups()))
+
+    def _check_groups(self, names: tuple[str, ...]) -> None:
+        named = None not in self.groups
+        if not named and len(names) != len(self.groups):
             raise InputError(
                 f"{self.path} was trained by an older version, which had one rate for all: give "
                 f"model.init_from={self.path} to start from its weights"
+            )
+        if named and names != self.groups:
+            raise InputError(
+                f"{self.path} trained {_listed(self.groups)}, this run would train {_listed(names)}: give the options "
+                f"of that run, model.init_from among them, or model.init_from={self.path} to start from its weights"
             )
 
 
@@ -81,9 +92,14 @@ def read_resumed(path: str) -> Resumed:
             f"or start from the network with model.init_from={path}"
         )
     groups = content["optimizer_states"][0]["param_groups"]
+    names = tuple(group.get("name") for group in groups)
     optimizer = "adam" if "betas" in groups[0] else "muon"
     shapes = {name: tensor.shape for name, tensor in content["state_dict"].items()}
-    return Resumed(Path(path), content[KEY], shapes, content["global_step"], optimizer, len(groups))
+    return Resumed(Path(path), content[KEY], shapes, content["global_step"], optimizer, names)
+
+
+def _listed(names: Sequence[str | None]) -> str:
+    return " and ".join(map(str, names)) + (" alone" if len(names) == 1 else "")
 
 
 def check_measures_something(config: Namespace) -> None:

@@ -74,11 +74,20 @@ def test_scales_and_shifts_of_norms_have_a_rate_of_their_own(bare_environment: N
         JohnsonModule("starry_night", style_size=32, width=4, norm_lr=-1.0)
 
 
-def test_a_resume_of_a_run_with_one_rate_for_all_is_refused(module: JohnsonModule):
-    for groups, refused in ((2, False), (1, True)):
-        resumed = Resumed(Path("last.ckpt"), {}, {}, 1, "adam", groups)
-        with pytest.raises(InputError, match=r"model.init_from=last.ckpt") if refused else nullcontext():
-            resumed.check_optimizer(module)
+@pytest.mark.parametrize(
+    ("groups", "refusal"),
+    [
+        (("convolutions", "norms"), None),
+        ((None,), "older version, which had one rate for all: give model.init_from=last.ckpt"),
+        (("norms",), "trained norms alone, this run would train convolutions and norms: give the options of that run"),
+    ],
+)
+def test_a_resume_of_a_run_that_trained_other_groups_is_refused(
+    module: JohnsonModule, groups: tuple[str | None, ...], refusal: str | None
+):
+    resumed = Resumed(Path("last.ckpt"), {}, {}, 1, "adam", groups)
+    with pytest.raises(InputError, match=refusal) if refusal else nullcontext():
+        resumed.check_optimizer(module)
 
 
 def test_auto_takes_the_best_loss_network_at_hand(bare_environment: None):
