@@ -1,16 +1,18 @@
 r"""The recipe of jcjohnson/neural-style beside `stylenet gatys`, judged by a network that neither minimised.
 
-    python benchmarks/neural_style.py --output compared [--size 256] [--steps 1000] [--style_weights 1 20]
+    python benchmarks/neural_style.py --output compared [--size 256] [--steps 1000] [--ours 'more: style_weight=50' ...]
 
 Its published pictures are of photographs and paintings that are not at hand; so its recipe is run, with the numbers of
 its command line's defaults: content relu4_2 with weight 5, style relu1_1 to relu5_1 with weight 100, total variation
 1e-3, from noise, 1000 evaluations of L-BFGS, pixels of 0 to 255, clamped once at the end. Its loss network is VGG-19;
 here both sides take --backbone, VGG-16 by default. Ours are 300 steps from the photograph with all options' defaults,
-then with each of --style_weights. Photographs are CC0 ones of scikit-image, paintings those in data/styles.
-Pictures that --output holds already are not made again, so that a run can be stopped and goes on.
+then with each of --ours: a name, a colon, and options `key=value` as `stylenet gatys` takes them, or steps. Photographs
+are CC0 ones of scikit-image, paintings those in data/styles.
+Pictures that --output holds already, by their names, are not made again, so that a run can be stopped and goes on.
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -24,6 +26,8 @@ from torch.nn import functional as F
 
 from stylenet.cli.bar import Bar
 from stylenet.cli.exits import guarded
+from stylenet.cli.gatys_job import LOSS_SETTINGS
+from stylenet.cli.settings import typed
 from stylenet.data.places import DATA
 from stylenet.data.sources import EMBEDDED, EMBEDDED_HELD_OUT, find_source
 from stylenet.features.backbones import get_backbone
@@ -34,6 +38,7 @@ from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image
 from stylenet.losses.functional import gram
 from stylenet.losses.multiscale import perceptual_loss
+from stylenet.losses.options import LossOptions
 from stylenet.studies.judges import Jury
 from stylenet.studies.measure import figures
 from stylenet.studies.sheets import captioned
@@ -89,16 +94,16 @@ def neural_style(photograph: Tensor, painting: Tensor, backbone: str, weights: s
 
 
 def ours(
-    photograph: Tensor, painting: Tensor, backbone: str, weights: str, given: Mapping[str, Any], tick: Tick
+    photograph: Tensor, painting: Tensor, backbone: str, weights: str, given: Mapping[str, Any], steps: int, tick: Tick
 ) -> Tensor:
-    """Return what `stylenet gatys` makes of a photograph, (1, 3, H, W) in [0, 1], with some `key=value` options."""
+    """Return what `stylenet gatys` makes of a photograph, (1, 3, H, W) in [0, 1], with some options of the loss."""
     options = gatys_options(backbone, given)
-    loss = perceptual_loss(FeatureExtractor(backbone, options.layers, weights), painting, options)
+    loss = perceptual_loss(FeatureExtractor(backbone, options.layers, weights, options.pooling), painting, options)
 
     def callback(progress: Progress) -> None:
         tick(progress.record.step)
 
-    return optimize(photograph, painting, loss, steps=OUR_STEPS, callback=callback).image
+    return optimize(photograph, painting, loss, steps=steps, callback=callback).image
 
 
 def pictures(given: argparse.Namespace) -> Iterator[tuple[str, str, Tensor, Tensor, dict[str, Tensor]]]:
@@ -106,10 +111,11 @@ def pictures(given: argparse.Namespace) -> Iterator[tuple[str, str, Tensor, Tens
     network = {"backbone": given.backbone, "weights": given.weights}
     theirs = partial(neural_style, **network, steps=given.steps)
     sides: dict[str, Paint] = {f"neural-style's recipe, {given.steps} steps": theirs}
-    for weight in [None, *given.style_weights]:
-        options = {} if weight is None else {"style_weight": weight}
-        name = "ours, defaults" if weight is None else f"ours, style_weight {weight:g}"
-        sides[name] = partial(ours, **network, given=options)
+    for variant in ["defaults", *given.ours]:
+        name, _, text = variant.partition(":")
+        options = {key: value for key, _, value in (option.partition("=") for option in shlex.split(text))}
+        loss, run = typed(options, {LossOptions: LOSS_SETTINGS, optimize: ["steps"]}, [])
+        sides[f"ours, {name}"] = partial(ours, **network, given=loss, steps=run.get("steps", OUR_STEPS))
     files = photographs()
     for pair, style in PAIRS.items():
         photograph = resize(files[pair], given.size, side="long")
@@ -119,7 +125,7 @@ def pictures(given: argparse.Namespace) -> Iterator[tuple[str, str, Tensor, Tens
             path = given.output / f"{given.backbone}, {given.size} px, {pair}, {style}, {name}.png"
             if not path.exists():
                 with Bar(f"{pair}, {name}: step") as bar:
-                    tick = partial(bar.move, total=given.steps if paint is theirs else OUR_STEPS)
+                    tick = partial(bar.move, total=paint.keywords["steps"])
                     save_image(paint(photograph, painting, tick=tick), path)
             images[name] = load_image(path)
         yield pair, style, photograph, painting, images
@@ -142,9 +148,7 @@ def _main() -> int:
     parser.add_argument("--judge", default="squeezenet1_1")
     parser.add_argument("--size", type=int, default=256, help="pixels of the longer sides")
     parser.add_argument("--steps", type=int, default=1000, help="evaluations of neural-style's recipe")
-    parser.add_argument(
-        "--style_weights", type=float, nargs="*", default=[], help="style weights of ours, beside the default"
-    )
+    parser.add_argument("--ours", nargs="*", default=[], help="more of ours, `NAME: key=value ...` each")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     jury, found, rows = Jury(given.judge, "imagenet"), list[dict[str, Any]](), list[list[Tensor]]()
