@@ -9,12 +9,16 @@ here both sides take --backbone, VGG-16 by default. Ours are 300 steps from the 
 then with each of --ours: a name, a colon, and options `key=value` as `stylenet gatys` takes them, or steps. Photographs
 are CC0 ones of scikit-image, paintings those in data/styles.
 Pictures that --output holds already, by their names, are not made again, so that a run can be stopped and goes on.
+
+Where its published pictures are at hand, --published PHOTOGRAPH PAINTING PICTURE, once for each, judges them beside
+ours of the same size, in the place of the recipe's; --backbone vgg19 is then what they were made with.
 """
 
 import argparse
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,9 +41,9 @@ from stylenet.gatys.optimize import optimize
 from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image
 from stylenet.losses.functional import gram
-from stylenet.losses.multiscale import perceptual_loss
+from stylenet.losses.multiscale import perceptual_loss, to_size
 from stylenet.losses.options import LossOptions
-from stylenet.studies.judges import Jury
+from stylenet.studies.judges import Jury, choose_judge
 from stylenet.studies.measure import figures
 from stylenet.studies.sheets import captioned
 from stylenet.studies.tables import markdown, means
@@ -106,29 +110,62 @@ def ours(
     return optimize(photograph, painting, loss, steps=steps, callback=callback).image
 
 
-def pictures(given: argparse.Namespace) -> Iterator[tuple[str, str, Tensor, Tensor, dict[str, Tensor]]]:
-    """Give each pair's names, photograph, painting and images by who made them, made or found in the folder."""
-    network = {"backbone": given.backbone, "weights": given.weights}
-    theirs = partial(neural_style, **network, steps=given.steps)
-    sides: dict[str, Paint] = {f"neural-style's recipe, {given.steps} steps": theirs}
+@dataclass(frozen=True)
+class Pair:
+    """A photograph and a painting, (1, 3, H, W) in [0, 1], and what neural-style makes of them, or made."""
+
+    names: tuple[str, str]
+    photograph: Tensor
+    painting: Tensor
+    theirs: dict[str, Tensor | Paint]
+
+
+def pairs(given: argparse.Namespace) -> Iterator[Pair]:
+    """Give the pairs of `PAIRS`, or those that were published."""
+    if given.published:
+        for photograph, painting, picture in given.published:
+            image = load_image(picture)
+            size = image.shape[-2:]
+            names = Path(photograph).stem, Path(painting).stem
+            content, style = (resize(load_image(path), max(size), side="long") for path in (photograph, painting))
+            yield Pair(names, to_size(content, size), style, {"published": image})
+        return
+    recipe = partial(neural_style, backbone=given.backbone, weights=given.weights, steps=given.steps)
+    files = photographs()
+    for names in PAIRS.items():
+        photograph = resize(files[names[0]], given.size, side="long")
+        painting = resize(load_image(DATA / "styles" / f"{names[1]}.jpg"), given.size, side="long")
+        yield Pair(names, photograph, painting, {f"neural-style's recipe, {given.steps} steps": recipe})
+
+
+def variants(given: argparse.Namespace) -> dict[str, Paint]:
+    """Return ours, by name."""
+    found: dict[str, Paint] = {}
     for variant in ["defaults", *given.ours]:
         name, _, text = variant.partition(":")
         options = {key: value for key, _, value in (option.partition("=") for option in shlex.split(text))}
         loss, run = typed(options, {LossOptions: LOSS_SETTINGS, optimize: ["steps"]}, [])
-        sides[f"ours, {name}"] = partial(ours, **network, given=loss, steps=run.get("steps", OUR_STEPS))
-    files = photographs()
-    for pair, style in PAIRS.items():
-        photograph = resize(files[pair], given.size, side="long")
-        painting = resize(load_image(DATA / "styles" / f"{style}.jpg"), given.size, side="long")
-        images = {"photograph": photograph}
-        for name, paint in sides.items():
-            path = given.output / f"{given.backbone}, {given.size} px, {pair}, {style}, {name}.png"
+        network = {"backbone": given.backbone, "weights": given.weights}
+        found[f"ours, {name}"] = partial(ours, **network, given=loss, steps=run.get("steps", OUR_STEPS))
+    return found
+
+
+def pictures(given: argparse.Namespace) -> Iterator[tuple[Pair, dict[str, Tensor]]]:
+    """Give each pair and its images by who made them: published, or made here, or found in the folder."""
+    sides = variants(given)
+    for pair in pairs(given):
+        images, (name, style) = {"photograph": pair.photograph}, pair.names
+        for side, made in {**pair.theirs, **sides}.items():
+            if isinstance(made, Tensor):
+                images[side] = made
+                continue
+            path = given.output / f"{given.backbone}, {max(pair.photograph.shape)} px, {name}, {style}, {side}.png"
             if not path.exists():
-                with Bar(f"{pair}, {name}: step") as bar:
-                    tick = partial(bar.move, total=paint.keywords["steps"])
-                    save_image(paint(photograph, painting, tick=tick), path)
-            images[name] = load_image(path)
-        yield pair, style, photograph, painting, images
+                with Bar(f"{name}, {side}: step") as bar:
+                    tick = partial(bar.move, total=made.keywords["steps"])
+                    save_image(made(pair.photograph, pair.painting, tick=tick), path)
+            images[side] = load_image(path)
+        yield pair, images
 
 
 def photographs() -> dict[str, Tensor]:
@@ -146,21 +183,22 @@ def _main() -> int:
     parser.add_argument("--backbone", default="vgg16", help="one with relu1_1 to relu5_1")
     parser.add_argument("--weights", default="imagenet", help="imagenet, random or a file")
     parser.add_argument("--judge", default="squeezenet1_1")
+    parser.add_argument("--published", nargs=3, action="append", help="photograph, painting and published picture")
     parser.add_argument("--size", type=int, default=256, help="pixels of the longer sides")
     parser.add_argument("--steps", type=int, default=1000, help="evaluations of neural-style's recipe")
     parser.add_argument("--ours", nargs="*", default=[], help="more of ours, `NAME: key=value ...` each")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
-    jury, found, rows = Jury(given.judge, "imagenet"), list[dict[str, Any]](), list[list[Tensor]]()
-    for pair, style, photograph, painting, images in pictures(given):
-        judge = jury.judge(painting)
+    jury, found, rows = Jury(*choose_judge({}, given.judge)), list[dict[str, Any]](), list[list[Tensor]]()
+    for pair, images in pictures(given):
+        judge = jury.judge(pair.painting)
         for name, image in images.items():
-            found.append({"image": name, "pair": f"{pair}, {style}"} | figures(image, photograph, judge))
-        rows.append([painting, *images.values()])
+            found.append({"image": name, "pair": ", ".join(pair.names)} | figures(image, pair.photograph, judge))
+        rows.append([pair.painting, *images.values()])
     for group in (("image",), ("pair", "image")):
         shown = [[row[name] for name in (*group, *FIGURES)] for row in means(found, group, FIGURES)]
         print(f"\n{markdown([*group, *FIGURES.values()], shown)}")
-    save_image(captioned(rows, ["painting", *images]), given.output / f"sheet_{given.size}.png")
+    save_image(captioned(rows, ["painting", *images]), given.output / "sheet.png")
     return 0
 
 

@@ -3,11 +3,14 @@
 import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from support import ROOT
 from torch.nn.functional import conv2d
+
+from stylenet.images import load_image, save_image
 
 SCRIPTS = sorted((ROOT / "benchmarks").glob("*.py"))
 
@@ -81,6 +84,23 @@ def test_the_recipe_of_neural_style_moves_noise_towards_the_painting(monkeypatch
     assert 0 <= image.min() < image.max() <= 1
     red, green, _ = image.mean((0, 2, 3))
     assert red > green
+
+
+@pytest.mark.slow
+def test_published_pictures_are_judged_beside_ours(tmp_path: Path):
+    names = {"photo": (48, 64), "painting": (40, 40), "picture": (36, 48)}
+    for i, (name, size) in enumerate(names.items()):
+        image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(i))
+        save_image(image, tmp_path / f"{name}.png")
+    files = [str(tmp_path / f"{name}.png") for name in names]
+    loss = ["--backbone=vgg16", "--weights=random", "--ours=short: steps=2 style_weight=1"]
+    printed = run("neural_style.py", f"--output={tmp_path}", "--judge=vgg_small", *loss, "--published", *files)
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|")]
+    judged = {row[0]: [float(value) for value in row[1:]] for row in rows[2:6]}
+    assert list(judged) == ["photograph", "published", "ours, defaults", "ours, short"]
+    assert judged["photograph"][1:] == [0, 1]  # content distance and SSIM
+    assert load_image(tmp_path / "vgg16, 48 px, photo, painting, ours, short.png").shape == (1, 3, 36, 48)
+    assert (tmp_path / "sheet.png").exists()
 
 
 def test_a_first_layer_of_caffe_sees_the_same_in_what_torchvision_takes():
