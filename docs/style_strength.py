@@ -2,11 +2,11 @@
 
     python docs/style_strength.py [--sizes 128 256] [--strengths 0.2 1 5 25] [--backbones vgg19_16x vgg19] [--fixed]
 
-Photographs are CC0 ones of scikit-image, the painting is the homage to the Starry Night, the judge is vgg19_16x (its
-file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs; columns are the photograph and, for each
-backbone and size, the strengths. What a strength sets is the last column of the table, how far from the photograph an
-image goes for how near it comes to the painting; the others have the photographs' own differences in them. With --fixed
-the strengths are plain style weights instead, for comparison.
+Photographs are CC0 ones of scikit-image, the painting is the homage to the Starry Night or --style, the judge is
+vgg19_16x (its file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs; columns are the photograph
+and, for each backbone and size, the strengths. What a strength sets is the last column of the table, how far from the
+photograph an image goes for how near it comes to the painting; the others have the photographs' own differences in
+them. With --fixed the strengths are plain style weights instead, for comparison.
 """
 
 import argparse
@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.2, 1.0, 5.0, 25.0])
     parser.add_argument("--backbones", nargs="+", default=["vgg19_16x"])
+    parser.add_argument("--style", type=Path, default=STYLE, help="a painting")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--fixed", action="store_true")
     parser.add_argument("--output", default=str(ROOT / "docs" / "images" / "style_strength.jpg"))
@@ -93,7 +94,7 @@ def main() -> None:
     )
     for backbone in given.backbones:
         for size in given.sizes:
-            painting, photos = square(load_style(STYLE, size), size).to(device), photographs(size).to(device)
+            painting, photos = square(load_style(given.style, size), size).to(device), photographs(size).to(device)
             judge, stylize = make_judge(painting), stylizer(backbone, painting, given.steps, given.fixed)
             columns = [stylize(photos, strength) for strength in given.strengths]
             for strength, images in zip(given.strengths, columns, strict=True):
