@@ -22,9 +22,9 @@ SQUEEZENET = {"content_layers": ["features.4"], "pooling": "avg"}
 DEFAULTS: dict[str, dict[str, Any]] = {"vgg16": VGG, "vgg19": VGG, "squeezenet1_1": SQUEEZENET}
 
 UNITS = {"vgg16": 0.35, "vgg19": 0.35, "squeezenet1_1": 2.0}
-"""What a style strength of 1 is for a loss network with its default layers, in strengths of vgg19_16x: chosen so that
-a third network sees images as far from the photograph for how near they are to the painting, whichever network
-stylized (docs/style_strength.py). 1 where it was not measured; VGG19's is VGG16's, as its weights were not at hand."""
+"""By what a style strength is multiplied for a loss network with its default layers: so that images are about as far
+from the photograph, for how near they are to the painting, as those of vgg19_16x, in its eyes (docs/style_strength.py).
+1 where it was not measured; VGG19's is VGG16's, as its weights were not at hand."""
 
 
 def gatys_options(backbone: str, given: Mapping[str, Any]) -> LossOptions:

@@ -106,7 +106,8 @@ class Gatys(Method):
         self.name = self.given = self.kind = name
         self.backbone, self.weights = best_at_hand("vgg19")
         self.loss_network, self.options = self.backbone, gatys_options(self.backbone, options)
-        self.strengths, self.steps, self.device = strengths, steps, device
+        self.shares = [gatys_shares(self.backbone, strength) for strength in strengths or ()]
+        self.steps, self.device = steps, device
         self._extractor: FeatureExtractor | None = None
 
     def painter(self, style: str, painting: Tensor) -> Painter:
@@ -135,9 +136,9 @@ class Gatys(Method):
         return paint
 
     def _weighting(self) -> Weighting | None:
-        if self.strengths is None:
+        if not self.shares:
             return None
-        first, last = (gatys_shares(self.backbone, strength) for strength in self.strengths)
+        first, last = self.shares
         return Balanced({group: Schedule(first[group], last[group], "geometric") for group in first})
 
     def recipe(self) -> dict[str, Any]:
@@ -147,7 +148,7 @@ class Gatys(Method):
             "kind": self.kind,
             "network": network,
             "options": asdict(self.options),
-            "strengths": self.strengths,
+            "shares": self.shares,
             "steps": self.steps,
         }
 

@@ -7,6 +7,7 @@ import torch
 
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.gatys.defaults import gatys_shares
 from stylenet.gatys.optimize import optimize
 from stylenet.images import load_image, save_image
 from stylenet.losses.multiscale import perceptual_loss
@@ -16,7 +17,7 @@ from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
 from stylenet.studies.digests import file_digest
 from stylenet.studies.lineup import find_labels, find_methods, find_photographs, find_styles
-from stylenet.studies.methods import Stopped
+from stylenet.studies.methods import PLUS_STRENGTHS, Stopped
 
 CPU = torch.device("cpu")
 
@@ -72,6 +73,8 @@ def test_gatys_plus_is_another_and_never_remembers():
     assert torch.equal(first, second)
     assert (first - paint(plain)).abs().max() > 1e-3
     assert plus.recipe()["options"]["combined_weight"] > 0
+    assert plus.recipe()["shares"] == [gatys_shares("vgg_small", strength) for strength in PLUS_STRENGTHS]
+    assert not plain.recipe()["shares"]
     json.dumps(plus.recipe())
 
 
