@@ -31,6 +31,7 @@ from torch.nn import functional as F
 from stylenet.cli.bar import Bar
 from stylenet.cli.exits import guarded
 from stylenet.cli.gatys_job import LOSS_SETTINGS
+from stylenet.cli.options import split
 from stylenet.cli.settings import typed
 from stylenet.data.places import DATA
 from stylenet.data.sources import EMBEDDED, EMBEDDED_HELD_OUT, find_source
@@ -143,7 +144,7 @@ def variants(given: argparse.Namespace) -> dict[str, Paint]:
     found: dict[str, Paint] = {}
     for variant in ["defaults", *given.ours]:
         name, _, text = variant.partition(":")
-        options = {key: value for key, _, value in (option.partition("=") for option in shlex.split(text))}
+        options = split(shlex.split(text), ["--output", "--published"])
         loss, run = typed(options, {LossOptions: LOSS_SETTINGS, optimize: ["steps"]}, [])
         network = {"backbone": given.backbone, "weights": given.weights}
         found[f"ours, {name}"] = partial(ours, **network, given=loss, steps=run.get("steps", OUR_STEPS))

@@ -56,7 +56,7 @@ class Resumed:
         module.refuse(self.metadata)
 
     def check_optimizer(self, module: TrainModule) -> None:
-        """Raise an InputError where `module` has another optimizer, which cannot take over this one's state."""
+        """Raise an InputError where `module` has another optimizer, or other groups: it cannot take over the state."""
         if getattr(module, "optimizer", self.optimizer) != self.optimizer:
             raise InputError(
                 f"{self.path} was trained by {self.optimizer}: give model.optimizer={self.optimizer} to go on, "

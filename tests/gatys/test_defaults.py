@@ -1,4 +1,4 @@
-"""Defaults of the optimiser: the layers of Gatys et al. 2016 for the VGGs, those of the backbone for all others."""
+"""Defaults of the optimiser, by backbone: how it is read, and the unit of a style strength."""
 
 import pytest
 
