@@ -3,7 +3,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart train test test-all lint bench paintings homages clean
+.PHONY: help quickstart train test test-all lint bench clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -33,12 +33,6 @@ lint: $(STAMP)  ## ruff and mypy
 bench: $(STAMP)  ## Print speed, memory and losses of training, and of loading, beside those of a plain PyTorch loop
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/loader.py
-
-paintings: $(STAMP)  ## Fetch the real paintings (public domain, Wikimedia Commons) over the homages
-	$(BIN)/python data/styles/fetch.py
-
-homages: $(STAMP)  ## Paint the shipped style pictures anew
-	$(BIN)/python data/styles/paint.py
 
 clean:  ## Remove what training and tests leave behind
 	rm -rf outputs .pytest_cache .mypy_cache .ruff_cache

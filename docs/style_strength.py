@@ -1,9 +1,9 @@
 """Show that one style_strength looks alike across photographs, sizes and backbones: a sheet of pictures and a table.
 
-    python docs/style_strength.py [--sizes 128 256] [--strengths 0.2 1 5 25] [--backbones vgg19_16x vgg19] [--fixed]
+    python docs/style_strength.py [--sizes 128 256] [--strengths 0.2 1 5 25] [--backbones vgg16 vgg19] [--fixed]
 
 Photographs are CC0 ones of scikit-image, the painting is the homage to the Starry Night or --style, the judge is
-vgg19_16x (its file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs; columns are the photograph
+vgg16 (its file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs; columns are the photograph
 and, for each backbone and size, the strengths. What a strength sets is the last column of the table, how far from the
 photograph an image goes for how near it comes to the painting; the others have the photographs' own differences in
 them. With --fixed the strengths are plain style weights instead, for comparison.
@@ -51,8 +51,8 @@ def photographs(size: int) -> Tensor:
 
 def make_judge(painting: Tensor) -> Judge:
     """Return the judge, the same for every backbone that stylizes."""
-    spec = get_backbone("vgg19_16x")
-    extractor = FeatureExtractor("vgg19_16x", [*spec.style_layers, *spec.content_layers])
+    spec = get_backbone("vgg16")
+    extractor = FeatureExtractor("vgg16", [*spec.style_layers, *spec.content_layers])
     return Judge(extractor.to(painting.device), painting, spec.style_layers, spec.content_layers)
 
 
@@ -80,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.2, 1.0, 5.0, 25.0])
-    parser.add_argument("--backbones", nargs="+", default=["vgg19_16x"])
+    parser.add_argument("--backbones", nargs="+", default=["vgg16"])
     parser.add_argument("--style", type=Path, default=STYLE, help="a painting")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--fixed", action="store_true")

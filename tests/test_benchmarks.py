@@ -94,7 +94,7 @@ def test_published_pictures_are_judged_beside_ours(tmp_path: Path):
         save_image(image, tmp_path / f"{name}.png")
     files = [str(tmp_path / f"{name}.png") for name in names]
     loss = ["--backbone=vgg16", "--weights=random", "--ours=short: steps=2 style_weight=1"]
-    printed = run("neural_style.py", f"--output={tmp_path}", "--judge=vgg_small", *loss, "--published", *files)
+    printed = run("neural_style.py", f"--output={tmp_path}", "--judge=vgg16", *loss, "--published", *files)
     rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|")]
     judged = {row[0]: [float(value) for value in row[1:]] for row in rows[2:6]}
     assert list(judged) == ["photograph", "published", "ours, defaults", "ours, short"]

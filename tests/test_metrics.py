@@ -58,7 +58,7 @@ def test_the_photograph_keeps_its_content_and_the_painting_its_style(judge, pict
 
 
 def test_a_black_photograph_gives_finite_figures(pictures):
-    extractor = FeatureExtractor("vgg19_16x", ("relu1_1",), "random")  # random biases are 0: black has no features
+    extractor = FeatureExtractor("vgg16", ("relu1_1",), "random")  # random biases are 0: black has no features
     black = torch.zeros(1, 3, 32, 32)
     figures = Judge(extractor, pictures[0], ("relu1_1",), ("relu1_1",))(black, black)
     assert figures["content_distance"] == 0

@@ -64,8 +64,8 @@ def _add_optimisation(parser: OneLineParser) -> None:
     )
     add("--seed", type=whole(0, 2**63 - 1), default=0, help="of the noise; default: 0")
     add("--device", default="auto", help="auto (default), cpu, cuda, cuda:N or mps")
-    add("--backbone", default="auto", help="loss network; auto (default) takes the best whose weights are at hand")
-    add("--weights", help="of the loss network: imagenet (default), bundled, random or a file; needs --backbone")
+    add("--backbone", default="vgg16", help="loss network; default: vgg16")
+    add("--weights", default="auto", help="of the loss network: auto (default: bundled or imagenet), random or a file")
 
 
 def run(argv: Sequence[str]) -> int:

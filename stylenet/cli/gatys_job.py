@@ -10,10 +10,10 @@ from pathlib import Path
 from stylenet.cli.exits import stop_when_asked
 from stylenet.cli.gatys_pictures import load_pictures
 from stylenet.cli.gatys_watch import Watch
-from stylenet.cli.loss_network import name_loss_network, pick_loss_network
 from stylenet.cli.settings import typed
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.features.weights import resolve_weights
 from stylenet.gatys.colours import check_way
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import Result, check, optimize
@@ -54,7 +54,7 @@ class Job:
         self.target, self.film = _targets(flags)
         self.pictures = load_pictures(flags, self.device)
         keep_inputs([self.target], [*self.pictures.paths, *flags.mask, *flags.style_mask, flags.init])
-        self.backbone, self.weights = pick_loss_network(flags.backbone, flags.weights)
+        self.backbone, self.weights = flags.backbone, resolve_weights(flags.backbone, flags.weights)
         if flags.style_strength is not None:  # the balance is of terms with a weight of 1
             loss = {"style_weight": 1.0} | loss
             self.settings["weighting"] = Balanced(gatys_shares(self.backbone, flags.style_strength))
@@ -80,7 +80,7 @@ class Job:
         return {
             "content": flags.content,
             **self.pictures.describe(),
-            "loss network": name_loss_network(flags.backbone, self.backbone, self.weights),
+            "loss network": f"{self.backbone}, {Path(self.weights).name} weights",
             "optimizer": f"{flags.optimizer}, {flags.steps} steps{sizes}, from {flags.init}{strength}",
             "device": str(self.device),
             "output": str(self.target),

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylenet.colour import luminance
-from stylenet.data.styles import find_style, is_homage, load_style
+from stylenet.data.styles import find_style, load_style
 from stylenet.errors import InputError, unknown
 from stylenet.gatys.optimize import INITS
 from stylenet.images import load_image, resize
@@ -44,8 +44,7 @@ class Pictures:
         lines = {"size": f"{self.content.shape[-1]}x{self.content.shape[-2]} pixels"}
         for number, (path, style) in enumerate(zip(self.paths, self.styles, strict=True), start=1):
             name = "style" if len(self.styles) == 1 else f"style {number}, weight {style.weight:g}"
-            homage = ": our own homage; `make paintings` fetches the painting" if is_homage(path) else ""
-            lines[name] = f"{path.stem} at {style.image.shape[-1]}x{style.image.shape[-2]} pixels ({path}{homage})"
+            lines[name] = f"{path.stem} at {style.image.shape[-1]}x{style.image.shape[-2]} pixels ({path})"
         return lines
 
 

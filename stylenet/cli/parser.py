@@ -19,7 +19,6 @@ from stylenet.data.datamodule import StylizationData
 from stylenet.errors import InputError
 from stylenet.losses.options import LossOptions
 from stylenet.modules.adain import AdaINModule
-from stylenet.modules.distill import DistillModule
 from stylenet.modules.johnson import JohnsonModule
 from stylenet.modules.multistyle import MultiStyleModule
 
@@ -28,7 +27,6 @@ GROUPS = (
     ("model", LossOptions),
     ("model", MultiStyleModule),
     ("model", AdaINModule),
-    ("model", DistillModule),
     ("data", StylizationData),
     ("trainer", pl.Trainer),
     ("checkpoint", LastCheckpoint),

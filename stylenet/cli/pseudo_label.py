@@ -39,8 +39,8 @@ def build_parser() -> OneLineParser:
     add("--init", help="what gatys starts from: content (default), noise or style")
     add("--limit", type=whole(1, 2**63 - 1), help="take only so many photographs, the first by name")
     add("--device", default="auto", help="auto (default: under torchrun a GPU each), cpu, cuda, cuda:N or mps")
-    add("--backbone", default="auto", help="loss network; auto (default) takes the best whose weights are at hand")
-    add("--weights", help="of the loss network: imagenet (default), bundled, random or a file; needs --backbone")
+    add("--backbone", default="vgg16", help="loss network; default: vgg16")
+    add("--weights", default="auto", help="of the loss network: auto (default: bundled or imagenet), random or a file")
     return parser
 
 

@@ -12,13 +12,13 @@ import torch
 from stylenet.cli.card import print_card
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.cli.gatys_job import LOSS_SETTINGS, RUN_SETTINGS
-from stylenet.cli.loss_network import name_loss_network, pick_loss_network
 from stylenet.cli.pseudo_label_report import Report
 from stylenet.cli.settings import typed
 from stylenet.data.pairs import MANIFEST
-from stylenet.data.styles import find_style, is_homage
+from stylenet.data.styles import find_style
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.features.weights import resolve_weights
 from stylenet.gatys.colours import check_way
 from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import INITS, check, optimize
@@ -58,7 +58,7 @@ class Job:
         self.styles = _styles(flags.style)
         self.style_size = flags.style_size or max(1, flags.size * 3 // 4)
         self.device = pick_device(_device_name(flags.device))
-        self.backbone, self.weights = pick_loss_network(flags.backbone, flags.weights)
+        self.backbone, self.weights = flags.backbone, resolve_weights(flags.backbone, flags.weights)
         loss, labeller = self._labeller(settings, names)
         self.shard = Shard(self.folder, rank, ranks)
         pairs = made(self.folder)
@@ -105,16 +105,14 @@ class Job:
 
     def describe(self) -> dict[str, str]:
         """Return the lines of the card."""
-        flags, styles = self.flags, self.styles.items()
-        homage = " (our own homage; `make paintings` fetches the painting)"
+        flags = self.flags
         how = f"adain, {flags.ckpt}" if flags.method == "adain" else f"gatys, {self.maker.settings['steps']} steps"
         share = "" if self.shard.ranks == 1 else f", shared by {self.shard.ranks} processes"
         return {
             "photographs": f"{len(self.sources)} of {flags.content}, {flags.size} pixels at most{share}",
-            "styles": ", ".join(f"{name}{homage if is_homage(path) else ''}" for name, path in styles)
-            + f", at {self.style_size} pixels",
+            "styles": f"{', '.join(self.styles)}, at {self.style_size} pixels",
             "method": how,
-            "loss network": name_loss_network(flags.backbone, self.backbone, self.weights),
+            "loss network": f"{self.backbone}, {Path(self.weights).name} weights",
             "device": str(self.device),
             "output": f"{self.folder}: {self.there} of this process's pairs are there, {self.total} are to be made",
         }

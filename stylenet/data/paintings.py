@@ -18,7 +18,7 @@ from stylenet.data.places import image_folders
 from stylenet.data.sampling import generator
 from stylenet.data.sources import Content, Source
 from stylenet.data.streaming import Stream, StreamBeside
-from stylenet.data.styles import is_homage, known_styles
+from stylenet.data.styles import known_styles
 from stylenet.errors import InputError
 from stylenet.images import list_images
 
@@ -41,7 +41,7 @@ def find_paintings(place: str) -> Source:
 
     Args:
         place: A folder and what lies below it, a dataset (see `load_table`; its split `train`), or `auto`: the folders
-            `style` of STYLENET_IMAGES, else every style that has a name, of which this project brings its homages.
+            `style` of STYLENET_IMAGES, else every style that has a name.
 
     Raises:
         InputError: The folder or the dataset is not there, or there are no paintings at all.
@@ -62,8 +62,7 @@ def _paintings_at_hand() -> Source:
     paths = list(known_styles().values())
     if not paths:
         raise InputError(f"there are no paintings at hand: give {OPTION} a folder of them, or {WIKIART}")
-    ours = "our own homages" if all(map(is_homage, paths)) else "the styles that have a name"
-    return Source("folder", ours, Folder(paths))
+    return Source("folder", "the styles that have a name", Folder(paths))
 
 
 def painting_plan(plan: Plan) -> Plan:

@@ -18,7 +18,7 @@ SMALLEST = 16
 def style_folders() -> list[Path]:
     """Return the folders in which style names are looked up, first to last."""
     given = [folder for root in image_folders() for folder in (root, root / "style")]
-    return [*given, DATA / "paintings", DATA / "styles", Path("data") / "styles"]
+    return [*given, DATA / "styles", Path("data") / "styles"]
 
 
 def known_styles() -> dict[str, Path]:
@@ -55,11 +55,6 @@ def find_style(name_or_path: str | Path) -> Path:
             f"unknown style {name!r}: no style images in {folders}; give a path, or name a folder in STYLENET_IMAGES"
         )
     raise unknown("style", name, styles)
-
-
-def is_homage(path: Path) -> bool:
-    """Tell whether a style image is one that this project painted itself."""
-    return path.resolve().parent == DATA / "styles"
 
 
 def load_style(path: str | Path, size: int) -> Tensor:

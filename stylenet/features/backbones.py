@@ -11,8 +11,6 @@ from torch import nn
 
 from stylenet.errors import unknown
 from stylenet.features import vgg_normalised
-from stylenet.features.vgg19_16x import DEPTHS, VGG19x16
-from stylenet.features.vgg_small import PLACES, VGGSmall
 from stylenet.features.vit import DEPTH, VisionTransformer
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -91,6 +89,7 @@ BACKBONES: dict[str, Backbone] = {
         _vgg_layers((2, 2, 3, 3, 3)),
         style=("relu1_2", "relu2_2", "relu3_3", "relu4_3"),  # Johnson et al. 2016
         content=("relu2_2",),  # deeper ones give lumps of colour
+        bundled_file="vgg16.safetensors",
     ),
     "vgg19": _torchvision(
         "vgg19",
@@ -107,28 +106,6 @@ BACKBONES: dict[str, Backbone] = {
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
         smallest=17,  # reflection padding needs two pixels to reflect, at a sixteenth of the size, rounded up
-    ),
-    "vgg19_16x": Backbone(
-        build=VGG19x16,
-        layers={f"relu{b}_{n}": f"relu{b}_{n}_map" for b, depth in DEPTHS.items() for n in range(1, depth + 1)}
-        | {f"lift{b}_1": f"lift{b}_1_map" for b in DEPTHS},
-        style_layers=("lift1_1", "lift2_1", "lift3_1", "lift4_1"),
-        content_layers=("relu3_1",),
-        weights_file="vgg19_16x.safetensors",
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-        smallest=32,  # reflection padding needs two pixels to reflect, at a sixteenth of the size
-    ),
-    "vgg_small": Backbone(
-        build=VGGSmall,
-        layers={f"{kind}{place}": f"{kind}{place}_map" for kind in ("relu", "lift") for place in PLACES},
-        style_layers=("lift1_1", "lift2_1", "lift3_1", "lift4_1"),  # as its teacher has them
-        content_layers=("relu3_1",),
-        weights_file="",
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-        smallest=16,  # reflection padding needs two pixels to reflect, at an eighth of the size
-        bundled_file="vgg_small.safetensors",
     ),
     # From here on the default layers are ours: style at strides 2, 4, 8 and 16, content at 8; in a ViT all are 16.
     "resnet50": _torchvision(  # imagenet is IMAGENET1K_V1, as the studies have it: V2 was trained by another recipe

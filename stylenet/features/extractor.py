@@ -31,7 +31,8 @@ class FeatureExtractor(nn.Module):
     Args:
         backbone: A name of the zoo, e.g. `vgg16`.
         layers: Names of the backbone's layers, e.g. `relu2_2`.
-        weights: `imagenet`, `random` (seeded), `robust` (resnet50), `bundled` (vgg_small) or a file's path.
+        weights: `bundled` (vgg16), `imagenet`, `random` (seeded), `robust` (resnet50) or a file's path; `auto` is
+            `bundled` where it can be, else `imagenet`.
         pooling: `max`, as the backbones were trained, or `avg`, which Gatys et al. 2016 found to look better. It
             replaces max pooling and nothing else: vit_b_16 has none. Padding does not count into the averages, which
             the paper's networks do not have, as it does not count into maxima.
@@ -47,7 +48,7 @@ class FeatureExtractor(nn.Module):
         self,
         backbone: str = "vgg16",
         layers: Sequence[str] = ("relu2_2",),
-        weights: str = "imagenet",
+        weights: str = "auto",
         pooling: str = "max",
     ) -> None:
         super().__init__()
@@ -114,7 +115,7 @@ class FeatureExtractor(nn.Module):
                 f"{self.smallest}x{self.smallest}"
             )
         normal = (images - self.mean) / self.std
-        if self.quick and pays(normal):
+        if self.quick and (pays(normal) or (normal.device.type == "cpu" and torch.is_autocast_enabled("cpu"))):
             normal = normal.contiguous(memory_format=torch.channels_last)
         names: dict[str, list[str]] = {}
         for layer in self.layers:

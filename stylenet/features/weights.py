@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stylenet.errors import InputError, MissingWeights
-from stylenet.features.backbones import BACKBONES, Backbone, get_backbone, initialize
+from stylenet.features.backbones import Backbone, get_backbone, initialize
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a channel each
 
@@ -36,19 +36,11 @@ def find_weights(filename: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def best_at_hand(first: str = "vgg16") -> tuple[str, str]:
-    """Return the best (backbone, weights) that this machine holds, without downloading.
-
-    The one asked for first, then VGG16, then VGG-19 compressed 16 times, which have to be found; else the small network
-    that comes with this package and was trained to see what that one sees.
-
-    Args:
-        first: The backbone that would be best.
-    """
-    for name in (first, "vgg16", "vgg19_16x"):
-        if find_weights(BACKBONES[name].weights_file):
-            return name, "imagenet"
-    return "vgg_small", "bundled"
+def resolve_weights(backbone: str, weights: str) -> str:
+    """Return what `auto` weights are: `bundled` where the backbone's come with this package, else `imagenet`."""
+    if weights != "auto":
+        return weights
+    return "bundled" if get_backbone(backbone).bundled_file else "imagenet"
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -148,13 +140,13 @@ def load_weights(network: nn.Module, backbone: str, weights: str) -> Normalizati
     Args:
         network: Its parameters carry the backbone's own names.
         backbone: A name of the zoo.
-        weights: `imagenet` (found locally, else downloaded), `random` (seeded), `robust` (adversarially trained, found
-            locally), `bundled` (part of this package) or the path of a file.
+        weights: `bundled` (part of this package), `imagenet` (found locally, else downloaded), `random` (seeded),
+            `robust` (adversarially trained, found locally), `auto` (see `resolve_weights`) or the path of a file.
 
     Returns:
-        Mean and deviation of each colour that these weights are meant for: the file's own, if it is the robustness
-        library's and carries them, else the zoo's. That library also clamps images to [0, 1] first, which we leave
-        out: it would take the gradient away from colours just outside.
+        Mean and deviation of each colour that these weights are meant for: the file's own, if it carries them as the
+        robustness library's and ours do, else the zoo's. That library also clamps images to [0, 1] first, which we
+        leave out: it would take the gradient away from colours just outside.
 
     Raises:
         MissingWeights: The weights cannot be had. Nothing falls back silently.
@@ -164,14 +156,14 @@ def load_weights(network: nn.Module, backbone: str, weights: str) -> Normalizati
     if weights == "random":
         initialize(network)
         return spec.mean, spec.std
-    path = _locate(backbone, spec, weights)
+    path = _locate(backbone, spec, resolve_weights(backbone, weights))
     tensors = read_tensors(path)
     fill(network, {_modern(key, spec.legacy): value for key, value in tensors.items()}, str(path))
     return find_normalization(tensors) or (spec.mean, spec.std)
 
 
 def find_normalization(tensors: Mapping[str, Tensor]) -> Normalization | None:
-    """Return the mean and deviation in a file of the robustness library, or None."""
+    """Return the mean and deviation that a file carries in the names of the robustness library, or None."""
     found = [
         value for key in ("mean", "std") for name, value in tensors.items() if name.endswith(f"normalizer.new_{key}")
     ]
@@ -222,6 +214,6 @@ def find_file(weights: str) -> Path:
     if found is None:
         places = ", ".join(str(folder) for folder in search_folders())
         raise MissingWeights(
-            f"no weights {weights!r}: give imagenet, random, robust, bundled or a file (searched {places})"
+            f"no weights {weights!r}: give auto, bundled, imagenet, random, robust or a file (searched {places})"
         )
     return found

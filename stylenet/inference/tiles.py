@@ -27,6 +27,11 @@ class Box:
         rows, columns = (self.top, self.bottom), (self.left, self.right)
         return maps[..., slice(*(places * row for row in rows)), slice(*(places * column for column in columns))]
 
+    def within(self, window: "Box") -> "Box":
+        """Return where in a window around it this part lies."""
+        top, left = self.top - window.top, self.left - window.left
+        return Box(top, left, top + self.bottom - self.top, left + self.right - self.left)
+
     def replicated(self, image: Tensor, cell: int) -> Tensor:
         """Return this part of an image, (1, C, h, w); outside of it its last row and column go on."""
         height, width = image.shape[-2:]
@@ -92,9 +97,7 @@ class Tiles:
                 window = self.window(tile)
                 maps = work(window)
                 places = maps.shape[-2] // (window.bottom - window.top)
-                top, left = tile.top - window.top, tile.left - window.left
-                inner = Box(top, left, top + tile.bottom - tile.top, left + tile.right - tile.left)
-                maps = inner.cut(maps, places)
+                maps = tile.within(window).cut(maps, places)
                 if moments is not None:
                     moments.add(maps)
                 if into is not None:
@@ -104,14 +107,15 @@ class Tiles:
                     ready.append((place, maps.to(into.device)))
                 if not late:
                     _write(ready)
-                self._tell()
+                self.tell()
             _write(waiting)
             waiting = ready
             if forget is not None:
                 forget(max(0, row[0].bottom - self.halo))
         _write(waiting)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Count a tile as done."""
         self.done += 1
         if self.callback is not None:
             self.callback(self.done, self.total)

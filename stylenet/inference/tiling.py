@@ -180,25 +180,29 @@ def _tiled_adain(
 ) -> Tensor:
     """Return what an AdaIN makes of an image, whose cells are 8x8 pixels.
 
-    A halo of 4 cells is enough for each sweep. Back from H/8, the encoder sees 1 cell and 4, 2 and 2 places at H/4,
-    H/2 and H: 30 pixels. Back from the image, the decoder sees 2 pixels, so 1 place at H/2 and 2 more, so 2 at H/4 and
-    4 more, so 3 cells and 1 more.
+    The first sweep gathers the statistics of each layer, the second encodes each tile again and decodes it. A halo of 8
+    cells is enough. Back from the image, the decoder sees 2 pixels, so 1 place at H/2 and 2 more, so 2 at H/4 and 4
+    more, so 3 cells and 1 more. Back from H/8, the encoder sees 1 cell and 4, 2 and 2 places at H/4, H/2 and H: 30
+    pixels, another 4 cells.
     """
-    tiles = _grid(image, tile, adain.STRIDE, 4, 2, callback)
-    kept, found = Room(adain.ENCODED, tiles.height, tiles.width), Moments()
-    features = kept.maps
-    tiles.sweep(lambda box: network.encode(box.replicated(image, adain.STRIDE).to(device)), features, found)
-    statistics = found.statistics().to(device, torch.float32)
+    tiles = _grid(image, tile, adain.STRIDE, 8, 2, callback)
+    found = [Moments() for _ in network.exchange]
+    for tile_ in chain.from_iterable(tiles.rows()):
+        window = tiles.window(tile_)
+        features = network.encode(window.replicated(image, adain.STRIDE).to(device))
+        for moments, maps in zip(found, features.values(), strict=True):
+            moments.add(tile_.within(window).cut(maps, maps.shape[-2] // (window.bottom - window.top)))
+        tiles.tell()
+    statistics = torch.cat([moments.statistics() for moments in found], 2).to(device, torch.float32)
     palette = palette.to(device)
 
     def painted(box: Box) -> Tensor:
         shares = _shares(mixture, box, adain.STRIDE, device)
         pixels = box.replicated(image, adain.STRIDE).to(device)
-        seen = unpacked(box.cut(features).to(device))
-        return network.paint(pixels, seen, palette, shares, alpha, statistics)
+        return network.paint(pixels, network.encode(pixels), palette, shares, alpha, statistics)
 
     stylized = torch.empty_like(image)
-    tiles.sweep(painted, into=stylized, forget=kept.forget)
+    tiles.sweep(painted, into=stylized)
     return stylized
 
 

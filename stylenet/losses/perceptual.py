@@ -177,15 +177,24 @@ class PerceptualLoss(Loss):
         masks: Tensor | None = None,
         labels: Tensor | None = None,
         styles: Mapping[str, Tensor] | None = None,
+        features: Mapping[str, Tensor] | None = None,
     ) -> Targets:
-        """Return what images are compared with; see `Loss.targets`."""
+        """Return what images are compared with; see `Loss.targets`.
+
+        Args:
+            photographs: See there.
+            masks: See there.
+            labels: See there.
+            styles: See there.
+            features: Content features in place of the photographs' own, `{layer: (B, C, h, w)}`.
+        """
         if masks is not None and masks.shape[1] != len(self.styles):
             raise InputError(f"{masks.shape[1]} masks for {len(self.styles)} styles: give one for each")
         if labels is None and (self.options.pixel_weight or self.options.perceptual_weight):
             raise InputError("pixel_weight and perceptual_weight need pseudo-labels")
         return Targets(
             photographs,
-            self._read("features", photographs),
+            self._read("features", photographs) if features is None else features,
             masks,
             styles,
             labels,

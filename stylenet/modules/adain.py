@@ -1,23 +1,23 @@
 """Train AdaIN: one decoder, any style."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from stylenet.data.synthetic import DeadLeaves
 from stylenet.errors import InputError
-from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import best_at_hand
+from stylenet.features.weights import resolve_weights
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.losses.reconstruction import pixel_loss
+from stylenet.losses.terms import Term
 from stylenet.metrics import Judge
 from stylenet.modules.base import StylizerModule
-from stylenet.modules.train import describe_network, named_network
-from stylenet.networks.adain import AdaIN
+from stylenet.modules.train import columns, describe_network, named_network
+from stylenet.networks.adain import DEEPEST, AdaIN
 from stylenet.networks.checkpoint import describe
 
 
@@ -26,16 +26,22 @@ class AdaINModule(StylizerModule):
 
     The decoder learns on photographs and paintings that are paired at random (`data.paintings`). The loss network is
     the encoder: content is how far the features of the image are from those it was decoded from (eq. 12), style how far
-    their means and deviations are from the painting's (eq. 13), from the first layer to the encoder's.
+    their statistics are from the painting's.
 
-    Departure: the weights are of dimensionless `relative` losses by default, see `stylenet.losses`.
+    Departures: the weights are of dimensionless `relative` losses by default, see `stylenet.losses`; moments are
+    exchanged at several layers, and features scaled, see `stylenet.networks.adain`; and the decoder first learns to
+    give back photographs and paintings, in pixels, which takes no loss network. `statistic=moments` has the style loss
+    of eq. 13, `exchange=[relu4_1] reconstruction_steps=0` with it the paper.
 
     Args:
-        backbone: Encoder and loss network; `auto` takes the best whose weights are at hand, which the run card names.
-        weights: Of the encoder: `imagenet`, `random`, `bundled` (vgg_small) or a file; unused under `auto`.
+        backbone: Encoder and loss network.
+        weights: Of the encoder: `bundled` (vgg16), `imagenet`, `random` or a file; `auto` is `bundled` where it can be,
+            else `imagenet`.
         width: Channels of the decoder at full size; by default the encoder's.
-        identity_weight: Weight of how far images are from themselves, encoded and decoded (Park and Lee 2019, eq. 6,
-            in pixels): the decoder learns colours sooner. Every second image is a painting.
+        exchange: Layers whose moments are exchanged: relu4_1, always, to relu1_1.
+        reconstruction_steps: Steps at the start in which the loss is how far photographs and paintings are from
+            themselves, encoded and decoded (mean absolute difference of pixels, times 10).
+        identity_weight: Weight of the same after those steps (Park and Lee 2019, eq. 6).
         optimizer: `adam`, or `muon`, see `stylenet.modules.muon`.
         lr: Learning rate.
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
@@ -52,9 +58,11 @@ class AdaINModule(StylizerModule):
 
     def __init__(
         self,
-        backbone: str = "auto",
-        weights: str = "imagenet",
+        backbone: str = "vgg16",
+        weights: str = "auto",
         width: int | None = None,
+        exchange: Sequence[str] = (DEEPEST,),
+        reconstruction_steps: int = 0,
         identity_weight: float = 0.0,
         optimizer: str = "adam",
         lr: float = 1e-4,
@@ -68,16 +76,16 @@ class AdaINModule(StylizerModule):
     ) -> None:
         super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown)
         self.save_hyperparameters()
-        if backbone == "auto":
-            backbone, weights = best_at_hand()
+        weights = resolve_weights(backbone, weights)
         given = LossOptions(**loss)
-        self.network = AdaIN(backbone, weights, width, pooling=given.pooling)
-        options = _resolved(given, backbone, self.network.layer)
-        styles, contents = tuple(options.style_layers or ()), (self.network.layer,)
-        extractor = FeatureExtractor(backbone, list(dict.fromkeys([*styles, *contents])), weights, options.pooling)
-        self.watch(PerceptualLoss(extractor, [], options), Judge(extractor, None, styles, contents))
-        if identity_weight:
-            self.loss.weights["identity"] = identity_weight
+        options = _resolved(given, backbone)
+        scales = feature_scales(FeatureExtractor(backbone, sorted({*exchange, DEEPEST}), weights, given.pooling))
+        self.network = AdaIN(backbone, weights, width, pooling=given.pooling, exchange=exchange, scales=scales)
+        styles, read = tuple(options.style_layers or ()), self.network.exchange
+        extractor = FeatureExtractor(backbone, list(dict.fromkeys([*read, *styles])), weights, options.pooling)
+        self.watch(PerceptualLoss(extractor, [], options), Judge(extractor, None, styles, (DEEPEST,)))
+        self.keep_outside(*self._outside, extractor)
+        self.reconstruction_steps, self.identity_weight = reconstruction_steps, identity_weight
         self.metadata = describe(
             self.network,
             style=None,
@@ -98,26 +106,68 @@ class AdaINModule(StylizerModule):
 
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the unweighted terms of the loss of a batch, by its columns."""
-        layer = self.network.layer
-        paintings = _paintings(batch)
-        statistics = self.loss.statistics(paintings)
-        targets = self.loss.targets(batch["photographs"], labels=batch.get("labels"), styles=statistics)
+        photographs, paintings = batch["photographs"], _paintings(batch)
         with torch.no_grad():
-            known = statistics.get(f"style/{layer}") if self.loss.options.statistic == "moments" else None
-            moments = self.network.palette(paintings).squeeze(0) if known is None else known  # (B, 2, C)
-            palette = moments.unsqueeze(1)  # (B, 1, 2, C): to each its own
-            wanted = self.network.transfer(targets.features[layer], palette)
-        terms = self.loss.per_item(self.network.decode(wanted), replace(targets, features={layer: wanted}))
-        if "identity" in self.loss.weights:
-            images = torch.cat([batch["photographs"][::2], paintings[1::2]])
-            again = self.network.decode(self.network.encode(images))
-            terms["identity"] = pixel_loss(again, images, self.loss.options.normalization)
+            features = self.network.encode(photographs)
+            palette, statistics = self._read(paintings)
+            wanted = self.network.transfer(features, palette)
+            raw = {DEEPEST: wanted[DEEPEST] * self.network.scales[DEEPEST]}
+            loss = cast(PerceptualLoss, self.loss)
+            targets = loss.targets(photographs, labels=batch.get("labels"), styles=statistics, features=raw)
+        terms = loss.per_item(self.network.decode(wanted), targets)
         return {name: term.mean() for name, term in terms.items()}
+
+    def _read(self, paintings: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the palette of each painting, (B, 1, 2, C), and what the loss compares with, in one pass."""
+        extractor = cast(FeatureExtractor, self._outside[2])  # type: ignore[misc]
+        maps = extractor(paintings)
+        scaled = {layer: maps[layer] / scale for layer, scale in self.network.scales.items()}
+        statistics: dict[str, Tensor] = {}
+        for term in cast(Iterable[Term], self.loss.terms):
+            statistics |= term.statistics(paintings, maps)
+        return self.network.moments(scaled).unsqueeze(1), statistics
+
+    def reconstruction(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return 10 times the mean absolute difference of images from themselves, encoded and decoded.
+
+        Every second image is a painting.
+        """
+        images = torch.cat([batch["photographs"][::2], _paintings(batch)[1::2]])
+        with torch.no_grad():
+            features = self.network.encode(images)
+        return 10 * (self.network.decode(features).float() - images).abs().mean()
+
+    def training_step(self, batch: Tensor | dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch of photographs and paintings; see the class."""
+        given = columns(batch)
+        if self.global_step < self.reconstruction_steps:
+            return self._log_reconstruction(self.reconstruction(given))
+        total = super().training_step(batch, batch_idx)
+        if self.identity_weight:
+            total = total + self.identity_weight * self._log_reconstruction(self.reconstruction(given))
+        return total
+
+    def _log_reconstruction(self, value: Tensor) -> Tensor:
+        """Log and return the loss of reconstruction."""
+        if not (self.global_step + 1) % self.trainer.log_every_n_steps:
+            self.log("train/reconstruction", value.detach(), prog_bar=True)
+        return value
 
     def stylize(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the photographs of a batch in the style of its paintings, (B, 3, H, W)."""
         palette = self.network.palette(_paintings(batch)).transpose(0, 1)  # (B, 1, 2, C)
         return self.network(batch["photographs"], palette)
+
+
+@torch.no_grad()
+def feature_scales(extractor: FeatureExtractor, images: int = 8, size: int = 128) -> dict[str, float]:
+    """Return the root mean square of each layer's features over some synthetic photographs, to three digits.
+
+    Made images give the same numbers on every machine: a resumed training has the network that it had.
+    """
+    drawn = DeadLeaves(size, seed=0)
+    maps = extractor(torch.stack([drawn[i] for i in range(images)]))
+    return {layer: float(f"{values.square().mean().sqrt().item():.3g}") for layer, values in maps.items()}
 
 
 def _paintings(batch: Mapping[str, Tensor]) -> Tensor:
@@ -127,7 +177,7 @@ def _paintings(batch: Mapping[str, Tensor]) -> Tensor:
     return batch["paintings"]
 
 
-def _resolved(options: LossOptions, backbone: str, layer: str) -> LossOptions:
+def _resolved(options: LossOptions, backbone: str) -> LossOptions:
     """Return the options with the encoder's layers where none are named.
 
     Raises:
@@ -135,9 +185,7 @@ def _resolved(options: LossOptions, backbone: str, layer: str) -> LossOptions:
     """
     if options.scales != 1:
         raise InputError("model.scales is for networks of one or many fixed styles: leave it out for AdaIN")
-    if list(options.content_layers or [layer]) != [layer] or not options.content_weight:
-        raise InputError(f"AdaIN's content is its encoder's {layer}: leave out content_layers, give it a weight")
-    known = get_backbone(backbone).layers
-    family = layer.partition("4")[0]
-    first = [name for name in (f"{family}{block}_1" for block in range(1, 5)) if name in known]
-    return replace(options, style_layers=options.style_layers or first, content_layers=[layer])
+    if list(options.content_layers or [DEEPEST]) != [DEEPEST] or not options.content_weight:
+        raise InputError(f"AdaIN's content is its encoder's {DEEPEST}: leave out content_layers, give it a weight")
+    first = [f"relu{block}_1" for block in range(1, 5)]
+    return replace(options.resolved(backbone), style_layers=options.style_layers or first, content_layers=[DEEPEST])

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylenet.data.styles import is_homage
 from stylenet.errors import InputError, unknown
 from stylenet.losses.perceptual import Loss, sum_groups
 from stylenet.metrics import Judge, mse, ssim
@@ -98,10 +97,8 @@ class StylizerModule(TrainModule):
 
     def ingredients(self) -> dict[str, str]:
         """Return the style and the loss network; see `TrainModule.ingredients`."""
-        path = self.style_path
-        origin = f"{path}: our own homage; `make paintings` fetches the painting" if is_homage(path) else path
         return {
-            "style": f"{self.metadata['style']} ({origin})",
+            "style": f"{self.metadata['style']} ({self.style_path})",
             "loss network": named_network(self.metadata["loss_network"]),
         }
 
@@ -120,8 +117,8 @@ class StylizerModule(TrainModule):
             raise InputError("model.pixel_weight and model.perceptual_weight need data.pseudo_labels=FOLDER")
         cuda = self.trainer.strategy.root_device.type == "cuda"
         parts = (self.network, self.loss) if cuda else (self.loss,)
-        if cuda and "16" in str(self.trainer.precision):  # as tensor cores take them
-            for part in parts:
+        if "16" in str(self.trainer.precision):  # as tensor cores, and the matrix units of a CPU, take them
+            for part in (self.network, self.loss):
                 part.to(memory_format=torch.channels_last)
         if self.compiled and stage == "fit":
             for part in parts:

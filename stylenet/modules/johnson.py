@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylenet.data.styles import find_style, is_homage, load_style
+from stylenet.data.styles import find_style, load_style
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import best_at_hand
+from stylenet.features.weights import resolve_weights
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.metrics import Judge
@@ -29,8 +29,9 @@ class JohnsonModule(StylizerModule):
     Args:
         style: A style's name, or the path of an image.
         style_size: Pixels of the style image's short side: larger gives larger strokes.
-        backbone: Loss network; `auto` takes the best whose weights are at hand, which the run card names.
-        weights: Of the loss network: `imagenet`, `random`, `bundled` (vgg_small) or a file; unused under `auto`.
+        backbone: Loss network.
+        weights: Of the loss network: `bundled` (vgg16), `imagenet`, `random` or a file; `auto` is `bundled` where it
+            can be, else `imagenet`.
         width: Channels of the network's first layer.
         norm: `instance` or `batch`.
         output: `linear`, `tanh` or `residual`, see `stylenet.networks.johnson`.
@@ -51,8 +52,8 @@ class JohnsonModule(StylizerModule):
         self,
         style: str,
         style_size: int = 256,
-        backbone: str = "auto",
-        weights: str = "imagenet",
+        backbone: str = "vgg16",
+        weights: str = "auto",
         width: int = 32,
         norm: str = "instance",
         output: str = "linear",
@@ -70,8 +71,7 @@ class JohnsonModule(StylizerModule):
         super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown, norm_lr)
         self.save_hyperparameters()
         self.network = self._make_network(width=width, norm=norm, output=output)
-        if backbone == "auto":
-            backbone, weights = best_at_hand()
+        weights = resolve_weights(backbone, weights)
         options = LossOptions(**loss).resolved(backbone)
         _check_trainable(options)
         layers = dict.fromkeys([*options.layers, *(options.style_layers or ()), *(options.content_layers or ())])
@@ -90,7 +90,7 @@ class JohnsonModule(StylizerModule):
         self.style_path = find_style(self.hparams["style"])
         painting = load_style(self.style_path, self.hparams["style_size"])
         self.watch(perceptual_loss(extractor, painting, options), judge_of(extractor, painting, options))
-        return {"style": self.style_path.stem, "homage": is_homage(self.style_path)}
+        return {"style": self.style_path.stem}
 
     def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> nn.Module:
         """Return our style's part of a network of many styles, or the network.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylenet.data.sampling import generator
-from stylenet.data.styles import find_style, is_homage, load_style
+from stylenet.data.styles import find_style, load_style
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.multiscale import perceptual_loss
@@ -100,7 +100,7 @@ class MultiStyleModule(JohnsonModule):
         loss = perceptual_loss(extractor, [], options)
         judges = [judge_of(extractor, painting, options) for painting in paintings]
         self.keep_outside(loss, Statistics(loss, paintings), *judges)
-        return {"styles": self.styles, "homages": [path.stem for path in paths if is_homage(path)]}
+        return {"styles": self.styles}
 
     @property
     def judges(self) -> tuple[Judge, ...]:
@@ -146,11 +146,10 @@ class MultiStyleModule(JohnsonModule):
 
     def ingredients(self) -> dict[str, str]:
         """Return the styles and the loss network; see `TrainModule.ingredients`."""
-        homages = [f"{name} (our own homage)" if name in self.metadata["homages"] else name for name in self.styles]
         alone = [self.styles[row] for row in self.trained]
         return {
-            "styles": ", ".join(homages),
-            "trained": "everything" if len(alone) == len(homages) else f"the rows of {', '.join(alone)} alone",
+            "styles": ", ".join(self.styles),
+            "trained": "everything" if len(alone) == len(self.styles) else f"the rows of {', '.join(alone)} alone",
             "loss network": named_network(self.metadata["loss_network"]),
         }
 

@@ -88,7 +88,7 @@ class TrainModule(pl.LightningModule):
         before = checkpoint.get(KEY, {})
         self.refuse(before)
         self._seconds = before.get("seconds", 0.0)
-        for name in ("style", "loss_network", "loss", "teacher"):
+        for name in ("style", "loss_network", "loss"):
             if before.get(name) != self.metadata.get(name):
                 warnings.warn(f"{name} was {before.get(name)}, is {self.metadata.get(name)}", stacklevel=2)
 
@@ -99,17 +99,10 @@ def columns(batch: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def describe_network(backbone: str, weights: str) -> dict[str, Any]:
-    """Return what checkpoints tell of a loss network: `backbone`, `weights`, whether it is a `substitute` for VGG16."""
-    substitute = backbone != "vgg16" or weights == "random"
-    return {"backbone": backbone, "weights": Path(weights).name, "substitute": substitute}
+    """Return what checkpoints tell of a loss network: `backbone` and `weights`."""
+    return {"backbone": backbone, "weights": Path(weights).name}
 
 
-def named_network(made: dict[str, Any], option: str = "model.backbone") -> str:
-    """Return a loss network in words, which own up to a substitute for VGG16.
-
-    Args:
-        made: From `describe_network`.
-        option: That which names it.
-    """
-    hint = f", a substitute for VGG16 (to download that: {option}=vgg16)" if made["substitute"] else ""
-    return f"{made['backbone']}, {made['weights']} weights{hint}"
+def named_network(made: dict[str, Any]) -> str:
+    """Return in words what `describe_network` returned."""
+    return f"{made['backbone']}, {made['weights']} weights"

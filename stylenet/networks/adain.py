@@ -1,6 +1,6 @@
-"""Arbitrary style transfer by adaptive instance normalisation (Huang and Belongie 2017)."""
+"""Arbitrary style transfer by adaptive instance normalization (Huang and Belongie 2017)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylenet.errors import InputError
+from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.functional import moments, resize_mask
 from stylenet.networks.layers import Chain, Conv, in_place
@@ -16,15 +16,19 @@ from stylenet.networks.strips import convolve_in_strips
 from stylenet.networks.upsampling import UpsampledConv
 
 STRIDE = 8
-ENCODERS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
-    "vgg16": ("relu4_1", (64, 128, 256), (2, 2, 3)),
-    "vgg19": ("relu4_1", (64, 128, 256), (2, 2, 4)),
-    "vgg_normalised": ("relu4_1", (64, 128, 256), (2, 2, 4)),
-    "vgg19_16x": ("lift4_1", (16, 32, 64), (2, 2, 4)),
-    "vgg_small": ("lift4_1", (16, 32, 64), (2, 2, 4)),
-}
-"""Of each encoder: the layer whose moments are exchanged, of 512 channels; widths and depths of the earlier blocks."""
 ENCODED = 512
+"""Channels of the deepest layer, at an eighth of the size."""
+ENCODERS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "vgg16": ((64, 128, 256), (2, 2, 3)),
+    "vgg19": ((64, 128, 256), (2, 2, 4)),
+    "vgg_normalised": ((64, 128, 256), (2, 2, 4)),
+}
+"""Of each encoder: widths and depths of the blocks before relu4_1, whose moments are exchanged."""
+DEEPEST = "relu4_1"
+SHALLOWER = {"relu1_1": 0, "relu2_1": 1, "relu3_1": 2}
+"""Layers whose moments may be exchanged too, and the blocks of the decoder that get them."""
+
+Features = Mapping[str, Tensor]
 
 
 class AdaIN(nn.Module):
@@ -34,42 +38,65 @@ class AdaIN(nn.Module):
     checkpoint names it, and it is taken anew from where its weights are. The decoder mirrors it: 3x3 convolutions with
     reflection padding, nearest upsampling, no norms.
 
-    Departures: the variance is biased, where the authors' code divides by one pixel less. And what the decoder loses of
-    a photograph is given back below full strength, see `forward`.
+    Departures: moments can be exchanged at several layers of the encoder (`exchange`), as in Avatar-Net (Sheng et al.,
+    CVPR 2018) and MicroAST (Wang et al., AAAI 2023). The decoder then adds the exchanged maps of a shallower layer,
+    through a 1x1 convolution, where it reaches their size, so that colours and edges come straight from there.
+    Features are divided by a constant for each layer (`scales`). The variance is biased, where the authors' code
+    divides by one pixel less. And what the decoder loses of a photograph is given back below full strength, see
+    `forward`.
 
     Args:
         backbone: One of `ENCODERS`.
-        weights: Of the encoder: `imagenet`, `bundled` (vgg_small), `random` or a file.
+        weights: Of the encoder: `bundled` (vgg16), `imagenet`, `random` or a file.
         width: Channels of the decoder at full size; by default the encoder's.
         faithful: Give back what the decoder loses; if not, a strength of 0 is the decoded photograph, as the paper's.
         pooling: Of the encoder, see `FeatureExtractor`.
+        exchange: Layers whose moments are exchanged, relu4_1 always; that alone by default, as in the paper.
+        scales: What the features of each of these layers are divided by, 1 by default. A decoder learns best from
+            features near 1, but relu4_1 of VGG16 has a root mean square of 342.
 
     Raises:
-        InputError: Another backbone or pooling, or weights that cannot be had.
+        InputError: Another backbone, pooling or layer, or weights that cannot be had.
     """
 
     def __init__(
         self,
         backbone: str = "vgg16",
-        weights: str = "imagenet",
+        weights: str = "bundled",
         width: int | None = None,
         faithful: bool = True,
         pooling: str = "max",
+        exchange: Sequence[str] = (DEEPEST,),
+        scales: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         if backbone not in ENCODERS:
             raise InputError(f"AdaIN has no decoder for {backbone}: take one of {', '.join(ENCODERS)}")
-        self.layer, widths, depths = ENCODERS[backbone]
-        self._encoder = (FeatureExtractor(backbone, [self.layer], weights, pooling),)
+        for layer in exchange:
+            if layer != DEEPEST and layer not in SHALLOWER:
+                raise unknown("layer to exchange", layer, [*SHALLOWER, DEEPEST])
+        widths, depths = ENCODERS[backbone]
+        shallow = sorted({*exchange} - {DEEPEST}, reverse=True)
+        self.exchange = (DEEPEST, *shallow)
+        self.channels = [ENCODED, *(widths[SHALLOWER[layer]] for layer in shallow)]
+        self.scales = {layer: float((scales or {}).get(layer, 1)) for layer in self.exchange}
+        self._encoder = (FeatureExtractor(backbone, self.exchange, weights, pooling),)
         self.arguments: dict[str, Any] = {
             "backbone": backbone,
             "weights": Path(weights).name,
             "width": width,
             "faithful": faithful,
             "pooling": pooling,
+            "exchange": list(self.exchange),
+            "scales": self.scales,
         }
         scale = (width or widths[0]) / widths[0]
-        self.decoder = mirrored([round(scale * channels) for channels in widths], depths)
+        own = [round(scale * channels) for channels in widths]
+        self.decoder = mirrored(own, depths)
+        self.laterals = nn.ModuleDict(
+            {layer: nn.Conv2d(widths[SHALLOWER[layer]], own[SHALLOWER[layer]], 1) for layer in shallow}
+        )
+        self._joints = dict(zip(_upsamplings(self.decoder), sorted(SHALLOWER, reverse=True), strict=True))
         convolve_in_strips(self.encoder)
         for part in (self.encoder, self.decoder):
             in_place(part)
@@ -84,49 +111,53 @@ class AdaIN(nn.Module):
         """The frozen encoder."""
         return self._encoder[0]
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Return the features, (B, 512, H/8, W/8), of images, (B, 3, H, W) in [0, 1]."""
-        return self.encoder(images)[self.layer]
+    def encode(self, images: Tensor) -> dict[str, Tensor]:
+        """Return scaled features of images, (B, 3, H, W) in [0, 1]: `{layer: (B, C, H/S, W/S)}`, S = 8 the deepest."""
+        maps = self.encoder(images)
+        return {layer: maps[layer] / self.scales[layer] for layer in self.exchange}
+
+    def moments(self, features: Features) -> Tensor:
+        """Return means and deviations of features, the layers one after the other: (B, 2, C of all layers)."""
+        return torch.cat([moments(features[layer]) for layer in self.exchange], 2)
 
     @torch.no_grad()
     def palette(self, paintings: Tensor) -> Tensor:
-        """Return the means and deviations of paintings' features, (1, N, 2, 512).
+        """Return the means and deviations of paintings' features, (1, N, 2, C of all layers).
 
         Args:
             paintings: (N, 3, h, w) in [0, 1].
         """
-        return moments(self.encode(paintings)).unsqueeze(0)
+        return self.moments(self.encode(paintings)).unsqueeze(0)
 
     def transfer(
-        self, features: Tensor, palette: Tensor, mixture: Tensor | None = None, statistics: Tensor | None = None
-    ) -> Tensor:
-        """Return features with the moments of paintings (eq. 8), (B, C, h, w).
+        self, features: Features, palette: Tensor, mixture: Tensor | None = None, statistics: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return features with the moments of paintings (eq. 8), each of the shape given.
 
         A blend of paintings is that of their results (section 6.4), which is the same as a blend of their moments.
 
         Args:
-            features: Of photographs, (B, C, h, w).
-            palette: Of N paintings, (B or 1, N, 2, C).
+            features: Of photographs, `{layer: (B, C, h, w)}`.
+            palette: Of N paintings, (B or 1, N, 2, C of all layers).
             mixture: How much of each painting, (B or 1, N), or where, (B or 1, N, H, W), in [0, 1] with a sum of 1;
                 equal shares by default.
-            statistics: Means and deviations of the features, (B, 2, C), where these are a part of a larger image's.
+            statistics: What `moments` gives of the features, where these are a part of a larger image's.
         """
-        own = moments(features) if statistics is None else statistics
-        mean, deviation = own[..., None, None].to(features).unbind(1)  # (B, C, 1, 1)
         if mixture is None:
             mixture = palette.new_full((1, palette.shape[1]), 1 / palette.shape[1])
-        if mixture.dim() == 2:
-            mixed = torch.einsum("bn,bnkc->bkc", mixture, palette)[..., None, None]
-        else:
-            shares = resize_mask(mixture, features.shape[-2:])
-            mixed = torch.einsum("bnhw,bnkc->bkchw", shares, palette)
-        new_mean, new_deviation = mixed.to(features).unbind(1)
-        return (features - mean) / deviation * new_deviation + new_mean
+        own = self.moments(features) if statistics is None else statistics
+        layers = zip(self.exchange, own.split(self.channels, 2), palette.split(self.channels, 3), strict=True)
+        return {layer: _exchanged(features[layer], old, new, mixture) for layer, old, new in layers}
 
-    def decode(self, features: Tensor) -> Tensor:
-        """Return images, (B, 3, 8h, 8w), clamped to [0, 1] outside training, of features, (B, 512, h, w)."""
-        images = self.decoder(features)
-        return images if self.training else images.clamp(0, 1)
+    def decode(self, features: Features) -> Tensor:
+        """Return images, (B, 3, 8h, 8w), clamped to [0, 1] outside training, of what `encode` or `transfer` gives."""
+        x = features[DEEPEST]
+        for place, layer in enumerate(self.decoder):
+            x = layer(x)
+            lateral = self._joints.get(place)
+            if lateral is not None and lateral in self.laterals:
+                x = x + self.laterals[lateral](features[lateral])
+        return x if self.training else x.clamp(0, 1)
 
     def forward(self, images: Tensor, palette: Tensor, mixture: Tensor | None = None, alpha: float = 1.0) -> Tensor:
         """Return stylized images of exactly the size given.
@@ -137,7 +168,7 @@ class AdaIN(nn.Module):
 
         Args:
             images: (B, 3, H, W) in [0, 1], any H and W.
-            palette: From `palette`, (B or 1, N, 2, 512).
+            palette: From `palette`, (B or 1, N, 2, C).
             mixture: See `transfer`.
             alpha: Strength in [0, 1].
 
@@ -157,7 +188,7 @@ class AdaIN(nn.Module):
     def paint(
         self,
         images: Tensor,
-        features: Tensor,
+        features: Features,
         palette: Tensor,
         mixture: Tensor | None = None,
         alpha: float = 1.0,
@@ -167,7 +198,7 @@ class AdaIN(nn.Module):
 
         Args:
             images: (B, 3, H, W) in [0, 1].
-            features: Of these, (B, 512, H/8, W/8).
+            features: Of these, from `encode`.
             palette: See `forward`.
             mixture: See `transfer`.
             alpha: See `forward`.
@@ -179,7 +210,7 @@ class AdaIN(nn.Module):
         wanted = self.transfer(features, palette, mixture, statistics)
         if alpha == 1:
             return self.decode(wanted)
-        stylized = self.decode(torch.lerp(features, wanted, alpha))
+        stylized = self.decode({layer: torch.lerp(features[layer], wanted[layer], alpha) for layer in self.exchange})
         if self.arguments["faithful"]:
             stylized = (stylized + (1 - alpha) * (images - self.decode(features))).clamp(0, 1)
         return stylized
@@ -205,4 +236,34 @@ def mirrored(widths: list[int], depths: tuple[int, ...]) -> Chain:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             assert layer.bias is not None
             nn.init.zeros_(layer.bias)
+    last = decoder[-1]
+    assert isinstance(last, Conv)
+    assert last.bias is not None
+    nn.init.xavier_normal_(last.weight, gain=0.1)  # begin with flat grey,
+    nn.init.constant_(last.bias, 0.5)  # the middle of [0, 1]
     return decoder
+
+
+def _upsamplings(decoder: Chain) -> list[int]:
+    """Return the places of a decoder's upsamplings, from the deepest on."""
+    return [place for place, layer in enumerate(decoder) if isinstance(layer, UpsampledConv)]
+
+
+def _exchanged(features: Tensor, old: Tensor, new: Tensor, mixture: Tensor) -> Tensor:
+    """Return a layer's features, (B, C, h, w), with other moments.
+
+    Args:
+        features: Of photographs.
+        old: Their means and deviations, (B, 2, C).
+        new: Those of N paintings, (B or 1, N, 2, C).
+        mixture: See `AdaIN.transfer`.
+    """
+    mean, deviation = old[..., None, None].unbind(1)  # (B, C, 1, 1)
+    if mixture.dim() == 2:
+        mixed = torch.einsum("bn,bnkc->bkc", mixture, new)[..., None, None]
+    else:
+        shares = resize_mask(mixture, features.shape[-2:])
+        mixed = torch.einsum("bnhw,bnkc->bkchw", shares, new)
+    new_mean, new_deviation = mixed.unbind(1)
+    factor = new_deviation / deviation
+    return torch.addcmul((new_mean - mean * factor).to(features), features, factor.to(features))

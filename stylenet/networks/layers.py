@@ -2,10 +2,11 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.losses.functional import at_least_float32, resize_mask
-from stylenet.networks.instance_norm import InstanceNorm
+from stylenet.networks.instance_norm import InstanceNorm, normalise_each
 from stylenet.networks.strips import in_strips
 from stylenet.winograd import convolve, pays
 
@@ -60,6 +61,10 @@ class ConditionalNorm(nn.Module):
             mixture: Shares of the styles, (B or 1, S), or maps of them, (B or 1, S, H', W'), which are averaged over
                 the area of each place of `x`.
         """
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu" and mixture.dim() == 2:
+            with torch.autocast("cpu", enabled=False):
+                shares = at_least_float32(mixture).expand(len(x), -1)
+                return normalise_each(x, (shares @ self.weight).unbind(), (shares @ self.bias).unbind())
         normal = self.plain(x)
         with torch.autocast(x.device.type, enabled=False):
             shares = at_least_float32(mixture)
@@ -111,7 +116,14 @@ class Conv(nn.Conv2d):
 
     def at_once(self, x: Tensor) -> Tensor:
         """Return what `forward` does."""
-        return super().forward(x)
+        side = self.kernel_size[0] // 2
+        return F.conv2d(pad(x, side, "reflect"), self.weight, self.bias, self.stride)
+
+
+def pad(x: Tensor, side: int, mode: str) -> Tensor:
+    """Return `x`, (B, C, H, W), padded on all sides; in 16 bits if it is, where autocast on a CPU would take 32."""
+    with torch.autocast(x.device.type, enabled=False):
+        return F.pad(x, (side, side, side, side), mode=mode)
 
 
 class ConvBlock(Chain):

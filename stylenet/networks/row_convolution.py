@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylenet.losses.functional import at_least_float32
-from stylenet.networks.layers import Conv
+from stylenet.networks.layers import Conv, pad
 
 
 class RowConv(Conv):
@@ -28,7 +28,7 @@ class RowConv(Conv):
             return super().at_once(x)
         height, margin = x.shape[-2], self.weight.shape[-1] // 2
         assert self.bias is not None
-        padded = F.pad(x, (margin, margin, margin, margin), mode="reflect")  # (B, channels, H+k-1, W+k-1)
+        padded = pad(x, margin, "reflect")  # (B, channels, H+k-1, W+k-1)
         weights = self.weight.permute(2, 0, 1, 3).flatten(0, 1).unsqueeze(2)  # (k*out_channels, channels, 1, k)
         rows = F.conv2d(padded, weights).split(self.out_channels, 1)  # k times (B, out_channels, H+k-1, W)
         with torch.autocast(x.device.type, enabled=False):

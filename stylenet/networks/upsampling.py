@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylenet.networks.layers import Chain, Conv, norm_layer
+from stylenet.networks.layers import Chain, Conv, norm_layer, pad
 
 
 class UpsampledConv(Conv):
@@ -33,7 +33,7 @@ class UpsampledConv(Conv):
             return super().at_once(F.interpolate(x, scale_factor=2, mode="nearest"))
         reversed_ = F.pad(self.weight.flip(2, 3), (1, 1, 1, 1))  # (out_channels, channels, 5, 5)
         kernel = 4 * F.avg_pool2d(reversed_, 2, stride=1)  # (out_channels, channels, 4, 4)
-        edged = F.pad(x, (1, 1, 1, 1), mode="replicate")  # (B, channels, H+2, W+2)
+        edged = pad(x, 1, "replicate")  # (B, channels, H+2, W+2)
         return F.conv_transpose2d(edged, kernel.transpose(0, 1), self.bias, stride=2, padding=3)
 
 

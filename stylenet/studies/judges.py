@@ -7,14 +7,14 @@ from torch import Tensor
 
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import find_weights
+from stylenet.features.weights import find_weights, resolve_weights
 from stylenet.metrics import Judge
 
-CANDIDATES = ("vgg19", "vgg16", "resnet50", "vgg19_16x", "vgg_small")
+CANDIDATES = ("vgg19", "squeezenet1_1", "resnet50", "vgg16")
 """The first of them that is at hand and the loss network of no method is the judge."""
 
-ORIGINS = {"vgg_small": "vgg19_16x", "vgg19_16x": "vgg19", "vgg_normalised": "vgg19"}
-"""Networks that were made from others: distilled, compressed, rescaled."""
+ORIGINS = {"vgg_normalised": "vgg19"}
+"""Networks that were made from others, by rescaling."""
 
 
 def choose_judge(seen: Mapping[str, str | None], asked: str | None = None) -> tuple[str, str]:
@@ -31,11 +31,11 @@ def choose_judge(seen: Mapping[str, str | None], asked: str | None = None) -> tu
         InputError: There is no such backbone.
     """
     if asked is not None:
-        return asked, _weights(asked)
+        return asked, resolve_weights(asked, "auto")
     at_hand = [name for name in CANDIDATES if _is_at_hand(name)]
     free = [name for name in at_hand if name not in seen.values()]
     chosen = (free or at_hand)[0]
-    return chosen, _weights(chosen)
+    return chosen, resolve_weights(chosen, "auto")
 
 
 def describe_judge(backbone: str, weights: str, seen: Mapping[str, str | None]) -> str:
@@ -67,11 +67,6 @@ def _family(backbone: str) -> set[str]:
         backbone = ORIGINS[backbone]
         family.add(backbone)
     return family
-
-
-def _weights(backbone: str) -> str:
-    """Return the name of a backbone's trained weights."""
-    return "bundled" if get_backbone(backbone).bundled_file else "imagenet"
 
 
 def _is_at_hand(backbone: str) -> bool:

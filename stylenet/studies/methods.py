@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import best_at_hand
+from stylenet.features.weights import resolve_weights
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import optimize
 from stylenet.losses.multiscale import perceptual_loss
@@ -88,7 +88,7 @@ class Gatys(Method):
 
     Args:
         name: Also its kind, and what it is called on the command line.
-        options: Of the loss, by name; the others are the defaults for the best backbone at hand, VGG19 first.
+        options: Of the loss, by name; the others are the defaults for VGG16.
         strengths: Style strength at the beginning and the end, by which style and content are balanced, see
             `Balanced`; None for fixed weights.
         steps: Evaluations of the loss.
@@ -104,7 +104,7 @@ class Gatys(Method):
         device: torch.device,
     ) -> None:
         self.name = self.given = self.kind = name
-        self.backbone, self.weights = best_at_hand("vgg19")
+        self.backbone, self.weights = "vgg16", resolve_weights("vgg16", "auto")
         self.loss_network, self.options = self.backbone, gatys_options(self.backbone, options)
         self.shares = [gatys_shares(self.backbone, strength) for strength in strengths or ()]
         self.steps, self.device = steps, device

@@ -14,7 +14,7 @@ from stylenet.data.styles import load_style
 from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import best_at_hand
+from stylenet.features.weights import resolve_weights
 from stylenet.gatys.colours import check_way
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import INITS, check, optimize
@@ -52,8 +52,8 @@ TYPES: dict[str, Any] = {
 }
 """Of `OWN`, and of what a study takes less of than `optimize`."""
 OWN: dict[str, Any] = {
-    "backbone": "auto",
-    "weights": "imagenet",
+    "backbone": "vgg16",
+    "weights": "auto",
     "size": 256,
     "style_size": None,
     "style_strength": None,
@@ -63,7 +63,7 @@ OWN: dict[str, Any] = {
     "judge": None,
     "device": "auto",
 }
-"""What else can be set, and its default: the loss network (`auto`: the best at hand), pixels of the photograph's longer
+"""What else can be set, and its default: the loss network, pixels of the photograph's longer
 and of the painting's shorter side (by default as the photograph's), the balance of `stylenet gatys --style-strength`, a
 checkpoint of AdaIN that paints pseudo-labels, steps from one measurement to the next, whether to film, the network that
 measures, and the device."""
@@ -82,11 +82,9 @@ DEFAULTS: dict[str, Any] = {
 
 
 def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with every default of `OWN`, and the loss network that `auto` stands for here."""
+    """Return settings with every default of `OWN`, and the weights that `auto` stands for."""
     full = OWN | dict(settings)
-    if full["backbone"] == "auto":
-        full["backbone"], full["weights"] = best_at_hand("vgg19")
-    return full
+    return full | {"weights": resolve_weights(full["backbone"], full["weights"])}
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
@@ -107,8 +105,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     check_way(full.get("preserve_color"))
     if full.get("init", "content") not in INITS:
         raise unknown("init", full["init"], INITS)
-    if full["backbone"] != "auto":
-        get_backbone(full["backbone"])
+    get_backbone(full["backbone"])
 
 
 def run_gatys(

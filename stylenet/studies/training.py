@@ -20,7 +20,7 @@ from stylenet.data.styles import load_style
 from stylenet.errors import InputError
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import best_at_hand
+from stylenet.features.weights import resolve_weights
 from stylenet.images import load_image, resize, save_image
 from stylenet.inference.stylizer import Stylizer
 from stylenet.losses.options import LossOptions
@@ -31,14 +31,14 @@ from stylenet.studies.tables import write_csv
 from stylenet.studies.values import check_types
 
 OWN: dict[str, Any] = {
-    "backbone": "auto",
-    "weights": "imagenet",
+    "backbone": "vgg16",
+    "weights": "auto",
     "images": None,
     "size": 256,
     "judge": None,
     "device": "auto",
 }
-"""What can be set besides options of `stylenet train`, and its default: the loss network (`auto`: the best at hand),
+"""What can be set besides options of `stylenet train`, and its default: the loss network,
 images to train on in all, in place of `trainer.max_steps`, pixels of the longer side of the photographs that are
 stylized at the end, the network that measures, and its device."""
 GROUPS = {
@@ -66,18 +66,15 @@ OF_A_RANK = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK
 
 
 def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with every default of `OWN`, and the loss network that `auto` stands for here."""
+    """Return settings with every default of `OWN`, and the weights that `auto` stands for."""
     full = OWN | dict(settings)
-    if full["backbone"] == "auto":
-        full["backbone"], full["weights"] = best_at_hand()
-    return full
+    return full | {"weights": resolve_weights(full["backbone"], full["weights"])}
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Raise an InputError for settings that no run can use, as far as can be told without reading any file."""
     check_types(settings, KNOWN)
-    if settings.get("backbone", "auto") != "auto":
-        get_backbone(settings["backbone"])
+    get_backbone(settings.get("backbone", OWN["backbone"]))
 
 
 def run_johnson(

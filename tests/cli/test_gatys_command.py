@@ -48,7 +48,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare_environment: N
 
     def run(*options: str, **named: str | None) -> int:
         arguments = {"content": "photo.png", "style": "one.png", "output": "out.png", "steps": "3", "device": "cpu"}
-        arguments |= {"backbone": "vgg19_16x", "weights": "random"} | named
+        arguments |= {"backbone": "vgg16", "weights": "random"} | named
         given = [f"--{key.replace('_', '-')}={value}" for key, value in arguments.items() if value is not None]
         return guarded(lambda: gatys.run([*given, *options]))
 
@@ -77,9 +77,9 @@ def test_the_image_is_that_of_optimize(command: Command):
         == 0
     )
     layers = {"relu1_1": 1.0, "relu2_1": 2.0}
-    options = LossOptions(style_weight=3, tv_weight=0, style_layers=layers).resolved("vgg19_16x")
+    options = LossOptions(style_weight=3, tv_weight=0, style_layers=layers).resolved("vgg16")
     photograph, painting = load_image("photo.png"), load_image("one.png")
-    loss = PerceptualLoss(FeatureExtractor("vgg19_16x", options.layers, "random"), painting, options)
+    loss = PerceptualLoss(FeatureExtractor("vgg16", options.layers, "random"), painting, options)
     expected = optimize(photograph, painting, loss, optimizer="adam", schedule="cosine", steps=3)
     assert (load_image("out.png") - expected.image).abs().max() < 0.6 / 255
     assert (load_image("out.png") - photograph).abs().max() > 5 / 255
@@ -90,7 +90,7 @@ def test_the_card_comes_first_then_a_line_now_and_then(command: Command, capsys:
     assert command(steps="4", pyramid="1", style_strength="2") == 0
     printed = " ".join(capsys.readouterr().err.split())
     assert printed.startswith("content photo.png size 48x36 pixels style one at 48x36 pixels (one.png) loss network")
-    assert "loss network vgg19_16x, random weights optimizer lbfgs, 4 steps, from content, style strength 2" in printed
+    assert "loss network vgg16, random weights optimizer lbfgs, 4 steps, from content, style strength 2" in printed
     assert "device cpu output out.png step 1/4 content" in printed
     assert printed.endswith("wrote out.png")
     assert printed.count(" left ") == 2
@@ -99,7 +99,7 @@ def test_the_card_comes_first_then_a_line_now_and_then(command: Command, capsys:
 def test_a_substitute_is_named(command: Command, capsys: pytest.CaptureFixture):
     assert command(backbone="auto", weights=None, steps="1") == 0
     printed = " ".join(capsys.readouterr().err.split())
-    assert "vgg_small, bundled weights, a substitute for VGG19 (to download that: --backbone=vgg19)" in printed
+    assert "vgg16, bundled weights, a substitute for VGG19 (to download that: --backbone=vgg19)" in printed
 
 
 @pytest.mark.parametrize(
@@ -291,8 +291,8 @@ BAD = {
     "negative weight": mistake("--style-weights=-1: give more than 0, or leave", style_weights="-1"),
     "weight of zero": mistake("--style-weights=0: give more than 0", style_weights="0"),
     "weight that is no number": mistake("--style-weights=nan: give more than 0", style_weights="nan"),
-    "tiny photograph": mistake("tiny.png has 3x3 pixels at this size: vgg19_16x needs at least 32", content="tiny.png"),
-    "tiny size": mistake("photo.png has 20x15 pixels at this size: vgg19_16x needs at least 32 on", size="20"),
+    "tiny photograph": mistake("tiny.png has 3x3 pixels at this size: vgg16 needs at least 32", content="tiny.png"),
+    "tiny size": mistake("photo.png has 20x15 pixels at this size: vgg16 needs at least 32 on", size="20"),
     "unknown optimizer": mistake("unknown optimizer 'lbgfs': did you mean 'lbfgs'?", optimizer="lbgfs"),
     "learning rate of lbfgs": mistake("leave out lr", lr="0.1"),
     "negative learning rate": mistake("lr is -1.0: give more than 0", optimizer="adam", lr="-1"),
@@ -308,7 +308,7 @@ BAD = {
     "unknown key": mistake("unknown option 'style_wieght': did you mean 'style_weight'?", "style_wieght=3"),
     "unknown key with dashes": mistake("unknown option 'tv-wieght': did you mean 'tv_weight'?", "--tv-wieght=3"),
     "flag without dashes": mistake("unknown option 'sizes': did you mean '--size'?", "sizes=3"),
-    "unknown layer": mistake("unknown layer of vgg19_16x 'relu9_1': did you mean", "style_layers=[relu9_1]"),
+    "unknown layer": mistake("unknown layer of vgg16 'relu9_1': did you mean", "style_layers=[relu9_1]"),
     "unknown statistic": mistake("unknown statistic 'grams': did you mean 'gram'?", "statistic=grams"),
     "unknown normalization": mistake("unknown normalization 'gaty': did you mean 'gatys'?", "normalization=gaty"),
     "unknown schedule": mistake("unknown schedule 'cosin': did you mean 'cosine'?", "schedule=cosin", optimizer="adam"),

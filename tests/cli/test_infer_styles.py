@@ -26,7 +26,7 @@ def networks(tmp_path_factory):
     for name, parameter in many.named_parameters():
         if parameter.dim() == 2:  # the rows, which start as one
             torch.nn.init.normal_(parameter, mean=float("weight" in name), std=0.5)
-    any_ = AdaIN("vgg_small", "bundled", width=4)
+    any_ = AdaIN("vgg16", "bundled", width=4)
     torch.nn.init.constant_(any_.decoder[-1].bias, 0.5)  # neither black nor clamped
     save_network(one, folder / "one.safetensors", describe(one))
     save_network(many, folder / "many.safetensors", describe(many, styles=["wave", "quilt", "night"]))

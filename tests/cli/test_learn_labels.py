@@ -22,7 +22,7 @@ def labels(photographs, tmp_path, bare_environment):
     folder = tmp_path / "labels"
     flags = [f"--content={photographs}", "--style=starry_night", "--limit=6", "--size=32", "--steps=1"]
     assert (
-        pseudo_label.run([*flags, "--method=gatys", "--backbone=vgg_small", "--weights=bundled", f"--output={folder}"])
+        pseudo_label.run([*flags, "--method=gatys", "--backbone=vgg16", "--weights=bundled", f"--output={folder}"])
         == 0
     )
     return folder
@@ -30,7 +30,7 @@ def labels(photographs, tmp_path, bare_environment):
 
 def train(arguments, monkeypatch):
     config = ROOT / "configs" / ("debug_adain.yaml" if "model=adain" in arguments else "debug.yaml")
-    shared = [f"--config={config}", "model.backbone=vgg_small", "model.weights=bundled", "trainer.max_steps=1"]
+    shared = [f"--config={config}", "model.backbone=vgg16", "model.weights=bundled", "trainer.max_steps=1"]
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments, *shared, "trainer.val_check_interval=1"])
     return guarded(_train)
 

@@ -41,7 +41,7 @@ def picture(seed: int) -> Tensor:
 
 def options(**named: Any) -> list[str]:
     given = {"content": "photos", "style": "one.png", "method": "gatys", "output": "out", "steps": "2", "size": "32"}
-    given |= {"backbone": "vgg_small", "weights": "bundled", "device": "cpu"} | named
+    given |= {"backbone": "vgg16", "weights": "bundled", "device": "cpu"} | named
     return [f"--{key.replace('_', '-')}={value}" for key, value in given.items() if value is not None]
 
 
@@ -155,7 +155,7 @@ def test_a_limit_is_raised_and_a_style_added_later(command: Command):
 
 
 def test_labels_by_an_adain_network(command: Command):
-    network = AdaIN("vgg_small", "bundled", width=2)
+    network = AdaIN("vgg16", "bundled", width=2)
     save_network(network, "net.safetensors", describe(network))
     assert command("alpha=0.5", method="adain", ckpt="net.safetensors", steps=None) == 0
     pairs = manifest()

@@ -56,7 +56,7 @@ def test_every_experiment_of_the_documents_is_there():
 
 
 def test_a_study_of_ones_own_needs_a_file_and_no_code(place: Path, capsys: pytest.CaptureFixture):
-    quick = {"backbone": "vgg_small", "weights": "bundled", "size": 32}
+    quick = {"backbone": "vgg16", "weights": "bundled", "size": 32}
     grid = {"steps": [1, 2]}
     own = {"question": "How many?", "kind": "gatys", "base": quick, "grid": grid, "photographs": ["astronaut"]}
     Path("own.yaml").write_text(yaml.safe_dump(own | {"styles": ["starry_night"]}))

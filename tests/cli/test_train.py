@@ -71,7 +71,7 @@ def test_checkpoints_hold_the_network_alone_and_rebuild_it(train: Train):
     photograph = torch.rand(1, 3, 37, 50)
     assert torch.equal(slim(photograph), full(photograph))
     assert metadata["style"] == "starry_night"
-    assert metadata["loss_network"] == {"backbone": "vgg19_16x", "weights": "random", "substitute": True}
+    assert metadata["loss_network"] == {"backbone": "vgg16", "weights": "random", "substitute": True}
     assert metadata["photographs"] == {"source": "synthetic", "images": None, "substitute": True}
     assert metadata["homage"] is True
     assert metadata["steps"] == 4
@@ -85,12 +85,12 @@ def test_tensorboard_gets_raw_and_weighted_terms_a_layer_and_the_photographs_own
     events = EventAccumulator(str(RUN))
     events.Reload()
     tags = set(events.Tags()["scalars"])
-    wanted = {"raw/style/lift1_1", "weighted/style/lift1_1", "raw/content/relu3_1", "raw/tv", "train/loss"}
+    wanted = {"raw/style/relu1_1", "weighted/style/relu1_1", "raw/content/relu3_1", "raw/tv", "train/loss"}
     wanted |= {"lr-Adam/convolutions", "lr-Adam/norms"}
     wanted |= {"val/ssim", "val/gram_difference", "val/ssim_photograph", "val/gram_difference_photograph"}
     assert wanted <= tags
     assert events.Tags()["images"] == ["val/grid"]
-    raw, weighted = (events.Scalars(f"{kind}/style/lift1_1")[-1].value for kind in ("raw", "weighted"))
+    raw, weighted = (events.Scalars(f"{kind}/style/relu1_1")[-1].value for kind in ("raw", "weighted"))
     assert weighted == pytest.approx(raw * 3 / 4, rel=1e-5)
     assert events.Scalars("val/ssim_photograph")[-1].value == pytest.approx(1, abs=1e-5)
 
@@ -300,7 +300,7 @@ BAD = {
     "unknown model option": (["style=starry_night", "model.lrr=1"], "did you mean model.lr"),
     "unknown trainer option": (["style=starry_night", "trainer.max_step=1"], "did you mean trainer.max_steps"),
     "unknown data option": (["style=starry_night", "data.sise=1"], "did you mean data.size"),
-    "unknown layer": (["style=starry_night", "model.style_layers=[relu9_9]"], "unknown layer of vgg19_16x 'relu9_9'"),
+    "unknown layer": (["style=starry_night", "model.style_layers=[relu9_9]"], "unknown layer of vgg16 'relu9_9'"),
     "unknown backbone": (["style=starry_night", "model.backbone=vgg61"], "unknown backbone 'vgg61'"),
     "unknown normalization": (["style=starry_night", "model.normalization=jonson"], "did you mean 'johnson'"),
     "missing weights": (["style=starry_night", "model.weights=none.pth"], "none.pth"),

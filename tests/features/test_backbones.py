@@ -79,7 +79,7 @@ def test_vgg_has_a_conv_and_a_relu_for_each_of_the_papers_layers(backbone, depth
     assert set(get_backbone(backbone).layers) == names
 
 
-def vgg19_16x_by_hand(weights, image):
+def vgg16_by_hand(weights, image):
     """Return every relu and lift map, straight from the published topology."""
 
     def conv(x, name):
@@ -96,10 +96,10 @@ def vgg19_16x_by_hand(weights, image):
     return maps
 
 
-def test_vgg19_16x_equals_its_published_topology(image):
-    extractor = random_extractor("vgg19_16x")
+def test_vgg16_equals_its_published_topology(image):
+    extractor = random_extractor("vgg16")
     features = extractor(image)
-    expected = vgg19_16x_by_hand(extractor.body.state_dict(), image)
+    expected = vgg16_by_hand(extractor.body.state_dict(), image)
     assert set(features) == set(expected)
     for layer, values in expected.items():
         assert_close(features[layer], values, rtol=1e-4, atol=1e-4)
@@ -107,8 +107,8 @@ def test_vgg19_16x_equals_its_published_topology(image):
         assert values.shape[1] == (lifted if layer.startswith("lift") else narrow)
 
 
-def test_vgg19_16x_has_the_published_number_of_parameters():
-    assert sum(parameter.numel() for parameter in BACKBONES["vgg19_16x"].build().parameters()) == 964_188
+def test_vgg16_has_the_published_number_of_parameters():
+    assert sum(parameter.numel() for parameter in BACKBONES["vgg16"].build().parameters()) == 964_188
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
@@ -152,7 +152,7 @@ def test_random_weights_leave_no_parameter_and_no_buffer_out(backbone, layer):
 
 def test_random_weights_follow_from_the_seed():
     def weights(seed):
-        network = BACKBONES["vgg19_16x"].build()
+        network = BACKBONES["vgg16"].build()
         initialize(network, seed)
         return network.conv3_2.weight
 
@@ -161,7 +161,7 @@ def test_random_weights_follow_from_the_seed():
 
 
 def test_random_weights_differ_from_layer_to_layer():
-    network = BACKBONES["vgg19_16x"].build()
+    network = BACKBONES["vgg16"].build()
     initialize(network)
     assert not torch.equal(network.conv3_2.weight, network.conv3_3.weight)
 
@@ -181,17 +181,17 @@ def test_an_unknown_backbone_is_answered_with_the_nearest():
 
 
 def real_weights():
-    """Return the real vgg19_16x.safetensors of STYLENET_WEIGHTS, or None."""
+    """Return the real vgg16.safetensors of STYLENET_WEIGHTS, or None."""
     folders = os.environ.get("STYLENET_WEIGHTS", "").split(os.pathsep)
-    paths = [Path(folder) / "vgg19_16x.safetensors" for folder in folders if folder]
+    paths = [Path(folder) / "vgg16.safetensors" for folder in folders if folder]
     return next((path for path in paths if path.is_file()), None)
 
 
-@pytest.mark.skipif(real_weights() is None, reason="no vgg19_16x.safetensors in STYLENET_WEIGHTS")
+@pytest.mark.skipif(real_weights() is None, reason="no vgg16.safetensors in STYLENET_WEIGHTS")
 def test_real_lifted_maps_have_a_mean_near_one():
     ramp, noise = torch.linspace(0, 1, 128), torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     blobs = F.interpolate(noise, (128, 128), mode="bicubic").clamp(0, 1)
     picture = (0.5 * (ramp + ramp[:, None]) + blobs) / 2
-    layers = get_backbone("vgg19_16x").style_layers
-    for layer, values in FeatureExtractor("vgg19_16x", layers, "imagenet")(picture).items():
+    layers = get_backbone("vgg16").style_layers
+    for layer, values in FeatureExtractor("vgg16", layers, "imagenet")(picture).items():
         assert 0.5 < values.mean().item() < 2, layer

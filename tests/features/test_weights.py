@@ -129,8 +129,8 @@ def test_a_server_that_speaks_no_http_is_a_failed_download(tiny, hub, monkeypatc
 
 def test_weights_without_an_address_name_the_file_and_the_places(hub, tmp_path, monkeypatch, refusal):
     monkeypatch.setenv("STYLENET_WEIGHTS", str(tmp_path / "own"))
-    message = refusal("imagenet", "vgg19_16x")
-    assert message.startswith(f"no vgg19_16x.safetensors in {tmp_path / 'own'}, {hub}: ")
+    message = refusal("imagenet", "vgg16")
+    assert message.startswith(f"no vgg16.safetensors in {tmp_path / 'own'}, {hub}: ")
     assert "STYLENET_WEIGHTS" in message
 
 
@@ -147,8 +147,8 @@ def test_a_missing_file_is_answered_with_what_may_be_given(name, tiny, hub, refu
 
 def test_the_best_at_hand_is_vgg16_then_the_compressed_vgg19_then_the_bundled_student(hub):
     hub.mkdir(parents=True)
-    assert best_at_hand() == ("vgg_small", "bundled")
-    (hub / "vgg19_16x.safetensors").touch()
-    assert best_at_hand() == ("vgg19_16x", "imagenet")
+    assert best_at_hand() == ("vgg16", "bundled")
+    (hub / "vgg16.safetensors").touch()
+    assert best_at_hand() == ("vgg16", "imagenet")
     (hub / "vgg16-397923af.pth").touch()
     assert best_at_hand() == ("vgg16", "imagenet")

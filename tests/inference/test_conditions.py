@@ -35,7 +35,7 @@ class Watched(AdaIN):
     """An AdaIN that keeps the paintings it was shown."""
 
     def __init__(self):
-        super().__init__("vgg_small", "bundled", width=4)
+        super().__init__("vgg16", "bundled", width=4)
         self.shown = []
 
     def palette(self, paintings):
@@ -47,7 +47,7 @@ class Watched(AdaIN):
 def adain():
     """An AdaIN with random weights whose images are neither flat nor clamped."""
     generator = torch.Generator().manual_seed(0)
-    network = AdaIN("vgg_small", "bundled", width=4).eval()
+    network = AdaIN("vgg16", "bundled", width=4).eval()
     for tensor in network.parameters():
         tensor.requires_grad_(False).normal_(generator=generator).mul_((2 / tensor[0].numel()) ** 0.5)
         if tensor.dim() == 1:

@@ -25,7 +25,7 @@ def tiny(**arguments):
 def any_style():
     """An AdaIN whose random decoder gives pictures about 0.5, most of them within the range."""
     torch.manual_seed(0)
-    network = AdaIN("vgg_small", "bundled", width=8).eval()
+    network = AdaIN("vgg16", "bundled", width=8).eval()
     palette = network.palette(torch.rand(2, 3, 40, 40))
     last, features = network.decoder[-1], network.transfer(network.encode(torch.rand(1, 3, 64, 64)), palette)
     last.weight.div_(5 * network.decoder(features).std((0, 2, 3)).view(3, 1, 1, 1))

@@ -28,7 +28,7 @@ from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
 
 CPU = torch.device("cpu")
-OPTIONS = LossOptions(style_layers=["lift1_1", "lift2_1"], content_layers=["relu3_1"])
+OPTIONS = LossOptions(style_layers=["relu1_1", "relu2_1"], content_layers=["relu3_1"])
 
 
 def picture(seed: int, height: int = 36, width: int = 48) -> Tensor:
@@ -54,7 +54,7 @@ class Negative:
 
 @pytest.fixture(scope="module")
 def loss() -> PerceptualLoss:
-    return PerceptualLoss(FeatureExtractor("vgg_small", OPTIONS.layers, "bundled"), [], OPTIONS)
+    return PerceptualLoss(FeatureExtractor("vgg16", OPTIONS.layers, "bundled"), [], OPTIONS)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_losses_against_numpy_on_the_written_files(make: Callable[..., PairMaker
     maker, out = make(), tmp_path / "out"
     maker.write_styles()
     pair = pair_of(maker, tmp_path / "photo.png")
-    extractor = FeatureExtractor("vgg_small", OPTIONS.layers, "bundled")
+    extractor = FeatureExtractor("vgg16", OPTIONS.layers, "bundled")
     images = [load_image(out / name) for name in (pair.photograph, pair.label, pair.style)]
     p, x, s = ({n: v[0].double().numpy() for n, v in extractor(image).items()} for image in images)
 
@@ -122,9 +122,9 @@ def test_losses_against_numpy_on_the_written_files(make: Callable[..., PairMaker
     def variation(image: Tensor) -> float:
         return sum((np.diff(image.double().numpy(), axis=axis) ** 2).mean() for axis in (2, 3))
 
-    assert list(pair.losses) == ["content/relu3_1", "style/lift1_1", "style/lift2_1", "tv"]
+    assert list(pair.losses) == ["content/relu3_1", "style/relu1_1", "style/relu2_1", "tv"]
     assert pair.losses["content/relu3_1"] == pytest.approx(error(x["relu3_1"], p["relu3_1"]), rel=1e-4)
-    for layer in ("lift1_1", "lift2_1"):
+    for layer in ("relu1_1", "relu2_1"):
         assert pair.losses[f"style/{layer}"] == pytest.approx(error(gram(x[layer]), gram(s[layer])), rel=1e-3)
     assert pair.losses["tv"] == pytest.approx(variation(images[1]) / variation(images[2]), rel=1e-4)
     assert all(value == float(f"{value:.6g}") for value in pair.losses.values())
@@ -142,7 +142,7 @@ def test_labels_of_gatys_are_those_of_optimize(make: Callable[..., PairMaker], l
 
 def test_labels_of_adain_are_the_networks(make: Callable[..., PairMaker], tmp_path: Path):
     torch.manual_seed(0)
-    network = AdaIN("vgg_small", "bundled", width=2).eval()
+    network = AdaIN("vgg16", "bundled", width=2).eval()
     save_network(network, tmp_path / "net.safetensors", describe(network))
     maker, out = make(AdaINLabeller(str(tmp_path / "net.safetensors"), CPU, 0.5)), tmp_path / "out"
     maker.write_styles()

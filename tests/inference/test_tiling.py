@@ -93,7 +93,7 @@ def test_mixtures_of_styles(unrounded, size, places):
 @pytest.mark.parametrize("places", [True, False])
 def test_adain(unrounded, size, places):
     torch.manual_seed(0)
-    network = AdaIN("vgg_small", "bundled").eval()
+    network = AdaIN("vgg16", "bundled").eval()
     with torch.no_grad():
         for layer in network.decoder:
             if isinstance(layer, Conv):
@@ -133,7 +133,7 @@ def test_callback_may_stop():
         tiled(JohnsonNet(width=2, blocks=1), picture(70, 70), 32, CPU, stop)
 
 
-@pytest.mark.parametrize(("network", "least"), [(JohnsonNet(2, blocks=1), 8), (AdaIN("vgg_small", "random"), 32)])
+@pytest.mark.parametrize(("network", "least"), [(JohnsonNet(2, blocks=1), 8), (AdaIN("vgg16", "random"), 32)])
 def test_tile_smaller_than_its_overlap(network, least):
     condition = {"palette": torch.zeros(1, 1, 2, 512)} if least == 32 else {}
     with pytest.raises(InputError, match=f"use --tile={least} or more"):

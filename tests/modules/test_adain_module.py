@@ -22,7 +22,7 @@ def batch():
 
 def module(**options):
     torch.manual_seed(0)
-    return AdaINModule("vgg_small", "bundled", 8, **{"statistic": "moments", "tv_weight": 0.0} | options)
+    return AdaINModule("vgg16", "bundled", 8, **{"statistic": "moments", "tv_weight": 0.0} | options)
 
 
 def moments(maps):
@@ -40,8 +40,8 @@ def test_the_losses_are_the_papers(batch):
     images = network.decode(torch.from_numpy(wanted).float())
     found = {name: maps.double().detach().numpy() for name, maps in trained.loss.extractor(images).items()}
     targets = {name: maps.double().numpy() for name, maps in trained.loss.extractor(batch["paintings"]).items()}
-    expected = {"content/lift4_1": ((found["lift4_1"] - wanted) ** 2).mean()}
-    for layer in ("lift1_1", "lift2_1", "lift3_1", "lift4_1"):
+    expected = {"content/relu4_1": ((found["relu4_1"] - wanted) ** 2).mean()}
+    for layer in ("relu1_1", "relu2_1", "relu3_1", "relu4_1"):
         expected[f"style/{layer}"] = ((moments(found[layer]) - moments(targets[layer])) ** 2).mean()
     assert {name: pytest.approx(term.item(), rel=2e-3) for name, term in terms.items()} == expected
 
@@ -110,5 +110,5 @@ def test_the_command_line_trains_it(tmp_path, monkeypatch, bare_environment):
     (slim,) = tmp_path.glob("outputs/debug/adain/version_0/stylizer.safetensors")
     network, metadata = load_network(slim)
     assert metadata["class"] == "AdaIN"
-    assert metadata["loss_network"]["backbone"] == "vgg_small"
+    assert metadata["loss_network"]["backbone"] == "vgg16"
     assert len(list(tmp_path.glob("outputs/debug/adain/version_0/grids/*.png"))) == 1

@@ -9,7 +9,7 @@ from stylenet.modules.johnson import JohnsonModule
 
 def made(compile: bool) -> JohnsonModule:
     torch.manual_seed(0)
-    module = JohnsonModule("starry_night", 32, "vgg19_16x", "random", width=2, compile=compile)
+    module = JohnsonModule("starry_night", 32, "vgg16", "random", width=2, compile=compile)
     module.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
     module.setup("fit")
     return module

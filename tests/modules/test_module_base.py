@@ -15,7 +15,7 @@ from stylenet.networks.johnson import JohnsonNet
 
 @pytest.fixture
 def module(bare_environment: None) -> JohnsonModule:
-    return JohnsonModule("starry_night", style_size=32, backbone="vgg19_16x", weights="random", width=4, lr_decay=0.5)
+    return JohnsonModule("starry_night", style_size=32, backbone="vgg16", weights="random", width=4, lr_decay=0.5)
 
 
 def test_the_loss_network_is_in_no_state_dict_and_unknown_to_ddp(module: JohnsonModule):
@@ -92,7 +92,7 @@ def test_a_resume_of_a_run_that_trained_other_groups_is_refused(
 
 def test_auto_takes_the_best_loss_network_at_hand(bare_environment: None):
     made = JohnsonModule("starry_night", style_size=32, width=4).metadata["loss_network"]
-    assert made == {"backbone": "vgg_small", "weights": "bundled", "substitute": True}
+    assert made == {"backbone": "vgg16", "weights": "bundled", "substitute": True}
 
 
 def test_init_from_needs_a_network_of_the_same_shape(tmp_path, bare_environment: None):
@@ -110,12 +110,12 @@ def test_a_resume_with_another_loss_is_warned_about(module: JohnsonModule):
 
 def test_a_term_that_a_training_cannot_have_is_refused():
     with pytest.raises(InputError, match=r"model\.combined_weight is for the Gatys optimiser"):
-        JohnsonModule("starry_night", backbone="vgg19_16x", weights="random", combined_weight=1.0)
+        JohnsonModule("starry_night", backbone="vgg16", weights="random", combined_weight=1.0)
 
 
 def test_another_optimizer_is_refused():
     with pytest.raises(InputError, match=r"unknown optimizer 'adm': did you mean 'adam'\?"):
-        AdaINModule("vgg_small", "bundled", 8, optimizer="adm")
+        AdaINModule("vgg16", "bundled", 8, optimizer="adm")
 
 
 def test_the_rate_decays_and_cools_down_to_nothing_at_the_end():

@@ -22,7 +22,7 @@ from stylenet.networks.checkpoint import KEY, load_network, save_network
 from stylenet.networks.layers import ConditionalNorm
 
 STYLES = ["starry_night", "great_wave", "the_scream"]
-SMALL = {"style_size": 32, "backbone": "vgg19_16x", "weights": "random", "width": 2, "style_warmup": 0}
+SMALL = {"style_size": 32, "backbone": "vgg16", "weights": "random", "width": 2, "style_warmup": 0}
 
 
 def made(style: list[str] = STYLES, **options) -> MultiStyleModule:

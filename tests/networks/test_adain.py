@@ -17,7 +17,7 @@ from stylenet.networks.checkpoint import describe, load_network, save_network
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return AdaIN("vgg_small", "bundled", width=8).eval()
+    return AdaIN("vgg16", "bundled", width=8).eval()
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_slim_file_rebuilds_it(network, pictures, tmp_path):
     save_network(network, tmp_path / "adain.safetensors", describe(network))
     again, metadata = load_network(tmp_path / "adain.safetensors")
     assert metadata["arguments"] == {
-        "backbone": "vgg_small",
+        "backbone": "vgg16",
         "weights": "bundled",
         "width": 8,
         "faithful": True,
@@ -142,10 +142,10 @@ def test_a_slim_file_rebuilds_it(network, pictures, tmp_path):
 
 
 def test_an_encoder_that_is_not_at_hand_is_named(tmp_path, monkeypatch, bare_environment):
-    network = AdaIN("vgg19_16x", "random")
+    network = AdaIN("vgg16", "random")
     network.arguments["weights"] = "imagenet"
     save_network(network, tmp_path / "adain.safetensors", describe(network))
-    with pytest.raises(InputError, match=r"no vgg19_16x\.safetensors in"):
+    with pytest.raises(InputError, match=r"no vgg16\.safetensors in"):
         load_network(tmp_path / "adain.safetensors")
 
 

@@ -15,7 +15,7 @@ from stylenet.studies.measure import FIGURES, figures
 from stylenet.studies.sheets import GAP, LINE, captioned
 from stylenet.studies.tables import markdown, means, read_csv, write_csv
 
-STYLES, CONTENT = ("lift1_1", "lift2_1", "lift3_1", "lift4_1"), "relu3_1"
+STYLES, CONTENT = ("relu1_1", "relu2_1", "relu3_1", "relu4_1"), "relu3_1"
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +26,12 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def judge(pictures):
-    return Jury("vgg_small", "bundled").judge(pictures[2])
+    return Jury("vgg16", "bundled").judge(pictures[2])
 
 
 def test_figures_against_numpy(pictures, judge):
     image, photograph, painting, label = pictures
-    maps = FeatureExtractor("vgg_small", (*STYLES, CONTENT), "bundled")
+    maps = FeatureExtractor("vgg16", (*STYLES, CONTENT), "bundled")
     of = [{name: value[0].double().numpy() for name, value in maps(x).items()} for x in (image, photograph, painting)]
     grams = [
         [(flat := x[name].reshape(len(x[name]), -1)) @ flat.T / flat.size for name in STYLES] for x in (of[0], of[2])
@@ -78,7 +78,7 @@ def test_lpips_only_where_its_weights_are(pictures, judge, bare_environment, mon
 
 
 def at_hand(monkeypatch, *names):
-    monkeypatch.setattr("stylenet.studies.judges._is_at_hand", lambda name: name in names or name == "vgg_small")
+    monkeypatch.setattr("stylenet.studies.judges._is_at_hand", lambda name: name in names or name == "vgg16")
 
 
 def test_the_judge_trained_no_method(monkeypatch):
@@ -86,19 +86,19 @@ def test_the_judge_trained_no_method(monkeypatch):
     assert choose_judge({}) == ("vgg19", "imagenet")
     assert choose_judge({"gatys": "vgg19", "photograph": None}) == ("vgg16", "imagenet")
     assert choose_judge({"gatys": "vgg19", "net": "vgg16"}) == ("resnet50", "imagenet")
-    at_hand(monkeypatch, "vgg19_16x")
-    assert choose_judge({"net": "vgg19_16x"}) == ("vgg_small", "bundled")
-    assert choose_judge({"net": "vgg_small"}) == ("vgg19_16x", "imagenet")
-    assert choose_judge({"net": "vgg_small"}, "vgg_small") == ("vgg_small", "bundled")
+    at_hand(monkeypatch, "vgg16")
+    assert choose_judge({"net": "vgg16"}) == ("vgg16", "bundled")
+    assert choose_judge({"net": "vgg16"}) == ("vgg16", "imagenet")
+    assert choose_judge({"net": "vgg16"}, "vgg16") == ("vgg16", "bundled")
     with pytest.raises(InputError, match="unknown backbone 'vgg61'"):
         choose_judge({}, "vgg61")
 
 
 def test_only_what_is_found_is_at_hand(bare_environment, monkeypatch, tmp_path):
-    assert choose_judge({"net": "vgg_small"}) == ("vgg_small", "bundled")
+    assert choose_judge({"net": "vgg16"}) == ("vgg16", "bundled")
     (tmp_path / "vgg16-397923af.pth").touch()
     monkeypatch.setenv("STYLENET_WEIGHTS", str(tmp_path))
-    assert choose_judge({"net": "vgg_small"}) == ("vgg16", "imagenet")
+    assert choose_judge({"net": "vgg16"}) == ("vgg16", "imagenet")
 
 
 def test_a_partial_judge_is_told(monkeypatch):
@@ -107,7 +107,7 @@ def test_a_partial_judge_is_told(monkeypatch):
         "resnet50, imagenet weights; not known to be the loss network of any method"
     )
     assert "THE LOSS NETWORK OF a:" in describe_judge("vgg16", "imagenet", seen)
-    assert describe_judge("vgg_small", "bundled", seen).endswith("but it is kin of vgg19, the loss network of gatys")
+    assert describe_judge("vgg16", "bundled", seen).endswith("but it is kin of vgg19, the loss network of gatys")
 
 
 # Tables and grids

@@ -59,11 +59,11 @@ def test_the_photograph_is_always_first():
 
 def test_gatys_is_the_optimiser_with_its_defaults():
     method = methods("gatys")["gatys"]
-    options = LossOptions().resolved("vgg_small")
-    loss = perceptual_loss(FeatureExtractor("vgg_small", options.layers, "bundled"), picture(1), options)
+    options = LossOptions().resolved("vgg16")
+    loss = perceptual_loss(FeatureExtractor("vgg16", options.layers, "bundled"), picture(1), options)
     expected = optimize(picture(0), picture(1), loss, steps=2)
     assert torch.equal(paint(method), expected.image)
-    assert (method.loss_network, method.kind) == ("vgg_small", "gatys")
+    assert (method.loss_network, method.kind) == ("vgg16", "gatys")
 
 
 def test_gatys_plus_is_another_and_never_remembers():
@@ -73,7 +73,7 @@ def test_gatys_plus_is_another_and_never_remembers():
     assert torch.equal(first, second)
     assert (first - paint(plain)).abs().max() > 1e-3
     assert plus.recipe()["options"]["combined_weight"] > 0
-    assert plus.recipe()["shares"] == [gatys_shares("vgg_small", strength) for strength in PLUS_STRENGTHS]
+    assert plus.recipe()["shares"] == [gatys_shares("vgg16", strength) for strength in PLUS_STRENGTHS]
     assert not plain.recipe()["shares"]
     json.dumps(plus.recipe())
 
@@ -122,9 +122,9 @@ def test_a_network_of_many_styles_paints_each_by_its_name():
 
 
 def test_adain_paints_any_style():
-    net = network("any.safetensors", AdaIN, backbone="vgg_small", weights="bundled")
+    net = network("any.safetensors", AdaIN, backbone="vgg16", weights="bundled")
     method = methods("any.safetensors")["any"]
-    assert (method.kind, method.loss_network) == ("adain", "vgg_small")
+    assert (method.kind, method.loss_network) == ("adain", "vgg16")
     with torch.no_grad():
         expected = net(picture(0), net.palette(picture(1)))
     assert torch.allclose(paint(method, "whatever"), expected, atol=1e-6)

@@ -42,7 +42,7 @@ def place(tmp_path, monkeypatch, bare_environment):
         save_image(picture(seed), name)
     torch.manual_seed(0)
     network = JohnsonNet(width=1, blocks=1)
-    made = {"style": "one", "steps": 600, "loss_network": {"backbone": "vgg_small"}}
+    made = {"style": "one", "steps": 600, "loss_network": {"backbone": "vgg16"}}
     save_network(network, "net.safetensors", describe(network, **made))
     return tmp_path
 
@@ -79,7 +79,7 @@ def test_a_row_for_each_method_style_and_photograph(place):
             assert (round(row["ssim"], 4), row["mse"], row["content_distance"]) == (1, 0, 0)
     photograph = resize(load_image("in/a.png"), 48, side="long")
     assert load_image("out/pictures/net/one/a.png").shape == photograph.shape == (1, 3, 32, 48)
-    judge = Jury("vgg_small", "bundled").judge(load_style("one.png", 48))
+    judge = Jury("vgg16", "bundled").judge(load_style("one.png", 48))
     expected = figures(load_image("out/pictures/net/one/a.png"), photograph, judge)
     row = rows["net", "one", "a"]
     assert {name: row[name] for name in expected} == pytest.approx(expected, rel=0.02)  # a PNG has 8 bits
@@ -234,7 +234,7 @@ def test_the_report_has_means_by_method_and_style(place):
     assert not any(line.startswith("| two | net") for line in lines)
     assert any(line.startswith("| Gatys (`gatys`) | 0.580 | ") for line in lines)
     assert "600 steps" in next(line for line in lines if line.startswith("| net |"))
-    assert "vgg_small, bundled weights; THE LOSS NETWORK OF net, gatys: its figures" in text
+    assert "vgg16, bundled weights; THE LOSS NETWORK OF net, gatys: its figures" in text
     assert "LPIPS: left out" in text
 
 

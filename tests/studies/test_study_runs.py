@@ -19,7 +19,7 @@ from stylenet.studies.findings import better, write_findings
 from stylenet.studies.study import Plot, Study
 from stylenet.studies.tables import read_csv
 
-TINY = {"backbone": "vgg_small", "weights": "bundled", "size": 32, "steps": 2}
+TINY = {"backbone": "vgg16", "weights": "bundled", "size": 32, "steps": 2}
 
 
 @pytest.fixture
@@ -235,12 +235,12 @@ def test_weights_that_cannot_be_used_are_a_failed_row_of_one_line(study: Callabl
     damaged, robust = (runs.outcome(cells[place])["error"] for place in (0, 2))
     assert damaged.startswith(str(tmp_path / "damaged.pth"))
     assert "cannot be read safely" in damaged
-    assert robust == "no robust weights for vgg_small: give bundled, random or a file"
+    assert robust == "no robust weights for vgg16: give bundled, random or a file"
 
 
 def test_pseudo_labels_are_painted_by_adain(study: Callable[..., Study], tmp_path: Path):
     torch.manual_seed(0)
-    network = AdaIN("vgg_small", "bundled", width=4).eval()
+    network = AdaIN("vgg16", "bundled", width=4).eval()
     save_network(network, tmp_path / "adain.safetensors", describe(network))
     base = TINY | {"labels": str(tmp_path / "adain.safetensors"), "pixel_weight": 1.0, "steps": 30}
     (cell, *_) = runs.plan(study(base=base, grid=[{"style_weight": [0]}]), tmp_path)
@@ -271,7 +271,7 @@ def test_the_report_tells_all(study: Callable[..., Study], tmp_path: Path):
     run_all(cells[:3] + cells[4:])
     write_findings(mine, cells, tmp_path, "stylenet study mine")
     report = (tmp_path / "report.md").read_text()
-    for wanted in ("Which?", "    stylenet study mine", "- Somebody 1999: Ten.", "vgg_small", "`steps=2`"):
+    for wanted in ("Which?", "    stylenet study mine", "- Somebody 1999: Ten.", "vgg16", "`steps=2`"):
         assert wanted in report
     mean = sum(runs.outcome(cell)["figures"]["ssim"] for cell in cells[:2]) / 2
     assert f"| 1 |  | {mean:.3f} |" in report
