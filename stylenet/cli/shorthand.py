@@ -1,7 +1,7 @@
 """The short command line, written out as LightningCLI wants it.
 
-`style=starry_night trainer.devices=2` becomes `fit --config=configs/johnson.yaml
---config=configs/styles/starry_night.yaml --style=starry_night --trainer.devices=2`.
+`style=starry_night trainer.devices=2` becomes `fit --config=configs/johnson.yaml --style=starry_night
+--trainer.devices=2`.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,20 @@ from stylenet.errors import InputError, unknown
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SUBCOMMANDS = ("fit", "validate")
-NAMED = {"model": CONFIGS, "style": CONFIGS / "styles", "recipe": CONFIGS / "recipes"}
+NAMED = {"model": CONFIGS, "recipe": CONFIGS / "recipes"}
 """Options whose value may name a config file, and where: later ones beat earlier ones."""
 DEFAULT_MODEL = "johnson"
 MANY_STYLES = "multistyle"
-SHORT = {"teacher": "model.teacher"}
-"""Options with a short name."""
 
 
 def expand(argv: Sequence[str]) -> list[str]:
     """Return the arguments of `train.py` written out; expanding twice changes nothing.
 
     - `key=value` is `--key=value`;
-    - `teacher=NAME` is `--model.teacher=NAME`;
     - the subcommand is `fit` if none is given;
-    - `model=NAME`, `style=NAME` and `recipe=NAME` bring in their config files, in this order, before every other
-      option and `--config`, which therefore beat them; johnson is the model until one of them says otherwise, or
-      multistyle where the style is a list, `style=[NAME,NAME]`, whose styles bring in no files.
+    - `model=NAME` and `recipe=NAME` bring in their config files, in this order, before every other option and
+      `--config`, which therefore beat them; johnson is the model until one of them says otherwise, or multistyle where
+      the style is a list, `style=[NAME,NAME]`.
 
     Args:
         argv: What follows the program's name.
@@ -47,7 +44,6 @@ def expand(argv: Sequence[str]) -> list[str]:
         key, _, value = option.removeprefix("--").partition("=")
         if key in NAMED and option.startswith("--"):
             first += [(key, option)] if key == "model" and "." in value else _config_options(key, value)
-            rest += [option] if key == "style" else []
         elif key == "config" and (owner := _owner(value)):
             first.append((owner, f"--config={Path(value).resolve()}"))
         else:
@@ -63,18 +59,15 @@ def expand(argv: Sequence[str]) -> list[str]:
 
 
 def _dashed(argument: str) -> str:
-    """Return `key=value` as `--key=value`, its key written out, and anything else as it is."""
-    key, equals, value = argument.removeprefix("--").partition("=")
-    if not equals or argument.startswith("-") and not argument.startswith("--"):
-        return argument
-    return f"--{SHORT.get(key, key)}={value}"
+    """Return `key=value` as `--key=value`, and anything else as it is."""
+    return argument if argument.startswith("-") or "=" not in argument else f"--{argument}"
 
 
 def _joined(options: list[str]) -> list[str]:
     """Return the options with `--key value` of a named key or a config written as `--key=value`."""
     joined: list[str] = []
     for option in options:
-        if joined and joined[-1] in ("--config", "-c", *[f"--{key}" for key in NAMED]):
+        if joined and joined[-1] in ("--config", "-c", "--style", *[f"--{key}" for key in NAMED]):
             key = joined.pop().replace("-c", "--config") if joined[-1] == "-c" else joined.pop()
             joined.append(f"{key}={option}")
         else:
@@ -83,12 +76,10 @@ def _joined(options: list[str]) -> list[str]:
 
 
 def _config_options(key: str, name: str) -> list[tuple[str, str]]:
-    """Return the config option of a name, in a list; none for a style without one (it may be an image's name)."""
+    """Return the config option of a name, in a list."""
     file = NAMED[key] / f"{name}.yaml"
     if file.is_file():
         return [(key, f"--config={file}")]
-    if key == "style":
-        return []
     raise unknown(key, name, [path.stem for path in NAMED[key].glob("*.yaml") if not _is_debug(path)])
 
 

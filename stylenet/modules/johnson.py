@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylenet.data.styles import find_style, load_style
-from stylenet.errors import InputError, unknown
+from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
 from stylenet.losses.multiscale import perceptual_loss
@@ -42,7 +42,8 @@ class JohnsonModule(StylizerModule):
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
         lr_cooldown: Steps at the end over which the rate falls to 0.
         style_warmup: Steps over which the style's weight grows to its full value.
-        init_from: Checkpoint whose weights are the start; of one of many styles, those of ours.
+        init_from: Checkpoint whose weights are the start; of one of many styles, those of ours, or their mean if it
+            lacks ours.
         recipe: Name of the recipe in use, kept in the checkpoint.
         compile: Compile the loss by `torch.compile`, and on CUDA the network too: half a minute or more at the start.
         loss: What is minimised: the fields of `stylenet.losses.options.LossOptions`.
@@ -93,18 +94,14 @@ class JohnsonModule(StylizerModule):
         return {"style": self.style_path.stem}
 
     def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> nn.Module:
-        """Return our style's part of a network of many styles, or the network.
-
-        Raises:
-            InputError: It has not our style.
-        """
+        """Return our style's part of a network of many styles, the mean of all if it lacks ours, or the network."""
         if not isinstance(network, JohnsonNet) or network.num_styles == 1:
             return network
         styles: list[str] = metadata["styles"]
-        if self.style_path.stem not in styles:
-            raise unknown("style of init_from", self.style_path.stem, styles)
-        mixture = F.one_hot(torch.tensor([styles.index(self.style_path.stem)]), len(styles))
-        return with_one_style(network, mixture.float())
+        mixture = torch.full((1, len(styles)), 1 / len(styles))
+        if self.style_path.stem in styles:
+            mixture = F.one_hot(torch.tensor([styles.index(self.style_path.stem)]), len(styles)).float()
+        return with_one_style(network, mixture)
 
     def _describe(self, backbone: str, weights: str, told: dict[str, Any]) -> dict[str, Any]:
         """Return the metadata of every checkpoint; `told` is what there is to tell of the style."""
