@@ -22,8 +22,7 @@ def labels(photographs, tmp_path, bare_environment):
     folder = tmp_path / "labels"
     flags = [f"--content={photographs}", "--style=starry_night", "--limit=6", "--size=32", "--steps=1"]
     assert (
-        pseudo_label.run([*flags, "--method=gatys", "--backbone=vgg16", "--weights=bundled", f"--output={folder}"])
-        == 0
+        pseudo_label.run([*flags, "--method=gatys", "--backbone=vgg16", "--weights=bundled", f"--output={folder}"]) == 0
     )
     return folder
 

@@ -74,7 +74,7 @@ def test_a_missing_file_is_named_with_the_places_and_its_home(hub, tmp_path, mon
 def test_other_backbones_have_no_robust_weights(refusal):
     robust = [name for name, spec in BACKBONES.items() if spec.robust_file]
     assert robust == ["resnet50"]
-    message = "no robust weights for vgg16: give imagenet, random or a file"
+    message = "no robust weights for vgg16: give imagenet, bundled, random or a file"
     assert refusal("robust", "vgg16") == message
 
 

@@ -11,8 +11,10 @@ from functools import partial
 import pytest
 import torch
 
+from stylenet.errors import InputError
 from stylenet.features.backbones import BACKBONES
-from stylenet.features.weights import best_at_hand, find_weights
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.features.weights import find_weights, resolve_weights
 
 
 @pytest.fixture
@@ -129,8 +131,8 @@ def test_a_server_that_speaks_no_http_is_a_failed_download(tiny, hub, monkeypatc
 
 def test_weights_without_an_address_name_the_file_and_the_places(hub, tmp_path, monkeypatch, refusal):
     monkeypatch.setenv("STYLENET_WEIGHTS", str(tmp_path / "own"))
-    message = refusal("imagenet", "vgg16")
-    assert message.startswith(f"no vgg16.safetensors in {tmp_path / 'own'}, {hub}: ")
+    message = refusal("imagenet", "vgg_normalised")
+    assert message.startswith(f"no vgg_normalised.pth in {tmp_path / 'own'}, {hub}: ")
     assert "STYLENET_WEIGHTS" in message
 
 
@@ -142,13 +144,42 @@ def test_torchvision_files_are_named_with_their_hash():
 
 @pytest.mark.parametrize("name", ["imagnet", "no/such/file.pth"])
 def test_a_missing_file_is_answered_with_what_may_be_given(name, tiny, hub, refusal):
-    assert refusal(name) == f"no weights {name!r}: give imagenet, random, robust, bundled or a file (searched {hub})"
+    ways = "auto, bundled, imagenet, random, robust or a file"
+    assert refusal(name) == f"no weights {name!r}: give {ways} (searched {hub})"
 
 
-def test_the_best_at_hand_is_vgg16_then_the_compressed_vgg19_then_the_bundled_student(hub):
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_auto_is_bundled_where_weights_come_with_the_package_and_imagenet_elsewhere(backbone):
+    assert resolve_weights(backbone, "auto") == ("bundled" if backbone == "vgg16" else "imagenet")
+
+
+@pytest.mark.parametrize("weights", ["bundled", "imagenet", "random", "robust", "mine.pth"])
+def test_weights_that_are_named_are_taken_as_they_are(weights):
+    assert [resolve_weights(backbone, weights) for backbone in ("vgg16", "vgg19", "no such")] == [weights] * 3
+
+
+def test_auto_of_an_unknown_backbone_is_refused():
+    with pytest.raises(InputError, match="unknown backbone 'vgg15': did you mean 'vgg1[69]'"):
+        resolve_weights("vgg15", "auto")
+
+
+def test_auto_weights_are_those_that_ship_whatever_else_is_at_hand(hub):
     hub.mkdir(parents=True)
-    assert best_at_hand() == ("vgg16", "bundled")
-    (hub / "vgg16.safetensors").touch()
-    assert best_at_hand() == ("vgg16", "imagenet")
-    (hub / "vgg16-397923af.pth").touch()
-    assert best_at_hand() == ("vgg16", "imagenet")
+    (hub / "vgg16-397923af.pth").write_text("nobody reads this")
+    filters = [
+        FeatureExtractor("vgg16", ("relu1_1",), weights).body.get_parameter("features.0.weight")
+        for weights in ("auto", "bundled", "random")
+    ]
+    assert torch.equal(filters[0], filters[1])
+    assert not torch.equal(filters[0], filters[2])
+
+
+def test_auto_weights_of_a_backbone_without_any_in_the_package_are_downloaded(tiny, hub, site, state, monkeypatch):
+    folder, address = site
+    (folder / publish(monkeypatch, address)).write_bytes(tiny)
+    body = FeatureExtractor("tiny", ("relu1_1",)).body
+    assert torch.equal(body.get_parameter("features.0.bias"), state["features.0.bias"])
+
+
+def test_what_does_not_ship_is_not_taken_for_bundled(hub, refusal):
+    assert refusal("bundled", "vgg19") == "no bundled weights for vgg19: give imagenet, random or a file"
