@@ -25,8 +25,9 @@ def test_squeezenet_is_read_without_its_max_pools():
     assert gatys_options("squeezenet1_1", {"pooling": "max"}).pooling == "max"
 
 
-def test_other_backbones_keep_their_own_layers_and_smoothness():
-    spec, options = get_backbone("vgg16"), gatys_options("vgg16", {})
+@pytest.mark.parametrize("backbone", ["resnet50", "vgg_normalised"])
+def test_other_backbones_keep_their_own_layers_and_smoothness(backbone: str):
+    spec, options = get_backbone(backbone), gatys_options(backbone, {})
     assert options.content_layers == list(spec.content_layers)
     assert options.style_layers == list(spec.style_layers)
     assert options.style_weight < gatys_options("vgg16", {}).style_weight
@@ -37,7 +38,7 @@ def test_what_is_asked_for_wins():
     options = gatys_options("vgg16", {"content_layers": ["relu2_2"], "tv_weight": 0.0})
     assert options.content_layers == ["relu2_2"]
     assert options.tv_weight == 0
-    assert options.style_layers == list(gatys_options("vgg16", {}).style_layers or ())
+    assert options.style_layers == [f"relu{block}_1" for block in (1, 2, 3, 4, 5)]
 
 
 def test_a_wrong_option_is_refused_as_everywhere():
@@ -46,12 +47,12 @@ def test_a_wrong_option_is_refused_as_everywhere():
 
 
 def test_a_strength_is_told_in_units_of_the_backbone():
-    assert gatys_shares("vgg16", 5.0) == strength_shares(5.0)
+    assert gatys_shares("resnet50", 5.0) == strength_shares(5.0)
     shares = gatys_shares("vgg16", 5.0)
     assert shares["style"] / shares["content"] == pytest.approx(5 * UNITS["vgg16"])
 
 
-@pytest.mark.parametrize("backbone", ["vgg16", "vgg16"])
+@pytest.mark.parametrize("backbone", ["vgg16", "resnet50"])
 def test_a_wrong_strength_is_named_as_it_was_given(backbone: str):
     with pytest.raises(InputError, match=r"style_strength is -1\.0: give more than 0"):
         gatys_shares(backbone, -1.0)
