@@ -26,6 +26,7 @@ class Plan:
         zoom: See `stylenet.data.datasets.random_crop`; None is the best for the source.
         val_count: Images to validate on.
         val_root: Another folder to validate on.
+        recolor: See `stylenet.data.datasets.Crops`.
     """
 
     size: int
@@ -34,6 +35,7 @@ class Plan:
     zoom: float | None
     val_count: int
     val_root: str | None = None
+    recolor: bool = False
 
 
 @dataclass(frozen=True)

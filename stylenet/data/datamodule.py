@@ -51,6 +51,8 @@ class StylizationData(pl.LightningDataModule):
             styles that have a name), a folder, or a Hugging Face dataset such as huggan/wikiart. Default: none.
         pseudo_labels: A folder that `stylenet pseudo-label` wrote: show its photographs, in the place of `source`, and
             their labels. Then `paintings`, if given, shows the style image of each pair.
+        recolor: Put the colour channels of every second painting into another order, which makes many palettes of few
+            paintings; not of streamed ones.
 
     Attributes:
         label_style: The style whose pseudo-labels alone are shown, None for all; set it before the data are found.
@@ -73,6 +75,7 @@ class StylizationData(pl.LightningDataModule):
         zoom: float | None = None,
         paintings: str | None = None,
         pseudo_labels: str | None = None,
+        recolor: bool = False,
     ) -> None:
         super().__init__()
         if source not in SOURCES:
@@ -100,6 +103,7 @@ class StylizationData(pl.LightningDataModule):
         self.zoom = zoom
         self.paintings = paintings
         self.pseudo_labels = pseudo_labels
+        self.recolor = recolor
         self.train_set: Dataset | None = None
         self.val_set: Any = None
         self._column: Column | None = None
@@ -204,7 +208,7 @@ class StylizationData(pl.LightningDataModule):
 
     def _find(self) -> Column:
         """Return what is trained on: pairs, or photographs with or without paintings."""
-        plan = Plan(self.size, self.batch_size, self.seed, self.zoom, self.val_count, self.val_root)
+        plan = Plan(self.size, self.batch_size, self.seed, self.zoom, self.val_count, self.val_root, self.recolor)
         if self.pseudo_labels:
             return labelled_column(self.pseudo_labels, plan, bool(self.paintings), self.label_style)
         if self.streaming:

@@ -149,20 +149,26 @@ class Crops(Dataset):
         size: Pixels of a side.
         seed: Of the order and of the crops.
         zoom: See `random_crop`.
+        recolor: Put the three colour channels of every second crop into another order, drawn at random.
     """
 
-    def __init__(self, photographs: Photographs, size: int, seed: int, zoom: float = ZOOM) -> None:
+    def __init__(
+        self, photographs: Photographs, size: int, seed: int, zoom: float = ZOOM, recolor: bool = False
+    ) -> None:
         self.photographs = photographs
         self.size = size
         self.seed = seed
         self.zoom = zoom
+        self.recolor = recolor
 
     def __len__(self) -> int:
         return len(self.photographs)
 
     def __getitem__(self, sample: int) -> Tensor:
         image = self.photographs.read(photograph_of(sample, self.seed, len(self)))
-        return random_crop(image, self.size, generator(self.seed, 1, sample), self.zoom)
+        rng = generator(self.seed, 1, sample)
+        crop = random_crop(image, self.size, rng, self.zoom)
+        return crop[rng.permutation(3)] if self.recolor and rng.random() < 0.5 else crop
 
 
 class Wholes(Dataset):

@@ -23,7 +23,8 @@ from stylenet.errors import InputError
 from stylenet.images import list_images
 
 PAINTING_ZOOM = 2.0
-"""A crop shows at least half of a painting's short side. AdaIN's authors show half: 256 pixels of 512."""
+"""A crop shows at least half of a painting's short side, less with a larger `zoom`. AdaIN's authors show half: 256
+pixels of 512."""
 
 OPTION = "data.paintings"
 
@@ -68,7 +69,7 @@ def _paintings_at_hand() -> Source:
 def painting_plan(plan: Plan) -> Plan:
     """Return how the paintings are cut, given the photographs' plan: with a seed of their own."""
     seed = int(generator(plan.seed, 5).integers(2**31))
-    return replace(plan, seed=seed, zoom=PAINTING_ZOOM, val_root=None)
+    return replace(plan, seed=seed, zoom=max(PAINTING_ZOOM, plan.zoom or 1), val_root=None)
 
 
 def with_paintings(photographs: Column, place: str, plan: Plan, streaming: bool) -> Column:
@@ -107,5 +108,5 @@ def painting_column(source: Source, plan: Plan) -> Column:
     kept, held = (Photographs(source.files, some, "painting") for some in hold_out(len(source.files), plan.val_count))
     kept.read(0)  # if all are broken, say so now and not from a worker process
     content = Content(source.name, source.place, len(kept), len(held), source.place != WIKIART, "paintings")
-    crops = Crops(kept, plan.size, plan.seed, PAINTING_ZOOM)
+    crops = Crops(kept, plan.size, plan.seed, plan.zoom or PAINTING_ZOOM, plan.recolor)
     return Column(crops, Wholes(held, plan.size), content, [kept, held])

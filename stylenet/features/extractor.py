@@ -6,15 +6,17 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
 from stylenet.features.pooling import ShortPool
 from stylenet.features.weights import load_weights
-from stylenet.winograd import WinogradConv, fits, pays
+from stylenet.winograd import WinogradConv, convolve, fits, pays
 
 POOLINGS = ("max", "avg")
+PADDINGS = ("zeros", "reflect")
 Read = Callable[[str, Tensor], Any]
 """Takes a layer's name and its maps, (B, C, h, w)."""
 NARROWEST = 64
@@ -36,9 +38,11 @@ class FeatureExtractor(nn.Module):
         pooling: `max`, as the backbones were trained, or `avg`, which Gatys et al. 2016 found to look better. It
             replaces max pooling and nothing else: vit_b_16 has none. Padding does not count into the averages, which
             the paper's networks do not have, as it does not count into maxima.
+        padding: What the 3x3 convolutions see outside the maps: `zeros`, as the backbones were trained, or `reflect`,
+            as in the encoder of AdaIN's authors, without which a decoder sees a frame at the border.
 
     Raises:
-        InputError: Unknown backbone, layer or pooling, or weights that cannot be had.
+        InputError: Unknown backbone, layer, pooling or padding, or weights that cannot be had.
     """
 
     mean: Tensor
@@ -50,6 +54,7 @@ class FeatureExtractor(nn.Module):
         layers: Sequence[str] = ("relu2_2",),
         weights: str = "auto",
         pooling: str = "max",
+        padding: str = "zeros",
     ) -> None:
         super().__init__()
         spec = get_backbone(backbone)
@@ -58,6 +63,8 @@ class FeatureExtractor(nn.Module):
                 raise unknown(f"layer of {backbone}", layer, spec.layers)
         if pooling not in POOLINGS:
             raise unknown("pooling", pooling, POOLINGS)
+        if padding not in PADDINGS:
+            raise unknown("padding", padding, PADDINGS)
         self.layers, self.paths, self.smallest = tuple(layers), spec.layers, spec.smallest
         with torch.device("meta"):
             whole = spec.build().eval()
@@ -68,11 +75,13 @@ class FeatureExtractor(nn.Module):
         for module in body.modules():
             if isinstance(module, nn.ReLU):
                 module.inplace = False
+            if padding == "reflect" and type(module) is nn.Conv2d and module.padding == (1, 1):
+                module.__class__ = ReflectConv
             if fits(module, NARROWEST):
                 module.__class__ = WinogradConv
             if type(module) is nn.MaxPool2d:
                 module.__class__ = ShortPool
-        self.quick = any(isinstance(module, WinogradConv) for module in body.modules())
+        self.quick = any(isinstance(module, WinogradConv | ReflectConv) for module in body.modules())
         self.body = body.eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
@@ -126,6 +135,18 @@ class FeatureExtractor(nn.Module):
 
         found = self.body(normal, read_path)
         return {layer: found[self.paths[layer]][layer] for layer in self.layers}
+
+
+class ReflectConv(nn.Conv2d):
+    """A 3x3 convolution that is padded by 1 by reflection."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, O, H, W) of `x`, (B, C, H, W)."""
+        if min(self.in_channels, self.out_channels) >= NARROWEST and pays(x):
+            return convolve(x, self.weight, self.bias, 1, reflect=True)
+        with torch.autocast(x.device.type, enabled=False):  # on a CPU it would pad in 32 bits
+            padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(padded, self.weight, self.bias)
 
 
 def _average_pools(network: nn.Module) -> None:

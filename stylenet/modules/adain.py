@@ -38,6 +38,7 @@ class AdaINModule(StylizerModule):
         weights: Of the encoder: `bundled` (vgg16), `imagenet`, `random` or a file; `auto` is `bundled` where it can be,
             else `imagenet`.
         width: Channels of the decoder at full size; by default the encoder's.
+        padding: Of the encoder, see `stylenet.features.extractor`.
         exchange: Layers whose moments are exchanged: relu4_1, always, to relu1_1.
         reconstruction_steps: Steps at the start in which the loss is how far photographs and paintings are from
             themselves, encoded and decoded (mean absolute difference of pixels, times 10).
@@ -61,6 +62,7 @@ class AdaINModule(StylizerModule):
         backbone: str = "vgg16",
         weights: str = "auto",
         width: int | None = None,
+        padding: str = "reflect",
         exchange: Sequence[str] = (DEEPEST,),
         reconstruction_steps: int = 0,
         identity_weight: float = 0.0,
@@ -79,10 +81,18 @@ class AdaINModule(StylizerModule):
         weights = resolve_weights(backbone, weights)
         given = LossOptions(**loss)
         options = _resolved(given, backbone)
-        scales = feature_scales(FeatureExtractor(backbone, sorted({*exchange, DEEPEST}), weights, given.pooling))
-        self.network = AdaIN(backbone, weights, width, pooling=given.pooling, exchange=exchange, scales=scales)
-        styles, read = tuple(options.style_layers or ()), self.network.exchange
-        extractor = FeatureExtractor(backbone, list(dict.fromkeys([*read, *styles])), weights, options.pooling)
+        styles = tuple(options.style_layers or ())
+        layers = list(dict.fromkeys([DEEPEST, *exchange, *styles]))
+        extractor = FeatureExtractor(backbone, layers, weights, options.pooling, padding)
+        self.network = AdaIN(
+            backbone,
+            weights,
+            width,
+            pooling=given.pooling,
+            padding=padding,
+            exchange=exchange,
+            scales=feature_scales(extractor.up_to(list(dict.fromkeys([DEEPEST, *exchange])))),
+        )
         self.watch(PerceptualLoss(extractor, [], options), Judge(extractor, None, styles, (DEEPEST,)))
         self.keep_outside(*self._outside, extractor)
         self.reconstruction_steps, self.identity_weight = reconstruction_steps, identity_weight

@@ -51,6 +51,7 @@ class AdaIN(nn.Module):
         width: Channels of the decoder at full size; by default the encoder's.
         faithful: Give back what the decoder loses; if not, a strength of 0 is the decoded photograph, as the paper's.
         pooling: Of the encoder, see `FeatureExtractor`.
+        padding: Of the encoder, see `FeatureExtractor`.
         exchange: Layers whose moments are exchanged, relu4_1 always; that alone by default, as in the paper.
         scales: What the features of each of these layers are divided by, 1 by default. A decoder learns best from
             features near 1, but relu4_1 of VGG16 has a root mean square of 342.
@@ -66,6 +67,7 @@ class AdaIN(nn.Module):
         width: int | None = None,
         faithful: bool = True,
         pooling: str = "max",
+        padding: str = "zeros",
         exchange: Sequence[str] = (DEEPEST,),
         scales: Mapping[str, float] | None = None,
     ) -> None:
@@ -80,13 +82,14 @@ class AdaIN(nn.Module):
         self.exchange = (DEEPEST, *shallow)
         self.channels = [ENCODED, *(widths[SHALLOWER[layer]] for layer in shallow)]
         self.scales = {layer: float((scales or {}).get(layer, 1)) for layer in self.exchange}
-        self._encoder = (FeatureExtractor(backbone, self.exchange, weights, pooling),)
+        self._encoder = (FeatureExtractor(backbone, self.exchange, weights, pooling, padding),)
         self.arguments: dict[str, Any] = {
             "backbone": backbone,
             "weights": Path(weights).name,
             "width": width,
             "faithful": faithful,
             "pooling": pooling,
+            "padding": padding,
             "exchange": list(self.exchange),
             "scales": self.scales,
         }
