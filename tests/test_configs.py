@@ -7,9 +7,11 @@ import pytest
 import yaml
 from support import DEBUG, ROOT
 
+from stylenet.cli import quickstart
 from stylenet.cli.commands import _train
 from stylenet.cli.exits import guarded
-from stylenet.data.styles import find_style, is_homage
+from stylenet.data.styles import find_style
+from stylenet.images import load_image
 
 CONFIGS = ROOT / "configs"
 SHIPPED = sorted(
@@ -24,8 +26,6 @@ def arguments(config: str) -> list[str]:
     own = CONFIGS / f"debug_{path.stem}.yaml"
     if own.is_file():
         return [f"model={path.stem}", f"--config={own}"]
-    if path.parent.name == "styles":
-        return [f"style={path.stem}", DEBUG]
     if path.stem == "multistyle":
         return ["style=[starry_night,great_wave]", DEBUG]
     return [f"{'recipe' if path.parent.name == 'recipes' else 'model'}={path.stem}", "style=starry_night", DEBUG]
@@ -36,19 +36,40 @@ def test_every_config_runs(config: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments(config), "trainer.max_steps=2"])
     assert guarded(_train) == 0
-    name = "student" if config == "distill.yaml" else "stylizer"
-    assert list(tmp_path.glob(f"outputs/debug/*/version_0/{name}.safetensors"))
+    assert list(tmp_path.glob("outputs/debug/*/version_0/stylizer.safetensors"))
 
 
-@pytest.mark.parametrize("config", [config for config in SHIPPED if config.startswith("styles/")])
-def test_every_style_config_has_a_homage_of_its_name(config: str, bare_environment: None):
-    content = yaml.safe_load((CONFIGS / config).read_text())
-    assert content["style"] == Path(config).stem
-    assert is_homage(find_style(content["style"]))
+PAINTINGS = {
+    "composition_vii", "gray_tree", "great_wave", "metzinger", "night_cafe", "olive_trees", "shipwreck", "starry_night",
+    "tahiti", "the_scream", "wheat_field",
+}  # fmt: skip
+
+
+def test_the_paintings_that_come_with_the_project_have_names_and_strokes_to_learn(bare_environment: None):
+    assert {path.stem for path in (ROOT / "data" / "styles").glob("*.jpg")} == PAINTINGS
+    for name in PAINTINGS:
+        path = find_style(name)
+        assert path.parent == ROOT / "data" / "styles"
+        assert min(load_image(path).shape[-2:]) >= 384  # the style_size of the networks that ship
+
+
+def test_the_network_of_many_styles_learns_the_paintings_that_ship_but_the_one_kept_for_quickstart():
+    content = yaml.safe_load((CONFIGS / "multistyle.yaml").read_text())
+    assert sorted(content["style"]) == sorted(PAINTINGS - {quickstart.STYLE})
 
 
 def test_the_paper_recipe_allows_no_substitute():
     content = yaml.safe_load((CONFIGS / "recipes" / "paper.yaml").read_text())
     assert content["model"]["init_args"]["backbone"] == "vgg16"
-    assert content["model"]["init_args"]["weights"] == "imagenet"
+    assert content["model"]["init_args"]["weights"] == "bundled"  # the authors' own
     assert content["data"]["source"] == "coco"
+
+
+def test_the_recipes_of_the_networks_that_ship_fit_together():
+    minutes, ship = (
+        yaml.safe_load((CONFIGS / "recipes" / f"{name}.yaml").read_text())["model"]["init_args"]
+        for name in ("minutes", "ship")
+    )
+    assert minutes["init_from"] == "checkpoints/multistyle.safetensors"
+    for option in ("width", "style_size", "style_weight", "content_layers", "tv_weight"):
+        assert minutes[option] == ship[option], option

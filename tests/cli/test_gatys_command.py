@@ -77,7 +77,7 @@ def test_the_image_is_that_of_optimize(command: Command):
         == 0
     )
     layers = {"relu1_1": 1.0, "relu2_1": 2.0}
-    options = LossOptions(style_weight=3, tv_weight=0, style_layers=layers).resolved("vgg16")
+    options = LossOptions(style_weight=3, tv_weight=0, style_layers=layers, content_layers=["relu4_2"])
     photograph, painting = load_image("photo.png"), load_image("one.png")
     loss = PerceptualLoss(FeatureExtractor("vgg16", options.layers, "random"), painting, options)
     expected = optimize(photograph, painting, loss, optimizer="adam", schedule="cosine", steps=3)
@@ -96,10 +96,15 @@ def test_the_card_comes_first_then_a_line_now_and_then(command: Command, capsys:
     assert printed.count(" left ") == 2
 
 
-def test_a_substitute_is_named(command: Command, capsys: pytest.CaptureFixture):
-    assert command(backbone="auto", weights=None, steps="1") == 0
-    printed = " ".join(capsys.readouterr().err.split())
-    assert "vgg16, bundled weights, a substitute for VGG19 (to download that: --backbone=vgg19)" in printed
+def test_the_loss_network_is_the_vgg16_that_ships_unless_told_otherwise(command: Command, capsys: pytest.CaptureFixture):
+    images = []
+    for loss_network in ({"backbone": None, "weights": None}, {"weights": "bundled"}, {}):
+        assert command(steps="2", **loss_network) == 0
+        images.append(load_image("out.png"))
+    cards = " ".join(capsys.readouterr().err.split())
+    assert cards.count("loss network vgg16, bundled weights optimizer") == 2
+    assert torch.equal(images[0], images[1])
+    assert not torch.equal(images[0], images[2])
 
 
 @pytest.mark.parametrize(
@@ -291,8 +296,8 @@ BAD = {
     "negative weight": mistake("--style-weights=-1: give more than 0, or leave", style_weights="-1"),
     "weight of zero": mistake("--style-weights=0: give more than 0", style_weights="0"),
     "weight that is no number": mistake("--style-weights=nan: give more than 0", style_weights="nan"),
-    "tiny photograph": mistake("tiny.png has 3x3 pixels at this size: vgg16 needs at least 32", content="tiny.png"),
-    "tiny size": mistake("photo.png has 20x15 pixels at this size: vgg16 needs at least 32 on", size="20"),
+    "tiny photograph": mistake("tiny.png has 3x3 pixels at this size: vgg16 needs at least 16", content="tiny.png"),
+    "tiny size": mistake("photo.png has 20x15 pixels at this size: vgg16 needs at least 16 on", size="20"),
     "unknown optimizer": mistake("unknown optimizer 'lbgfs': did you mean 'lbfgs'?", optimizer="lbgfs"),
     "learning rate of lbfgs": mistake("leave out lr", lr="0.1"),
     "negative learning rate": mistake("lr is -1.0: give more than 0", optimizer="adam", lr="-1"),
@@ -303,8 +308,8 @@ BAD = {
     "no strength": mistake("style_strength is 0.0: give more than 0", style_strength="0"),
     "unknown device": mistake("unknown device 'gpu'", device="gpu"),
     "unknown backbone": mistake("unknown backbone 'vgg18': did you mean 'vgg19'?", backbone="vgg18"),
-    "missing weights": mistake("no weights 'gone.pth': give imagenet, random", weights="gone.pth"),
-    "weights of auto": mistake("--weights needs --backbone", backbone="auto"),
+    "missing weights": mistake("no weights 'gone.pth': give auto, bundled, imagenet", weights="gone.pth"),
+    "weights without a file": mistake("no robust weights for vgg16: give imagenet, bundled, random", weights="robust"),
     "unknown key": mistake("unknown option 'style_wieght': did you mean 'style_weight'?", "style_wieght=3"),
     "unknown key with dashes": mistake("unknown option 'tv-wieght': did you mean 'tv_weight'?", "--tv-wieght=3"),
     "flag without dashes": mistake("unknown option 'sizes': did you mean '--size'?", "sizes=3"),
