@@ -12,7 +12,7 @@ from stylenet.cli.exits import guarded
 MODELS = {
     "johnson": ["style=starry_night", "model.style_size=32"],
     "multistyle": ["style=[starry_night,great_wave]", "model.style_size=32"],
-    "adain": ["model=adain", "data.paintings=auto"],
+    "adain": ["model=adain", "data.paintings=auto", "model.reconstruction_steps=0"],
 }
 
 

@@ -161,7 +161,12 @@ def test_labels_by_an_adain_network(command: Command):
     pairs = manifest()
     assert len(pairs) == COUNT
     assert pairs[0]["settings"]["alpha"] == 0.5
-    assert pairs[0]["losses"]["content/relu3_1"] > 0
+    assert pairs[0]["losses"]["content/relu4_2"] > 0  # as `gatys` would measure them
+
+
+def test_labels_are_by_the_vgg16_that_ships_unless_told_otherwise(command: Command, straight: Straight):
+    assert command(backbone=None, weights=None) == 0
+    assert (manifest(), files("out")) == (straight.manifest, straight.files)
 
 
 # Killed, interrupted, shared
@@ -308,7 +313,8 @@ BAD = {
     "unknown optimizer": ("unknown optimizer 'adams': did you mean 'adam'?", {}, ["optimizer=adams"]),
     "no pyramid": ("pyramid is 0: give at least 1", {}, ["pyramid=0"]),
     "unknown colours": ("unknown way to preserve colour 'luma'", {}, ["preserve_color=luma"]),
-    "weights of auto": ("--weights needs --backbone", {"backbone": "auto"}, ()),
+    "unknown backbone": ("unknown backbone 'vgg18': did you mean 'vgg19'?", {"backbone": "vgg18"}, ()),
+    "missing weights": ("no weights 'gone.pth': give auto, bundled, imagenet", {"weights": "gone.pth"}, ()),
     "unknown device": ("unknown device 'gpu'", {"device": "gpu"}, ()),
 }
 

@@ -57,7 +57,7 @@ def test_the_run_card_comes_first_and_owns_up_to_substitutes(train: Train, capsy
     printed = capsys.readouterr()
     card = " ".join(printed.err.split())
     assert card.startswith("style starry_night")
-    for words in ("homage", "substitute for VGG16", "substitute for COCO 2014", "4 steps of 2 images", "expected time"):
+    for words in ("loss network vgg16, bundled weights", "substitute for COCO 2014", "4 steps of 2 images", "expected time"):
         assert words in card
 
 
@@ -71,9 +71,8 @@ def test_checkpoints_hold_the_network_alone_and_rebuild_it(train: Train):
     photograph = torch.rand(1, 3, 37, 50)
     assert torch.equal(slim(photograph), full(photograph))
     assert metadata["style"] == "starry_night"
-    assert metadata["loss_network"] == {"backbone": "vgg16", "weights": "random", "substitute": True}
+    assert metadata["loss_network"] == {"backbone": "vgg16", "weights": "bundled"}
     assert metadata["photographs"] == {"source": "synthetic", "images": None, "substitute": True}
-    assert metadata["homage"] is True
     assert metadata["steps"] == 4
     assert {name.removeprefix("network.") for name in state} == set(load_file(RUN / "stylizer.safetensors"))
 
@@ -85,12 +84,12 @@ def test_tensorboard_gets_raw_and_weighted_terms_a_layer_and_the_photographs_own
     events = EventAccumulator(str(RUN))
     events.Reload()
     tags = set(events.Tags()["scalars"])
-    wanted = {"raw/style/relu1_1", "weighted/style/relu1_1", "raw/content/relu3_1", "raw/tv", "train/loss"}
+    wanted = {"raw/style/relu1_2", "weighted/style/relu1_2", "raw/content/relu2_2", "raw/tv", "train/loss"}
     wanted |= {"lr-Adam/convolutions", "lr-Adam/norms"}
     wanted |= {"val/ssim", "val/gram_difference", "val/ssim_photograph", "val/gram_difference_photograph"}
     assert wanted <= tags
     assert events.Tags()["images"] == ["val/grid"]
-    raw, weighted = (events.Scalars(f"{kind}/style/relu1_1")[-1].value for kind in ("raw", "weighted"))
+    raw, weighted = (events.Scalars(f"{kind}/style/relu1_2")[-1].value for kind in ("raw", "weighted"))
     assert weighted == pytest.approx(raw * 3 / 4, rel=1e-5)
     assert events.Scalars("val/ssim_photograph")[-1].value == pytest.approx(1, abs=1e-5)
 
@@ -318,9 +317,7 @@ BAD = {
     "wrong choice": (["style=starry_night", "trainer.precision=8"], "trainer.precision=8: give 64, 32, 16, "),
     "two styles": (["style=starry_night", "style=great_wave"], "style=[starry_night,great_wave]"),
     "another model's option": (["model=adain", "model.style_size=48"], "model=adain has no option style_size"),
-    "another model's style": (["model=adain", "style=great_wave"], "model=adain takes no style=great_wave"),
-    "another model's recipe": (["model=adain", "recipe=quickstart"], "model=adain takes no recipe=quickstart"),
-    "option of networks": (["model=distill", "model.statistic=gram"], "model=distill has no option"),
+    "another model's recipe": (["model=adain", "recipe=minutes"], "model=adain takes no recipe=minutes"),
     "missing checkpoint": (["style=starry_night", "--ckpt_path=none.ckpt"], "no such file: none.ckpt"),
     "tiny style": (["style=tiny.png"], "3x3"),
     "broken style": (["style=text.jpg"], "text.jpg"),
@@ -344,6 +341,14 @@ def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(
     assert lines[0].startswith("error: ")
     assert words.lower() in lines[0].lower()
     assert files_below(tmp_path) == before
+
+
+def test_a_style_for_a_model_of_any_style_is_refused(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr(sys, "argv", ["train.py", "model=adain", "style=great_wave"])
+    assert guarded(_train) == 2
+    assert last_line(capsys) == "error: model=adain takes no style: leave out style=great_wave"
 
 
 def test_a_malicious_checkpoint_is_refused_and_not_run(train: Train, capsys: pytest.CaptureFixture):

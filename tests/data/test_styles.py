@@ -30,7 +30,7 @@ def paint(path, size=(60, 40)):
         "first/a.png",
         "first/style/a.jpg",
         "second/a.webp",
-        "project/paintings/a.jpeg",
+        "project/styles/a.jpeg",
         "project/styles/a.png",
         "data/styles/a.jpg",
     ],
