@@ -1,9 +1,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+SHIP := trainer.logger.init_args.save_dir=outputs/networks
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart train test test-all lint bench clean
+.PHONY: help quickstart train networks test test-all lint bench clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -18,6 +19,12 @@ quickstart: $(STAMP)  ## Install, train a small stylizer offline, make a before/
 
 train: $(STAMP)  ## Train with the best ingredients at hand: make train ARGS="style=great_wave"
 	$(BIN)/python train.py $(or $(ARGS),style=starry_night)
+
+networks: $(STAMP)  ## Train every network that ships, from scratch (hours), into outputs/networks
+	$(BIN)/python train.py model=multistyle recipe=ship $(SHIP)
+	$(BIN)/python train.py model=adain recipe=ship_adain $(SHIP)
+	for style in starry_night great_wave; do $(BIN)/python train.py style=$$style recipe=ship_single $(SHIP) \
+	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors || exit; done
 
 test: $(STAMP)  ## Run the quick tests, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -3,9 +3,8 @@
     python benchmarks/card.py checkpoints/starry_night.safetensors [--root PHOTOGRAPHS] [--val_count 40] [--size 256]
 
 Photographs are the crops that a training with the same source, size and val_count validates on; for photographs in
-files, and for AdaIN, there is `stylenet evaluate`. Networks of many styles get a row for each. Checkpoints may be
-peers' files: give their style's name. The judge is vgg16, whose file is looked for in STYLENET_WEIGHTS, unless told
-otherwise.
+files there is `stylenet evaluate`, for AdaIN `benchmarks/any_style.py`. Networks of many styles get a row for each. Checkpoints may be
+peers' files: give their style's name. The judge, SqueezeNet by default, should be the loss network of none.
 """
 
 import argparse
@@ -47,7 +46,7 @@ def _card() -> int:
     parser.add_argument("--root", help="folder of photographs; by default the best source at hand")
     parser.add_argument("--val_count", type=int, default=40)
     parser.add_argument("--size", type=int, default=256, help="pixels of the crops, and of paintings' shorter side")
-    parser.add_argument("--backbone", default="vgg16", help="of the judge")
+    parser.add_argument("--backbone", default="squeezenet1_1", help="of the judge")
     parser.add_argument("--weights", default="imagenet", help="of the judge")
     given = parser.parse_args()
     data = StylizationData(root=given.root, size=given.size, val_count=given.val_count)

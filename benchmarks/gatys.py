@@ -181,7 +181,7 @@ def _benchmark() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--steps", type=int, default=300, help="evaluations")
-    parser.add_argument("--backbone", default="vgg19", help="one with relu1_1 to relu5_1: vgg16, vgg19, vgg16")
+    parser.add_argument("--backbone", default="vgg19", help="vgg16 or vgg19")
     parser.add_argument("--weights", help="imagenet, random or a file")
     parser.add_argument("--style_weight", type=float, default=1e6, help="the tutorial's")
     parser.add_argument("--content", help="by default scikit-image's cat, CC0")

@@ -50,7 +50,7 @@ LOWEST = {
     "grid.count": 0,
 }
 """The least that these options may be."""
-QUICK_RECIPES = ("minutes", "ship")
+QUICK_RECIPES = ("minutes", "ship", "ship_adain", "ship_single")
 """Recipes that take 16-bit floats where a CPU has matrix units for them."""
 NOISE = ("Tip", "GPU available", "TPU available", "Seed set")
 
