@@ -4,8 +4,8 @@
 
 Photographs and paintings are those that a training with the same folders and val_count holds out. Each photograph is
 scaled to --size on its longer side, each painting to three quarters of that on its shorter one. The judge, SqueezeNet
-by default, should be the loss network of none. *rows* is how unlike odd and even rows are (1 in photographs, 1.4 where a
-decoder's upsampling shows), *shift* how much a photograph that moves by a pixel changes the result.
+by default, should be the loss network of none. *rows* is how unlike odd and even rows are (1 in photographs, 1.4 where
+a decoder's upsampling shows), *shift* how much a photograph that moves by a pixel changes the result.
 """
 
 import argparse
