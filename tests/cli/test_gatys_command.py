@@ -96,7 +96,9 @@ def test_the_card_comes_first_then_a_line_now_and_then(command: Command, capsys:
     assert printed.count(" left ") == 2
 
 
-def test_the_loss_network_is_the_vgg16_that_ships_unless_told_otherwise(command: Command, capsys: pytest.CaptureFixture):
+def test_the_loss_network_is_the_vgg16_that_ships_unless_told_otherwise(
+    command: Command, capsys: pytest.CaptureFixture
+):
     images = []
     for loss_network in ({"backbone": None, "weights": None}, {"weights": "bundled"}, {}):
         assert command(steps="2", **loss_network) == 0

@@ -57,7 +57,12 @@ def test_the_run_card_comes_first_and_owns_up_to_substitutes(train: Train, capsy
     printed = capsys.readouterr()
     card = " ".join(printed.err.split())
     assert card.startswith("style starry_night")
-    for words in ("loss network vgg16, bundled weights", "substitute for COCO 2014", "4 steps of 2 images", "expected time"):
+    for words in (
+        "loss network vgg16, bundled weights",
+        "substitute for COCO 2014",
+        "4 steps of 2 images",
+        "expected time",
+    ):
         assert words in card
 
 

@@ -10,20 +10,45 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from stylenet.errors import InputError
-from stylenet.networks.adain import ENCODERS, AdaIN
+from stylenet.networks.adain import ENCODERS, AdaIN, Features
 from stylenet.networks.checkpoint import describe, load_network, save_network
+
+LAYERS = ("relu4_1", "relu3_1", "relu2_1", "relu1_1")
+STRIDES = dict(zip(LAYERS, (8, 4, 2, 1), strict=True))
+SCALES = {"relu4_1": 334.0, "relu3_1": 518.0, "relu2_1": 331.0, "relu1_1": 41.7}
+
+
+def made(exchange: str) -> AdaIN:
+    """An AdaIN of one layer, as in the paper, or of four, with features scaled to be near 1."""
+    torch.manual_seed(0)
+    if exchange == "one layer":
+        return AdaIN("vgg16", "bundled", width=8, scales=SCALES).eval()
+    return AdaIN("vgg16", "bundled", width=8, padding="reflect", exchange=LAYERS, scales=SCALES).eval()
+
+
+@pytest.fixture(scope="module", params=["one layer", "four layers"])
+def network(request):
+    return made(request.param)
 
 
 @pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(0)
-    return AdaIN("vgg16", "bundled", width=8).eval()
+def deep():
+    return made("four layers")
 
 
 @pytest.fixture(scope="module")
 def pictures():
     generator = torch.Generator().manual_seed(0)
     return torch.rand(2, 3, 40, 48, generator=generator), torch.rand(2, 3, 32, 32, generator=generator)
+
+
+def arrays(features: Features) -> dict[str, np.ndarray]:
+    return {layer: maps.double().numpy() for layer, maps in features.items()}
+
+
+def numpy_moments(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and deviations of the channels of (C, h, w), (C,) each."""
+    return maps.mean((1, 2)), np.sqrt(maps.var((1, 2)) + 1e-5)
 
 
 def numpy_transfer(maps, paintings, shares):
@@ -42,23 +67,111 @@ def test_features_get_the_mixed_moments_of_the_paintings(shares, network, pictur
     photographs, paintings = pictures
     features, palette = network.encode(photographs), network.palette(paintings)
     result = network.transfer(features, palette, None if shares is None else torch.tensor([shares]))
-    sources = network.encode(paintings).double().numpy()
-    for maps, found in zip(features.double().numpy(), result, strict=True):
-        expected = numpy_transfer(maps, sources, (0.5, 0.5) if shares is None else shares)
-        assert_close(found.double(), torch.from_numpy(expected), atol=1e-3, rtol=1e-3)
+    sources = arrays(network.encode(paintings))
+    assert tuple(result) == network.exchange
+    for layer, given in arrays(features).items():
+        for maps, found in zip(given, result[layer], strict=True):
+            expected = numpy_transfer(maps, sources[layer], (0.5, 0.5) if shares is None else shares)
+            assert_close(found.double(), torch.from_numpy(expected), atol=1e-4, rtol=1e-4)
 
 
 def test_a_map_of_shares_mixes_the_moments_at_each_place(network, pictures):
     photographs, paintings = pictures
     left = torch.zeros(1, 1, 40, 48)
     left[..., :24] = 1
-    features = network.encode(photographs)
     mixture = torch.cat([left, 1 - left], 1)
-    result = network.transfer(features, network.palette(paintings), mixture)
-    halves = np.zeros((2, 5, 6))
-    halves[0, :, :3], halves[1, :, 3:] = 1, 1
-    expected = numpy_transfer(features[0].double().numpy(), network.encode(paintings).double().numpy(), halves)
-    assert_close(result[0].double(), torch.from_numpy(expected), atol=1e-3, rtol=1e-3)
+    result = network.transfer(network.encode(photographs), network.palette(paintings), mixture)
+    sources = arrays(network.encode(paintings))
+    for layer, maps in arrays(network.encode(photographs)).items():
+        height, width = maps.shape[-2:]
+        halves = np.zeros((2, height, width))
+        halves[0, :, : width // 2], halves[1, :, width // 2 :] = 1, 1
+        expected = numpy_transfer(maps[0], sources[layer], halves)
+        assert_close(result[layer][0].double(), torch.from_numpy(expected), atol=1e-4, rtol=1e-4)
+
+
+def test_in_each_layer_the_moments_become_those_of_the_painting(deep, pictures):
+    photographs = pictures[0]
+    painting = pictures[1][:1] * torch.tensor([0.9, 0.5, 0.2])[:, None, None]  # reddish
+    features = deep.encode(photographs)
+    result = arrays(deep.transfer(features, deep.palette(painting)))
+    assert tuple(result) == LAYERS
+    painted = arrays(deep.encode(painting))
+    for layer, given in arrays(features).items():
+        mean, deviation = numpy_moments(painted[layer][0])
+        for before, after in zip(given, result[layer], strict=True):
+            alive = before.var((1, 2)) > 1e-2  # 1e-5 is added to variances
+            assert alive.mean() > 0.5, layer
+            assert np.allclose(after.mean((1, 2)), mean, rtol=1e-4, atol=1e-4), layer
+            assert np.allclose(after.std((1, 2))[alive], deviation[alive], rtol=1e-3, atol=0), layer
+            assert not np.allclose(before.mean((1, 2)), mean, rtol=0.1, atol=0.1)
+
+
+def test_the_palette_has_the_moments_of_each_layer_in_turn(deep, pictures):
+    palette = deep.palette(pictures[1])
+    assert palette.shape == (1, 2, 2, 512 + 256 + 128 + 64)
+    for number in range(2):
+        each = [numpy_moments(maps[number]) for maps in arrays(deep.encode(pictures[1])).values()]
+        expected = np.stack([np.concatenate(parts) for parts in zip(*each, strict=True)])
+        assert_close(palette[0, number].double(), torch.from_numpy(expected), atol=1e-4, rtol=1e-4)
+
+
+def test_features_are_those_of_the_encoder_over_constants(network, pictures):
+    raw, features = network.encoder(pictures[0]), network.encode(pictures[0])
+    for layer, maps in features.items():
+        assert maps.shape[2:] == (40 // STRIDES[layer], 48 // STRIDES[layer])
+        assert_close(SCALES[layer] * maps, raw[layer])
+
+
+def test_without_scales_features_are_as_the_encoder_has_them(pictures):
+    plain = AdaIN("vgg16", "bundled", width=2, exchange=("relu1_1",))
+    assert plain.exchange == ("relu4_1", "relu1_1")  # the deepest is always among them
+    for layer, maps in plain.encode(pictures[0]).items():
+        assert torch.equal(maps, plain.encoder(pictures[0])[layer])
+
+
+def decoded_by_hand(state: dict[str, torch.Tensor], features: Features) -> torch.Tensor:
+    """What the decoder makes of features: a block's first convolution follows an upsampling, and the lateral it."""
+
+    def convolved(x: torch.Tensor, place: int) -> torch.Tensor:
+        x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(x, state[f"decoder.{place}.weight"], state[f"decoder.{place}.bias"])
+
+    x, place = convolved(features["relu4_1"], 0).relu(), 2
+    for layer, depth in (("relu3_1", 3), ("relu2_1", 2), ("relu1_1", 2)):
+        x = convolved(F.interpolate(x, scale_factor=2, mode="nearest"), place)
+        if f"laterals.{layer}.weight" in state:
+            weight, bias = state[f"laterals.{layer}.weight"], state[f"laterals.{layer}.bias"]
+            x = x + F.conv2d(features[layer], weight, bias)
+        x, place = x.relu(), place + 2
+        for _ in range(1, depth):
+            x, place = convolved(x, place), place + 2
+            x = x if place == 16 else x.relu()  # linear at the end
+    return x
+
+
+@torch.no_grad()
+def test_exchanged_maps_of_shallower_layers_join_where_the_decoder_reaches_their_size(network, pictures):
+    photographs, paintings = pictures
+    shaken = copy.deepcopy(network).train()  # not clamped
+    for parameter in shaken.parameters():
+        parameter.add_(0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    wanted = shaken.transfer(shaken.encode(photographs), shaken.palette(paintings))
+    expected = decoded_by_hand(shaken.state_dict(), wanted)
+    assert expected.shape == photographs.shape
+    assert expected.std() > 0.02
+    assert_close(shaken.decode(wanted), expected, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("exchange", ["one layer", "four layers"])
+def test_an_untrained_decoder_gives_about_the_middle_of_grey(exchange, pictures):
+    untrained = made(exchange).train()  # not clamped
+    images = untrained.decode(untrained.encode(pictures[0]))
+    assert (images - 0.5).abs().mean() < 0.2
+    assert abs(images.mean() - 0.5) < 0.15
+    raw = {layer: SCALES[layer] * maps for layer, maps in untrained.encode(pictures[0]).items()}
+    assert (untrained.decode(raw) - 0.5).abs().mean() > 5  # what features that are not scaled would give
 
 
 def test_each_photograph_may_have_a_palette_of_its_own(network, pictures):
@@ -72,10 +185,15 @@ def test_statistics_of_the_whole_serve_its_parts(network, pictures):
     photographs, paintings = pictures
     features, palette = network.encode(photographs), network.palette(paintings)
     whole = network.transfer(features, palette)
-    variance, mean = torch.var_mean(features, (2, 3), correction=0)
-    statistics = torch.stack([mean, (variance + 1e-5).sqrt()], 1)
-    part = network.transfer(features[..., :2, :3], palette, statistics=statistics)
-    assert_close(part, whole[..., :2, :3], atol=1e-4, rtol=1e-4)
+    statistics = []
+    for maps in features.values():
+        variance, mean = torch.var_mean(maps, (2, 3), correction=0)
+        statistics.append(torch.stack([mean, (variance + 1e-5).sqrt()], 1))
+    cells = {layer: (2 * 8 // STRIDES[layer], 3 * 8 // STRIDES[layer]) for layer in features}
+    parts = {layer: maps[..., : cells[layer][0], : cells[layer][1]] for layer, maps in features.items()}
+    found = network.transfer(parts, palette, statistics=torch.cat(statistics, 2))
+    for layer, (height, width) in cells.items():
+        assert_close(found[layer], whole[layer][..., :height, :width], atol=1e-4, rtol=1e-4)
 
 
 def test_alpha_blends_in_feature_space(network, pictures):
@@ -85,7 +203,8 @@ def test_alpha_blends_in_feature_space(network, pictures):
     papers = copy.deepcopy(network)
     papers.arguments["faithful"] = False
     assert_close(papers(photographs, palette, alpha=0.0), network.decode(features))
-    mixed = network.decode(0.7 * features + 0.3 * network.transfer(features, palette))
+    wanted = network.transfer(features, palette)
+    mixed = network.decode({layer: 0.7 * maps + 0.3 * wanted[layer] for layer, maps in features.items()})
     assert_close(papers(photographs, palette, alpha=0.3), mixed, atol=1e-5, rtol=1e-4)
     lost = photographs - network.decode(features)
     assert_close(network(photographs, palette, alpha=0.3), (mixed + 0.7 * lost).clamp(0, 1), atol=1e-5, rtol=1e-4)
@@ -105,8 +224,9 @@ def test_the_size_given_comes_back(size, network, pictures):
 
 
 @pytest.mark.parametrize("backbone", ENCODERS)
-def test_every_encoder_has_a_decoder(backbone):
-    network = AdaIN(backbone, "random")
+@pytest.mark.parametrize("exchange", [LAYERS[:1], LAYERS])
+def test_every_encoder_has_a_decoder(backbone, exchange):
+    network = AdaIN(backbone, "random", exchange=exchange)
     images = torch.rand(1, 3, 32, 40)
     assert network(images, network.palette(images)).shape == images.shape
 
@@ -120,32 +240,76 @@ def test_another_encoder_is_refused():
         AdaIN("resnet50", "random")
 
 
+@pytest.mark.parametrize("layer", ["relu4_2", "relu5_1", "conv1_1"])
+def test_another_layer_to_exchange_is_refused(layer):
+    with pytest.raises(InputError, match=f"unknown layer to exchange '{layer}': .*known are relu1_1, .*relu4_1"):
+        AdaIN("vgg16", "random", exchange=("relu4_1", layer))
+
+
 def test_the_encoder_is_in_no_state_dict_and_moves_along(network):
     moved = copy.deepcopy(network).double()
-    assert all(name.startswith("decoder.") for name in moved.state_dict())
-    assert all(name.startswith("decoder.") for name, _ in moved.named_parameters())
-    assert moved.encode(torch.rand(1, 3, 16, 16, dtype=torch.float64)).dtype == torch.float64
+    own = {name.split(".")[0] for name in moved.state_dict()}
+    assert own == ({"decoder"} if network.exchange == ("relu4_1",) else {"decoder", "laterals"})
+    assert {name for name, _ in moved.named_parameters()} == set(moved.state_dict())
+    assert {maps.dtype for maps in moved.encode(torch.rand(1, 3, 16, 16, dtype=torch.float64)).values()} == {
+        torch.float64
+    }
+
+
+def test_the_state_dict_of_one_layer_is_as_it_always_was():
+    names = [f"decoder.{place}.{kind}" for place in range(0, 16, 2) for kind in ("weight", "bias")]
+    assert list(AdaIN("vgg16", "random", width=8).state_dict()) == names
+
+
+def test_each_further_layer_adds_a_convolution_of_one_place():
+    network = AdaIN("vgg16", "random", width=32, exchange=("relu1_1", "relu3_1"))
+    assert network.exchange == ("relu4_1", "relu3_1", "relu1_1")
+    laterals = {name: tuple(t.shape) for name, t in network.state_dict().items() if not name.startswith("decoder.")}
+    assert laterals == {
+        "laterals.relu3_1.weight": (128, 256, 1, 1),
+        "laterals.relu3_1.bias": (128,),
+        "laterals.relu1_1.weight": (32, 64, 1, 1),
+        "laterals.relu1_1.bias": (32,),
+    }
 
 
 def test_a_slim_file_rebuilds_it(network, pictures, tmp_path):
     save_network(network, tmp_path / "adain.safetensors", describe(network))
     again, metadata = load_network(tmp_path / "adain.safetensors")
+    several = network.exchange == LAYERS
     assert metadata["arguments"] == {
         "backbone": "vgg16",
         "weights": "bundled",
         "width": 8,
         "faithful": True,
         "pooling": "max",
+        "padding": "reflect" if several else "zeros",
+        "exchange": list(LAYERS) if several else ["relu4_1"],
+        "scales": SCALES if several else {"relu4_1": 334.0},
     }
+    assert (again.exchange, again.scales) == (network.exchange, network.scales)
     palette = network.palette(pictures[1])
     assert_close(again(pictures[0], again.palette(pictures[1])), network(pictures[0], palette))
 
 
+def test_a_file_from_before_several_layers_is_read_as_one_of_one(pictures, tmp_path):
+    network = AdaIN("vgg16", "bundled", width=8).eval()
+    metadata = describe(network)
+    kept = ("backbone", "weights", "width", "faithful", "pooling")
+    save_network(
+        network, tmp_path / "old.safetensors", metadata | {"arguments": {key: network.arguments[key] for key in kept}}
+    )
+    again, _ = load_network(tmp_path / "old.safetensors")
+    palette = network.palette(pictures[1])
+    assert palette.shape == (1, 2, 2, 512)
+    assert torch.equal(again(pictures[0], palette), network(pictures[0], palette))
+
+
 def test_an_encoder_that_is_not_at_hand_is_named(tmp_path, monkeypatch, bare_environment):
-    network = AdaIN("vgg16", "random")
+    network = AdaIN("vgg_normalised", "random", width=2)
     network.arguments["weights"] = "imagenet"
     save_network(network, tmp_path / "adain.safetensors", describe(network))
-    with pytest.raises(InputError, match=r"no vgg16\.safetensors in"):
+    with pytest.raises(InputError, match=r"no vgg_normalised\.pth in"):
         load_network(tmp_path / "adain.safetensors")
 
 
