@@ -1,4 +1,4 @@
-"""Make the pictures of docs/adain.md and docs/multistyle.md: CC0 photographs of scikit-image in our homages' styles.
+"""Make the pictures of docs/adain.md and docs/multistyle.md: CC0 photographs of scikit-image in shipped styles.
 
 python docs/any_style.py
 """
@@ -16,8 +16,11 @@ from stylenet.networks.checkpoint import load_network
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
-HOMAGES = ("starry_night", "the_scream", "great_wave", "composition_vii", "shipwreck")
+PAINTINGS = ("starry_night", "the_scream", "great_wave", "gray_tree", "night_cafe")
+"""What AdaIN is shown; the first two are also blended."""
 WIDTH, HEIGHT = 288, 192
+SMALL_HEIGHT, MOST = 144, 7
+"""Pixels of a picture of many styles, and so many of them in a row: 1,544 pixels at most."""
 LEFT_HALF = torch.cat([torch.ones(1, 1, 64, 32), torch.zeros(1, 1, 64, 32)], 3)
 
 
@@ -37,8 +40,8 @@ def cell(image: Tensor) -> Tensor:
     return image[..., :HEIGHT, left : left + WIDTH]
 
 
-def homage(name: str, size: int = 512) -> Tensor:
-    """Return a homage, (1, 3, h, w), its short side as long as `size`."""
+def painting(name: str, size: int = 512) -> Tensor:
+    """Return a painting, (1, 3, h, w), its short side as long as `size`."""
     return resize(load_image(ROOT / "data" / "styles" / f"{name}.jpg"), size)
 
 
@@ -46,12 +49,12 @@ def any_style() -> None:
     """Write photographs by styles, and what can be done with two styles."""
     network, _ = load_network(ROOT / "checkpoints" / "adain.safetensors")
     blank = torch.ones(1, 3, 1, 1)
-    rows = [[blank, *[cell(homage(name)) for name in HOMAGES]]]
-    stylizers = [Stylizer(network, "cpu", Look((homage(name),))) for name in HOMAGES]
+    rows = [[blank, *[cell(painting(name)) for name in PAINTINGS]]]
+    stylizers = [Stylizer(network, "cpu", Look((painting(name),))) for name in PAINTINGS]
     rows += [[photograph, *[stylize(photograph) for stylize in stylizers]] for photograph in photographs()]
     save_image(grid(rows), IMAGES / "adain.jpg", quality=88)
 
-    two = (homage("starry_night"), homage("the_scream"))
+    two = (painting(PAINTINGS[0]), painting(PAINTINGS[1]))
     looks = [
         Look(two[:1], alpha=0.5),
         Look(two[:1]),
@@ -67,17 +70,26 @@ def any_style() -> None:
 
 
 def many_styles() -> None:
-    """Write a photograph in every style of the network that ships, and on the way from one to the next."""
+    """Write photographs in every style of the network that ships, and one on the way from one style to another."""
     network, metadata = load_network(ROOT / "checkpoints" / "multistyle.safetensors")
-    count = len(metadata["styles"])
+    styles: list[str] = metadata["styles"]
+    columns = in_a_row(1 + len(styles))
     rows = []
     for photograph in photographs():
-        looks = [Look((style,)) for style in range(count)]
-        rows.append([photograph, *[Stylizer(network, "cpu", look)(photograph) for look in looks]])
+        looks = [Look((style,)) for style in range(len(styles))]
+        cells = [photograph, *[Stylizer(network, "cpu", look)(photograph) for look in looks]]
+        rows += [cells[start : start + columns] for start in range(0, len(cells), columns)]
     photograph = photographs()[1]
-    shares = [(1 - step / count, step / count) for step in range(count + 1)]
-    rows.append([Stylizer(network, "cpu", Look((0, 2), shares=pair))(photograph) for pair in shares])
-    save_image(grid(rows), IMAGES / "multistyle.jpg", quality=88)
+    ends = (styles.index(PAINTINGS[0]), styles.index(PAINTINGS[1]))
+    shares = [(1 - step / (columns - 1), step / (columns - 1)) for step in range(columns)]
+    rows.append([Stylizer(network, "cpu", Look(ends, shares=pair))(photograph) for pair in shares])
+    small = [[resize(image, SMALL_HEIGHT) for image in row] for row in rows]
+    save_image(grid(small), IMAGES / "multistyle.jpg", quality=88)
+
+
+def in_a_row(cells: int) -> int:
+    """Return how many pictures of `cells` to put into a row: as few rows as can be, of about one length."""
+    return -(-cells // -(-cells // MOST))
 
 
 if __name__ == "__main__":

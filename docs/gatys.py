@@ -1,6 +1,6 @@
-"""Make the pictures of docs/gatys.md: CC0 photographs of scikit-image, our own style pictures, the Gatys optimiser.
+"""Make the pictures of docs/gatys.md: CC0 photographs of scikit-image, paintings that ship, the Gatys optimiser.
 
-    STYLENET_WEIGHTS=FOLDER python docs/gatys.py [NAME ...] [--size 256] [--steps 150] [--backbone vgg16]
+    python docs/gatys.py [NAME ...] [--size 256] [--steps 150] [--backbone vgg16]
 
 Prints the loss at the end of each run. NAMEs are those of the functions below.
 """
@@ -17,10 +17,10 @@ from stylenet.cli.exits import guarded
 from stylenet.data.sources import find_source
 from stylenet.errors import unknown
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import optimize
 from stylenet.images import grid, load_image, resize, save_image
 from stylenet.losses.multiscale import perceptual_loss
-from stylenet.losses.options import LossOptions
 from stylenet.losses.terms import Style
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,7 +32,7 @@ class Studio:
     Args:
         size: Pixels of the photographs' long and the paintings' short side.
         steps: Of each run.
-        backbone: Whose features are used, with its own weights.
+        backbone: Whose features are used; one with relu1_1 to relu4_1.
     """
 
     def __init__(self, size: int, steps: int, backbone: str) -> None:
@@ -42,7 +42,7 @@ class Studio:
         self.photographs = {path.stem: resize(load_image(path), size, side="long") for path in shown}
 
     def painting(self, name: str) -> Tensor:
-        """Return one of our own style pictures."""
+        """Return one of the paintings that ship."""
         return resize(load_image(ROOT / "data" / "styles" / f"{name}.jpg"), self.size)
 
     def run(
@@ -51,10 +51,8 @@ class Studio:
         """Return the optimised image; options are those of the loss, the rest goes to `optimize`."""
         names = [painting] if isinstance(painting, str) else painting
         styles = [Style(self.painting(name)) for name in names]
-        choice = LossOptions(**{"style_weight": 10.0} | (options or {})).resolved(self.backbone)
-        loss = perceptual_loss(
-            FeatureExtractor(self.backbone, choice.layers, "imagenet", choice.pooling), styles, choice
-        )
+        choice = gatys_options(self.backbone, {"style_weight": 10.0} | (options or {}))
+        loss = perceptual_loss(FeatureExtractor(self.backbone, choice.layers, pooling=choice.pooling), styles, choice)
         result = optimize(self.photographs[photograph], styles, loss, **{"steps": self.steps} | arguments)  # type: ignore[arg-type]
         last = result.history[-1]
         terms = " ".join(f"{name} {float(value):.4f}" for name, value in last.weighted.items())
@@ -79,7 +77,7 @@ def init(studio: Studio) -> list[list[Tensor]]:
 
 
 def smoothness(studio: Studio) -> list[list[Tensor]]:
-    """Total variation 0, 0.02 (the default) and 0.5."""
+    """Total variation 0, 0.02 and 0.5."""
     return [[studio.run("coffee", "great_wave", {"tv_weight": weight}) for weight in (0.0, 0.02, 0.5)]]
 
 
@@ -92,7 +90,7 @@ def strength(studio: Studio) -> list[list[Tensor]]:
 def statistics(studio: Studio) -> list[list[Tensor]]:
     """Gram, moments, patches, sliced Wasserstein; the last two without the finest layers, where they take long."""
     layers = {"gram": 1, "moments": 1, "patches": 3, "wasserstein": 2}
-    options = [{"statistic": n, "style_layers": [f"lift{k}_1" for k in range(k, 5)]} for n, k in layers.items()]
+    options = [{"statistic": n, "style_layers": [f"relu{k}_1" for k in range(k, 5)]} for n, k in layers.items()]
     return [[studio.run("chelsea", "the_scream", each, steps=80) for each in options]]
 
 
@@ -116,8 +114,8 @@ def masks(studio: Studio) -> list[list[Tensor]]:
 def reconstruction(studio: Studio) -> list[list[Tensor]]:
     """From noise: content alone at relu1_1, relu3_1 and relu4_1; style alone up to relu1_1, relu2_1 and relu4_1."""
     contents = [{"style_weight": 0.0, "tv_weight": 0.0, "content_layers": [f"relu{n}_1"]} for n in (1, 3, 4)]
-    lifts = [[f"lift{k}_1" for k in range(1, n + 1)] for n in (1, 2, 4)]
-    styles = [{"content_weight": 0.0, "tv_weight": 0.0, "style_layers": layers} for layers in lifts]
+    depths = [[f"relu{k}_1" for k in range(1, n + 1)] for n in (1, 2, 4)]
+    styles = [{"content_weight": 0.0, "tv_weight": 0.0, "style_layers": layers} for layers in depths]
     return [[studio.run("chelsea", "starry_night", each, init="noise") for each in row] for row in (contents, styles)]
 
 

@@ -1,4 +1,4 @@
-"""Make the README's pictures: CC0 photographs of scikit-image, stylized by the shipped networks, and the homages.
+"""Make the README's pictures: CC0 photographs of scikit-image, stylized by the shipped networks, and the paintings.
 
 python docs/images.py
 """
@@ -10,7 +10,11 @@ from stylenet.images import grid, load_image, resize, save_image
 from stylenet.inference.stylizer import Stylizer
 
 ROOT = Path(__file__).resolve().parents[1]
-HOMAGES = ("starry_night", "the_scream", "great_wave", "composition_vii", "shipwreck")
+PAINTINGS = (
+    ("starry_night", "great_wave", "the_scream", "composition_vii", "shipwreck", "gray_tree"),
+    ("wheat_field", "olive_trees", "night_cafe", "tahiti", "metzinger"),
+)
+"""The rows of the sheet, in the order of docs/styles.md."""
 NETWORKS = ("starry_night", "great_wave")
 
 
@@ -26,13 +30,13 @@ def before_after() -> None:
     save_image(grid(rows), ROOT / "docs" / "images" / "before_after.jpg", quality=88)
 
 
-def homages() -> None:
-    """Write the five shipped style images side by side."""
-    pictures = [load_image(ROOT / "data" / "styles" / f"{name}.jpg") for name in HOMAGES]
-    scaled = [resize(picture, 320, side="long") for picture in pictures]
-    save_image(grid([scaled]), ROOT / "docs" / "images" / "styles.jpg", quality=88)
+def paintings() -> None:
+    """Write the shipped style images as a sheet."""
+    rows = [[load_image(ROOT / "data" / "styles" / f"{name}.jpg") for name in row] for row in PAINTINGS]
+    scaled = [[resize(picture, 256, side="long") for picture in row] for row in rows]
+    save_image(grid(scaled), ROOT / "docs" / "images" / "styles.jpg", quality=88)
 
 
 if __name__ == "__main__":
-    homages()
+    paintings()
     before_after()

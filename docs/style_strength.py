@@ -2,11 +2,11 @@
 
     python docs/style_strength.py [--sizes 128 256] [--strengths 0.2 1 5 25] [--backbones vgg16 vgg19] [--fixed]
 
-Photographs are CC0 ones of scikit-image, the painting is the homage to the Starry Night or --style, the judge is
-vgg16 (its file is looked for in STYLENET_WEIGHTS). Rows of the sheet are photographs; columns are the photograph
-and, for each backbone and size, the strengths. What a strength sets is the last column of the table, how far from the
-photograph an image goes for how near it comes to the painting; the others have the photographs' own differences in
-them. With --fixed the strengths are plain style weights instead, for comparison.
+Photographs are CC0 ones of scikit-image, the painting is The Starry Night or --style, the judge is vgg16. Rows of the
+sheet are photographs; columns are the photograph and, for each backbone and size, the strengths. What a strength sets
+is the last column of the table, how far from the photograph an image goes for how near it comes to the painting; the
+others have the photographs' own differences in them. With --fixed the strengths are plain style weights instead, for
+comparison.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def stylizer(backbone: str, painting: Tensor, steps: int, fixed: bool) -> Callab
 
     def stylize(images: Tensor, strength: float) -> Tensor:
         options = gatys_options(name, {"style_weight": strength if fixed else 1.0, "tv_weight": 0.0})
-        extractor = FeatureExtractor(name, options.layers, weights or "imagenet", options.pooling).to(images.device)
+        extractor = FeatureExtractor(name, options.layers, weights or "auto", options.pooling).to(images.device)
         weighting = Fixed() if fixed else Balanced(gatys_shares(name, strength))
         loss = perceptual_loss(extractor, painting, options)
         return optimize(images, painting, loss, steps=steps, weighting=weighting).image
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--style", type=Path, default=STYLE, help="a painting")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--fixed", action="store_true")
-    parser.add_argument("--output", default=str(ROOT / "docs" / "images" / "style_strength.jpg"))
+    parser.add_argument("--output", default=str(ROOT / "outputs" / "style_strength.jpg"))
     given = parser.parse_args()
     device, rows = pick_device("auto"), [[photograph] for photograph in photographs(CELL).split(1)]
     print(
