@@ -118,7 +118,7 @@ BAD = {
     "no style": ({"styles": "on"}, "unknown style 'on'"),
     "no method": ({"methods": "gatis"}, "no method 'gatis': give photograph, gatys, gatys+, or the file of a network"),
     "no network": ({"methods": "one.png"}, "one.png cannot be read safely"),
-    "no judge": ({"judge": "vgg61"}, "unknown backbone 'vgg61': did you mean 'vgg16'?"),
+    "no judge": ({"judge": "squeezenet"}, "unknown backbone 'squeezenet': did you mean 'squeezenet1_1'?"),
     "no labels": ({"labels": "in"}, "cannot read in/manifest.jsonl"),
     "no device": ({"device": "cudda"}, "unknown device 'cudda': did you mean 'cuda'?"),
     "output is a file": ({"output": "one.png"}, "cannot write into one.png: one.png is no folder"),

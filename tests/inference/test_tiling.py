@@ -89,20 +89,43 @@ def test_mixtures_of_styles(unrounded, size, places):
     assert largest_difference(network, picture(*size), 20, mixture=mixture) < 1e-4
 
 
-@pytest.mark.parametrize("size", [(64, 64), (101, 93)])
-@pytest.mark.parametrize("places", [True, False])
-def test_adain(unrounded, size, places):
+FOUR = {
+    "exchange": ("relu4_1", "relu3_1", "relu2_1", "relu1_1"),
+    "scales": {"relu4_1": 334.0, "relu3_1": 518.0, "relu2_1": 331.0, "relu1_1": 41.7},
+    "padding": "reflect",
+}
+ONE = {"scales": {"relu4_1": 334.0}}
+
+
+def adain(**options):
+    """An AdaIN whose decoder gives more than the near grey of one that is untrained."""
     torch.manual_seed(0)
-    network = AdaIN("vgg16", "bundled").eval()
-    with torch.no_grad():
-        for layer in network.decoder:
-            if isinstance(layer, Conv):
-                nn.init.kaiming_normal_(layer.weight)  # as it is made, what it gives is nearly flat
-        palette = network.palette(torch.rand(2, 3, 64, 64))
+    network = AdaIN("vgg16", "bundled", width=16, **options).eval()
+    for layer in network.decoder:
+        if isinstance(layer, Conv):
+            nn.init.kaiming_normal_(layer.weight)
+    return network
+
+
+@pytest.mark.parametrize("options", [ONE, FOUR], ids=["one layer", "four layers"])
+@pytest.mark.parametrize("size", [(66, 93), (67, 150), pytest.param((150, 205), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("places", [True, False])
+def test_adain(unrounded, options, size, places):
+    network = adain(**options)
+    palette = network.palette(torch.rand(2, 3, 64, 64) * torch.linspace(0.2, 1, 64))
     mixture = shares(2, *size) if places else None
-    for tile, alpha in ((32, 1.0), (70, 0.7)):
-        condition = {"palette": palette, "mixture": mixture, "alpha": alpha}
-        assert largest_difference(network, picture(*size), tile, **condition) < 1e-4
+    tile, alpha = (64, 0.7) if places else (72, 1.0)  # of 150 pixels a tile and two halos are a part
+    condition = {"palette": palette, "mixture": mixture, "alpha": alpha}
+    assert largest_difference(network, picture(*size), tile, **condition) < 2e-4
+
+
+def test_moments_of_the_tiles_of_an_adain_alone_would_leave_seams():
+    """That the test above is able to fail."""
+    network, image = adain(**FOUR), picture(64, 256)
+    palette = network.palette(torch.rand(1, 3, 64, 64))
+    with torch.inference_mode():
+        halves = torch.cat([network(half, palette) for half in image.split(128, 3)], 3)
+        assert (halves - network(image, palette)).abs().max() > 0.1
 
 
 def test_thin_images_are_done_at_once():
@@ -124,6 +147,12 @@ def test_progress_counts_to_the_total(norm):
     assert total % 9 == 0
 
 
+def test_an_adain_takes_two_sweeps():
+    calls, palette = [], torch.rand(1, 1, 2, 512)
+    tiled(AdaIN("vgg16", "random", 2), picture(64, 130), 64, CPU, lambda *given: calls.append(given), palette=palette)
+    assert calls == [(done, 6) for done in range(1, 7)]
+
+
 def test_callback_may_stop():
     def stop(done, total):
         if done == 2:
@@ -133,9 +162,9 @@ def test_callback_may_stop():
         tiled(JohnsonNet(width=2, blocks=1), picture(70, 70), 32, CPU, stop)
 
 
-@pytest.mark.parametrize(("network", "least"), [(JohnsonNet(2, blocks=1), 8), (AdaIN("vgg16", "random"), 32)])
+@pytest.mark.parametrize(("network", "least"), [(JohnsonNet(2, blocks=1), 8), (AdaIN("vgg16", "random", 2), 64)])
 def test_tile_smaller_than_its_overlap(network, least):
-    condition = {"palette": torch.zeros(1, 1, 2, 512)} if least == 32 else {}
+    condition = {"palette": torch.zeros(1, 1, 2, 512)} if isinstance(network, AdaIN) else {}
     with pytest.raises(InputError, match=f"use --tile={least} or more"):
         tiled(network, picture(64, 64), least - 1, CPU, **condition)
 

@@ -1,7 +1,10 @@
 """Training AdaIN: the paper's losses, and the command line from data to a slim file."""
 
 import sys
+from functools import partial
+from types import SimpleNamespace
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
@@ -9,15 +12,27 @@ from support import DEBUG
 
 from stylenet.cli.commands import _train
 from stylenet.cli.exits import guarded
+from stylenet.data.synthetic import DeadLeaves
 from stylenet.errors import InputError
-from stylenet.modules.adain import AdaINModule
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.images import resize
+from stylenet.modules import adain
+from stylenet.modules.adain import AdaINModule, feature_scales
 from stylenet.networks.checkpoint import load_network, save_network
+
+LAYERS = ("relu4_1", "relu3_1", "relu2_1", "relu1_1")
 
 
 @pytest.fixture(scope="module")
 def batch():
     generator = torch.Generator().manual_seed(0)
     return {name: torch.rand(2, 3, 32, 32, generator=generator) for name in ("photographs", "paintings")}
+
+
+@pytest.fixture(autouse=True)
+def quick_scales(monkeypatch):
+    """Measure features on one small image, where eight take seconds."""
+    monkeypatch.setattr(adain, "feature_scales", partial(feature_scales, images=1, size=32))
 
 
 def module(**options):
@@ -29,42 +44,60 @@ def moments(maps):
     return np.stack([maps.mean((2, 3)), np.sqrt(maps.var((2, 3)) + 1e-5)], 1)
 
 
-def test_the_losses_are_the_papers(batch):
-    trained = module(normalization="johnson")
+@pytest.mark.parametrize("exchange", [LAYERS[:1], LAYERS])
+def test_the_losses_are_the_papers(batch, exchange):
+    trained = module(normalization="johnson", exchange=exchange)
     terms = trained.terms(batch)
     network = trained.network
-    palette = network.palette(batch["paintings"])[0]
-    encoded = network.encode(batch["photographs"]).double().numpy()
-    own, painted = moments(encoded)[..., None, None], palette.double().numpy()[..., None, None]
-    wanted = (encoded - own[:, 0]) / own[:, 1] * painted[:, 1] + painted[:, 0]
-    images = network.decode(torch.from_numpy(wanted).float())
+    encoded, painted = network.encode(batch["photographs"]), network.encode(batch["paintings"])
+    wanted = {}
+    for layer in exchange:
+        maps = encoded[layer].double().numpy()
+        own, new = moments(maps)[..., None, None], moments(painted[layer].double().numpy())[..., None, None]
+        wanted[layer] = (maps - own[:, 0]) / own[:, 1] * new[:, 1] + new[:, 0]
+    images = network.decode({layer: torch.from_numpy(maps).float() for layer, maps in wanted.items()})
     found = {name: maps.double().detach().numpy() for name, maps in trained.loss.extractor(images).items()}
     targets = {name: maps.double().numpy() for name, maps in trained.loss.extractor(batch["paintings"]).items()}
-    expected = {"content/relu4_1": ((found["relu4_1"] - wanted) ** 2).mean()}
+    deepest = wanted["relu4_1"] * network.scales["relu4_1"]  # the loss is of features as VGG has them
+    expected = {"content/relu4_1": ((found["relu4_1"] - deepest) ** 2).mean()}
     for layer in ("relu1_1", "relu2_1", "relu3_1", "relu4_1"):
         expected[f"style/{layer}"] = ((moments(found[layer]) - moments(targets[layer])) ** 2).mean()
     assert {name: pytest.approx(term.item(), rel=2e-3) for name, term in terms.items()} == expected
 
 
 @pytest.mark.parametrize("statistic", ["moments", "gram"])
-def test_encoder_and_loss_network_pool_alike(batch, tmp_path, statistic):
-    trained = module(pooling="avg", statistic=statistic, normalization="johnson")
-    layer, encoded = trained.network.layer, trained.network.encode(batch["photographs"])
-    assert torch.equal(encoded, trained.loss.extractor(batch["photographs"])[layer])
-    assert not torch.allclose(encoded, module().network.encode(batch["photographs"]))
-    palette = trained.network.palette(batch["paintings"]).transpose(0, 1)
-    wanted = trained.network.transfer(encoded, palette)
-    found = trained.loss.extractor(trained.network.decode(wanted))[layer]
+@pytest.mark.parametrize("padding", ["zeros", "reflect"])
+def test_encoder_and_loss_network_pool_and_pad_alike(batch, tmp_path, statistic, padding):
+    trained = module(pooling="avg", statistic=statistic, normalization="johnson", padding=padding)
+    network, layer = trained.network, "relu4_1"
+    scale, encoded = network.scales[layer], network.encode(batch["photographs"])
+    assert torch.allclose(scale * encoded[layer], trained.loss.extractor(batch["photographs"])[layer], rtol=1e-5)
+    other = {"zeros": "reflect", "reflect": "zeros"}[padding]
+    for pooling, edge in (("max", padding), ("avg", other)):
+        raw = module(pooling=pooling, padding=edge).network.encoder(batch["photographs"])[layer]
+        assert not torch.allclose(scale * encoded[layer], raw, rtol=0.01)
+    wanted = network.transfer(encoded, network.palette(batch["paintings"]).transpose(0, 1))
+    found = trained.loss.extractor(network.decode(wanted))[layer]
     content = trained.terms(batch)[f"content/{layer}"]
-    assert content.item() == pytest.approx((found - wanted).square().mean().item(), rel=1e-4)
-    save_network(trained.network, tmp_path / "slim.safetensors", trained.metadata)
-    assert torch.equal(load_network(tmp_path / "slim.safetensors")[0].encode(batch["photographs"]), encoded)
+    assert content.item() == pytest.approx((found - scale * wanted[layer]).square().mean().item(), rel=1e-4)
+    save_network(network, tmp_path / "slim.safetensors", trained.metadata)
+    again = load_network(tmp_path / "slim.safetensors")[0]
+    assert torch.equal(again.encode(batch["photographs"])[layer], encoded[layer])
 
 
-def test_paintings_are_encoded_once(batch, monkeypatch):
-    trained = module()
-    monkeypatch.setattr(trained.network, "palette", lambda paintings: pytest.fail("encoded once more"))
-    assert trained.terms(batch)
+@pytest.mark.parametrize("statistic", ["moments", "gram"])
+def test_photographs_paintings_and_results_are_encoded_once_each(batch, monkeypatch, statistic):
+    trained, seen = module(statistic=statistic, exchange=LAYERS), []
+    forward = FeatureExtractor.forward
+
+    def counted(self, images, read=None):
+        seen.append(images)
+        return forward(self, images, read)
+
+    monkeypatch.setattr(FeatureExtractor, "forward", counted)
+    trained.terms(batch)
+    assert len(seen) == 3
+    assert [any(images is given for images in seen) for given in batch.values()] == [True, True]
 
 
 def test_only_the_decoder_learns(batch):
@@ -74,12 +107,129 @@ def test_only_the_decoder_learns(batch):
     assert all(not parameter.requires_grad for parameter in trained.network._encoder[0].parameters())
 
 
-def test_identity_is_of_photographs_and_paintings_in_turn(batch):
-    trained = module(identity_weight=3.0, normalization="johnson")
-    images = torch.stack([batch["photographs"][0], batch["paintings"][1]])
+def test_with_several_layers_their_laterals_learn_too(batch):
+    trained = module(exchange=LAYERS)
+    trained.loss.total(trained.terms(batch)).backward()
+    found = {name: parameter.grad for name, parameter in trained.network.named_parameters()}
+    assert {name.rpartition(".")[0] for name in found if name.startswith("laterals.")} == {
+        f"laterals.{layer}" for layer in LAYERS[1:]
+    }
+    assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in found.values())
+
+
+def absolute_difference(trained, images):
+    """Ten times the mean absolute difference of images from themselves, encoded and decoded, by NumPy."""
     again = trained.network.decode(trained.network.encode(images))
-    assert trained.terms(batch)["identity"].item() == pytest.approx(((again - images) ** 2).mean().item(), rel=1e-5)
-    assert trained.loss.weights["identity"] == 3
+    return 10 * np.abs(again.double().detach().numpy() - images.double().numpy()).mean()
+
+
+def step(trained, batch, monkeypatch, at):
+    """Return the loss of the training step number `at`."""
+    monkeypatch.setattr(AdaINModule, "trainer", SimpleNamespace(log_every_n_steps=10**9))
+    monkeypatch.setattr(AdaINModule, "global_step", at)
+    return trained.training_step(batch, 0)
+
+
+def test_reconstruction_is_of_photographs_and_paintings_in_turn(batch):
+    trained = module(exchange=LAYERS)
+    images = torch.stack([batch["photographs"][0], batch["paintings"][1]])
+    assert trained.reconstruction(batch).item() == pytest.approx(absolute_difference(trained, images), rel=1e-5)
+    alone = {name: images[:1] for name, images in batch.items()}
+    assert trained.reconstruction(alone).item() == pytest.approx(
+        absolute_difference(trained, batch["photographs"][:1]), rel=1e-5
+    )
+
+
+def test_the_first_steps_learn_to_give_images_back_without_a_loss_network(batch, monkeypatch):
+    trained = module(reconstruction_steps=3, exchange=LAYERS)
+    usual = trained.loss.total(trained.terms(batch)).item()
+    assert step(trained, batch, monkeypatch, at=3).item() == pytest.approx(usual, rel=1e-5)
+    monkeypatch.setattr(trained, "terms", lambda batch: pytest.fail("the loss network was asked"))
+    for at in (0, 2):
+        loss = step(trained, batch, monkeypatch, at)
+        assert loss.item() == pytest.approx(trained.reconstruction(batch).item(), rel=1e-5)
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in trained.network.parameters())
+
+
+def test_an_identity_weight_adds_the_reconstruction_after_those_steps(batch, monkeypatch):
+    trained = module(identity_weight=3.0, reconstruction_steps=1)
+    usual, again = trained.loss.total(trained.terms(batch)).item(), trained.reconstruction(batch).item()
+    assert step(trained, batch, monkeypatch, at=0).item() == pytest.approx(again, rel=1e-5)
+    assert step(trained, batch, monkeypatch, at=1).item() == pytest.approx(usual + 3 * again, rel=1e-5)
+    assert "identity" not in trained.terms(batch)
+
+
+class Paired(torch.utils.data.Dataset):
+    """Four pairs of noise."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        generator = torch.Generator().manual_seed(index)
+        return {name: torch.rand(3, 32, 32, generator=generator) for name in ("photographs", "paintings")}
+
+
+def test_a_training_logs_the_reconstruction_then_the_terms(tmp_path):
+    trained, logged = module(reconstruction_steps=2, exchange=LAYERS), []
+
+    class Logged(pl.Callback):
+        def on_train_batch_end(self, trainer, *_):
+            logged.append({name for name in trainer.logged_metrics if not name.startswith("lr")})
+
+    trainer = pl.Trainer(
+        default_root_dir=tmp_path, accelerator="cpu", max_steps=3, log_every_n_steps=1, logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, callbacks=[Logged()],
+    )  # fmt: skip
+    trainer.fit(trained, torch.utils.data.DataLoader(Paired(), 2))
+    assert logged[0] == logged[1] == {"train/reconstruction"}
+    assert {"train/loss", "raw/content/relu4_1", "raw/style/relu1_1"} <= logged[2]
+    trainer.save_checkpoint(tmp_path / "last.ckpt", weights_only=True)
+    images = Paired()[0]["photographs"][None]
+    again, _ = load_network(tmp_path / "last.ckpt")
+    for layer, maps in again.encode(images).items():
+        assert torch.equal(maps, trained.network.encode(images)[layer])
+    palette = again.palette(images.flip(1))
+    assert torch.equal(again(images, palette), trained.network.eval()(images, palette))
+
+
+def test_another_training_starts_from_the_weights_of_a_file(batch, tmp_path):
+    trained = module(exchange=LAYERS)
+    for parameter in trained.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    save_network(trained.network, tmp_path / "slim.safetensors", trained.metadata)
+    start = str(tmp_path / "slim.safetensors")
+    again = module(exchange=LAYERS[::-1], init_from=start)  # their order does not matter
+    for one, other in zip(trained.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert torch.equal(again.stylize(batch), trained.stylize(batch))
+    with pytest.raises(InputError, match="holds a network of another shape"):
+        module(exchange=LAYERS[:2], init_from=start)
+
+
+@pytest.fixture(scope="module")
+def scales():
+    return feature_scales(FeatureExtractor("vgg16", LAYERS, "bundled", padding="reflect"))
+
+
+def test_scales_are_the_root_mean_squares_over_made_images(scales):
+    leaves = torch.stack([DeadLeaves(128, seed=0)[i] for i in range(8)])
+    maps = FeatureExtractor("vgg16", LAYERS, "bundled", padding="reflect")(leaves)
+    for layer in LAYERS:
+        assert scales[layer] == pytest.approx(np.sqrt((maps[layer].double().numpy() ** 2).mean()), rel=6e-3)
+        assert float(f"{scales[layer]:.3g}") == scales[layer]
+
+
+def test_scaled_features_of_photographs_are_near_1(scales, monkeypatch):
+    data = pytest.importorskip("skimage.data")
+    monkeypatch.setattr(adain, "feature_scales", lambda extractor: {layer: scales[layer] for layer in extractor.layers})
+    network = module(exchange=LAYERS).network
+    assert network.scales == scales
+    for name in ("astronaut", "coffee", "chelsea"):
+        pixels = torch.from_numpy(getattr(data, name)().copy()).permute(2, 0, 1)[None] / 255
+        for layer, maps in network.encode(resize(pixels, 128)).items():
+            assert 0.3 < maps.square().mean().sqrt() < 3, (name, layer)
 
 
 def test_pseudo_labels_are_a_further_term(batch):
@@ -102,13 +252,24 @@ def test_options_without_a_use_are_refused(options, line):
         module(**options)
 
 
+@pytest.mark.parametrize("padding", ["mirror", "zero"])
+def test_another_padding_is_refused(padding):
+    with pytest.raises(InputError, match=f"unknown padding '{padding}'"):
+        module(padding=padding)
+
+
 def test_the_command_line_trains_it(tmp_path, monkeypatch, bare_environment):
     monkeypatch.chdir(tmp_path)
     debug = DEBUG.replace("debug.yaml", "debug_adain.yaml")
-    monkeypatch.setattr(sys, "argv", ["train.py", "model=adain", debug, "trainer.max_steps=2"])
+    given = ["model=adain", debug, "trainer.max_steps=2", "model.reconstruction_steps=1"]
+    monkeypatch.setattr(sys, "argv", ["train.py", *given])
     assert guarded(_train) == 0
     (slim,) = tmp_path.glob("outputs/debug/adain/version_0/stylizer.safetensors")
     network, metadata = load_network(slim)
     assert metadata["class"] == "AdaIN"
-    assert metadata["loss_network"]["backbone"] == "vgg16"
+    assert metadata["loss_network"] == {"backbone": "vgg16", "weights": "bundled"}
+    assert network.exchange == LAYERS
     assert len(list(tmp_path.glob("outputs/debug/adain/version_0/grids/*.png"))) == 1
+    (events,) = tmp_path.glob("outputs/debug/adain/version_0/events*")
+    assert b"train/reconstruction" in events.read_bytes()
+    assert b"raw/style/relu4_3" in events.read_bytes()
