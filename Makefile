@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $(STAMP)
 
-quickstart: $(STAMP)  ## Install, train a small stylizer offline, make a before/after picture
+quickstart: $(STAMP)  ## Install, teach the network that ships a new painting offline, make a before/after picture
 	$(BIN)/python -m stylenet.cli.quickstart
 
 train: $(STAMP)  ## Train with the best ingredients at hand: make train ARGS="style=great_wave"

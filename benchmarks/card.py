@@ -4,7 +4,8 @@
 
 Photographs are the crops that a training with the same source, size and val_count validates on; for photographs in
 files there is `stylenet evaluate`, for AdaIN `benchmarks/any_style.py`. Networks of many styles get a row for each.
-Checkpoints may be peers' files: give their style's name. The judge, SqueezeNet by default, should be the loss network of none.
+Checkpoints may be peers' files: give their style's name. The judge, SqueezeNet by default, should be the loss network
+of none.
 """
 
 import argparse

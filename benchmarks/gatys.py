@@ -1,12 +1,11 @@
 """Gatys' method, ours against the usual loop, in one run: cost of an evaluation, and time to an equal loss.
 
 The usual loop is that of the PyTorch tutorial, see `pytorch_tutorial.py`: content relu4_2 and style relu1_1 to relu5_1
-of VGG19, from the photograph, pixels clamped before each evaluation (--clamp end: only when it is over, as many do).
+of VGG16, from the photograph, pixels clamped before each evaluation (--clamp end: only when it is over, as many do).
 Ours minimises the very same sum. What counts is the loss of images with pixels in [0, 1]; "best" is the lowest that the
-loop ever had, for it may rise again. Without --weights VGG19 is torchvision's if the file is at hand, else seeded
-random.
+loop ever had, for it may rise again. Weights are seeded random ones unless told, which take the same time.
 
-    python benchmarks/gatys.py [--size 512] [--steps 300] [--backbone vgg19] [--content PHOTO] [--style PAINTING]
+    python benchmarks/gatys.py [--size 512] [--steps 300] [--backbone vgg16] [--content PHOTO] [--style PAINTING]
 """
 
 import argparse
@@ -27,9 +26,7 @@ from turns import measure_from_here, status
 
 from stylenet.cli.exits import guarded
 from stylenet.errors import InputError
-from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import find_weights
 from stylenet.gatys.optimize import optimize
 from stylenet.gatys.pyramid import CELL
 from stylenet.gatys.run import Progress
@@ -181,8 +178,8 @@ def _benchmark() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--steps", type=int, default=300, help="evaluations")
-    parser.add_argument("--backbone", default="vgg19", help="vgg16 or vgg19")
-    parser.add_argument("--weights", help="imagenet, random or a file")
+    parser.add_argument("--backbone", default="vgg16", help="vgg16 or vgg19")
+    parser.add_argument("--weights", default="random", help="random (default), imagenet or a file of all layers")
     parser.add_argument("--style_weight", type=float, default=1e6, help="the tutorial's")
     parser.add_argument("--content", help="by default scikit-image's cat, CC0")
     parser.add_argument("--style", default=str(Path(__file__).parents[1] / "data" / "styles" / "starry_night.jpg"))
@@ -190,8 +187,6 @@ def _benchmark() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
-    at_hand = find_weights(get_backbone(given.backbone).weights_file)
-    given.weights = given.weights or ("imagenet" if at_hand else "random")
     torch.set_num_threads(given.threads)
     content, style = pictures(given)
     evaluations = contestants(given, content, style)

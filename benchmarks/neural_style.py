@@ -182,7 +182,7 @@ def _main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="folder of the pictures")
     parser.add_argument("--backbone", default="vgg16", help="one with relu1_1 to relu5_1")
-    parser.add_argument("--weights", default="imagenet", help="imagenet, random or a file")
+    parser.add_argument("--weights", default="auto", help="auto, imagenet, random or a file")
     parser.add_argument("--judge", default="squeezenet1_1")
     parser.add_argument("--published", nargs=3, action="append", help="photograph, painting and published picture")
     parser.add_argument("--size", type=int, default=256, help="pixels of the longer sides")

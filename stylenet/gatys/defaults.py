@@ -23,7 +23,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {"vgg16": VGG, "vgg19": VGG, "squeezenet1_
 
 UNITS = {"vgg16": 0.35, "vgg19": 0.35, "squeezenet1_1": 2.0}
 """By what a style strength is multiplied for a loss network with its default layers: so that images are about as far
-from the photograph, for how near they are to the painting, as a VGG-19 of a quarter of the channels saw it.
+from the photograph, for how near they are to the painting, as a small VGG-19 saw it.
 1 where it was not measured; VGG19's is VGG16's, as its weights were not at hand."""
 
 

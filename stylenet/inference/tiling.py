@@ -2,8 +2,8 @@
 
 Overlapping tiles alone leave seams: an instance norm would see each tile's own statistics. Here each norm gets those
 of the whole image. They are gathered one norm after the other, for each depends on those before it, by sweeps over all
-tiles. Only maps of the smallest size, H/4 or H/8, are kept between the sweeps: what is larger is computed anew from
-them or from the image. The result is that of the network but for rounding.
+tiles. Only maps of the smallest size, H/4, are kept between the sweeps: what is larger is computed anew from them or
+from the image. The result is that of the network but for rounding.
 """
 
 from itertools import chain
