@@ -10,7 +10,7 @@ import stylenet
 PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"errors", "allocator"},
-    {"images", "winograd"},
+    {"images", "winograd", "resources"},
     {"features", "data", "colour"},
     {"losses"},
     {"networks", "gatys", "metrics"},

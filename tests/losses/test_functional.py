@@ -47,15 +47,39 @@ def test_gram_is_symmetric_and_positive_semi_definite():
     assert eigenvalues.max() > 0.1
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_gram_is_in_float32_under_autocast(dtype):
+@pytest.mark.parametrize(("dtype", "error"), [(torch.bfloat16, 5e-3), (torch.float16, 1e-4)])
+def test_gram_is_in_float32_under_autocast(dtype, error):
     large = tensor(300 * features).to(dtype)  # whose products exceed float16's 65504
     exact = large.double().numpy()
     with torch.autocast("cpu", dtype):
         matrices = gram(large)
     assert matrices.dtype == torch.float32
     expected = np.einsum("bihw,bjhw->bij", exact, exact) / (5 * 3 * 4)
-    assert_allclose(matrices, expected, rtol=1e-4, atol=1e-4 * expected.max())
+    assert_allclose(matrices, expected, rtol=error, atol=error * expected.max())
+
+
+def maps_in_bfloat16(*shape):
+    """What a ReLU lets through, of channels of many sizes, with the channels last."""
+    values = np.maximum(np.random.default_rng(1).normal(size=shape), 0) * np.geomspace(1, 1000, shape[1])[:, None, None]
+    return tensor(values).to(torch.bfloat16, memory_format=torch.channels_last)
+
+
+def test_gram_of_bfloat16_maps_and_its_gradient_are_near_those_of_float32():
+    maps = maps_in_bfloat16(2, 24, 32, 40).requires_grad_()
+    exact = maps.detach().double().numpy()
+    expected = np.einsum("bihw,bjhw->bij", exact, exact) / (24 * 32 * 40)
+    matrices = gram(maps)
+    assert_allclose(matrices.detach(), expected, rtol=5e-3)
+    pull = rng.normal(size=matrices.shape)
+    (slope,) = torch.autograd.grad(matrices, maps, tensor(pull).float())
+    wanted = np.einsum("bij,bjhw->bihw", pull + pull.transpose(0, 2, 1), exact) / (24 * 32 * 40)
+    assert slope.dtype == torch.bfloat16
+    assert np.linalg.norm(slope.double().numpy() - wanted) < 0.01 * np.linalg.norm(wanted)
+
+
+def test_gram_of_bfloat16_maps_sums_in_float32():
+    ones = torch.ones(1, 2, 256, 256, dtype=torch.bfloat16)  # in 16 bits a sum of ones ends at 256
+    assert_allclose(gram(ones), np.full((1, 2, 2), 0.5))
 
 
 def test_gram_of_float32_maps_ignores_autocast():
@@ -149,6 +173,26 @@ def test_errors_of_statistics_without_a_paper_are_means():
 def test_squared_error_is_a_sum_for_each_item():
     assert_allclose(squared_error(tensor(features), tensor(other)), ((features - other) ** 2).sum((1, 2, 3)))
     assert_allclose(squared_error(tensor(features), tensor(other[:1])), ((features - other[:1]) ** 2).sum((1, 2, 3)))
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["each", "shared"])
+def test_squared_error_of_bfloat16_and_its_gradient_are_near_those_of_float32(shared):
+    values, target = maps_in_bfloat16(2, 24, 16, 12).requires_grad_(), maps_in_bfloat16(2, 24, 12, 16).mT
+    target = (target[:1] if shared else target).requires_grad_()
+    difference = values.detach().double().numpy() - target.detach().double().numpy()
+    error = squared_error(values, target)
+    assert error.dtype == torch.float32
+    assert_allclose(error.detach(), (difference**2).sum((1, 2, 3)), rtol=5e-3)
+    slope, none = torch.autograd.grad(error, (values, target), torch.tensor([1.0, 3.0]), allow_unused=True)
+    wanted = 2 * difference * np.array([1, 3])[:, None, None, None]
+    assert slope.dtype == torch.bfloat16
+    assert np.linalg.norm(slope.double().numpy() - wanted) < 0.01 * np.linalg.norm(wanted)
+    assert none is None  # the target is what it is
+
+
+def test_squared_error_of_bfloat16_sums_in_float32():
+    ones = torch.ones(1, 2, 256, 256, dtype=torch.bfloat16)
+    assert squared_error(ones, torch.zeros_like(ones)) == pytest.approx(2 * 256**2)
 
 
 def test_relative_error_is_in_units_of_the_target():

@@ -62,6 +62,24 @@ def test_a_conditional_norm_is_its_formula(size):
     assert np.allclose(norm(x, shares(*size)).detach().numpy(), by_formula(norm, x, shares(*size)), atol=1e-5)
 
 
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [(4, 3), (1, 3), (4, 3, 6, 8)], ids=lambda size: "x".join(map(str, size)))
+def test_in_bfloat16_it_is_its_formula_but_for_rounding_and_its_rows_have_the_slopes_of_float32(size, order):
+    norm, mixture = shaken(ConditionalNorm(5, STYLES)), shares(*size)
+    x = torch.randn(4, 5, 6, 8, generator=torch.Generator().manual_seed(3)).to(torch.bfloat16, memory_format=order)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = norm(x, mixture)
+    assert found.dtype == torch.bfloat16
+    expected = by_formula(norm, x, mixture)
+    assert np.allclose(found.detach().float().numpy(), expected, rtol=2**-7, atol=2**-6)
+    pull = torch.randn(4, 5, 6, 8, generator=torch.Generator().manual_seed(4)).to(x)
+    slopes = torch.autograd.grad(found, list(norm.parameters()), pull)
+    wanted = torch.autograd.grad(norm(x.float(), mixture), list(norm.parameters()), pull.float())
+    for slope, right in zip(slopes, wanted, strict=True):
+        assert slope.dtype == torch.float32
+        assert (slope - right).norm() < 0.01 * right.norm()
+
+
 def test_a_map_that_is_the_same_everywhere_is_a_vector():
     vector = shares(2, STYLES)
     everywhere = vector[:, :, None, None].expand(-1, -1, 23, 30)

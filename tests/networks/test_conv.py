@@ -1,7 +1,9 @@
+import numpy as np
+import pytest
 import torch
 from torch.nn import functional as F
 
-from stylenet.networks.layers import NARROWEST, Conv
+from stylenet.networks.layers import NARROWEST, Conv, pad
 
 
 def test_a_wide_convolution_and_its_gradients_are_torchs():
@@ -19,3 +21,23 @@ def test_a_wide_convolution_and_its_gradients_are_torchs():
         results.append([y, *torch.autograd.grad(y, given, pull.to(kind))])
     for found, expected in zip(*results, strict=True):
         torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=2e-3)
+
+
+@pytest.mark.parametrize(("mode", "numpys"), [("reflect", "reflect"), ("replicate", "edge")])
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
+def test_padding_keeps_the_kind_of_the_maps_under_autocast(mode, numpys, kind):
+    x = torch.randn(1, 2, 5, 6).to(kind)
+    with torch.autocast("cpu", torch.bfloat16):
+        padded = pad(x, 2, mode)
+    assert padded.dtype == kind
+    expected = np.pad(x.float().numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), mode=numpys)
+    assert np.array_equal(padded.float().numpy(), expected)
+
+
+def test_convolutions_are_in_16_bits_under_autocast():
+    torch.manual_seed(0)
+    conv, x = Conv(4, 6, 3), torch.randn(1, 4, 9, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = conv(x.bfloat16())
+    assert found.dtype == torch.bfloat16
+    assert (found.float() - conv(x)).norm() < 0.01 * conv(x).norm()
