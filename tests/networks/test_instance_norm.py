@@ -71,7 +71,7 @@ def test_in_bfloat16_values_and_gradients_are_those_of_float32_but_for_rounding(
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter)
     theirs.load_state_dict(ours.state_dict())
-    pull = torch.randn(3, 4, 16, 12).to(torch.bfloat16, memory_format=order)
+    pull = torch.randn(3, 4, 16, 12, generator=torch.Generator().manual_seed(2)).to(torch.bfloat16, memory_format=order)
     results = []
     for norm, kind in ((ours, torch.bfloat16), (theirs, torch.float32)):
         given = [bfloat16_maps(order).to(kind).requires_grad_(), *norm.parameters()]

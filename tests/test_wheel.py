@@ -1,0 +1,83 @@
+"""The wheel holds all that a user needs: built, installed into an empty folder, and run from another."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support import ROOT
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the package as the wheel brings it, and nothing else."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*build, "--wheel-dir", str(folder), str(ROOT)], check=True, timeout=120)
+    (wheel,) = folder.glob("*.whl")
+    target = folder / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+    return target
+
+
+@pytest.fixture
+def stylenet(installed: Path, tmp_path: Path):
+    """Run `stylenet` of the wheel in an empty folder, and return what it printed."""
+    keep = {name: value for name, value in os.environ.items() if not name.startswith("STYLENET_")}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "stylenet.cli.main", *arguments],
+            cwd=tmp_path,
+            env=keep | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1", "TORCH_HOME": str(tmp_path / "torch")},
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    Image.effect_noise((72, 64), 60).convert("RGB").save(tmp_path / "photo.png")
+    return run
+
+
+def test_it_is_the_wheel_that_runs(installed: Path):
+    command = [sys.executable, "-c", "import stylenet.resources as r; print(r.ROOT)"]
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    found = subprocess.run(command, cwd=installed, env=environment, capture_output=True, text=True, check=True).stdout
+    assert Path(found.strip()) == (installed / "stylenet" / "shipped").resolve()
+
+
+def test_a_shipped_network_stylizes_by_its_name(stylenet, tmp_path: Path):
+    stylenet("infer", "--ckpt=starry_night", "--input=photo.png", "--output=out.png")
+    assert Image.open(tmp_path / "out.png").size == (72, 64)
+
+
+def test_gatys_finds_painting_and_loss_network(stylenet, tmp_path: Path):
+    printed = stylenet(
+        "gatys", "--content=photo.png", "--style=great_wave", "--output=out.png", "--steps=2", "--size=48"
+    )
+    assert "vgg16, bundled weights" in " ".join(printed.split())
+    assert (tmp_path / "out.png").is_file()
+
+
+@pytest.mark.slow
+def test_a_training_finds_its_configs_and_styles(stylenet, tmp_path: Path):
+    debug = next(iter((Path(__file__).parents[1] / "configs").glob("debug.yaml")))
+    stylenet("train", "style=tahiti", f"--config={debug}")
+    assert list(tmp_path.glob("outputs/debug/tahiti/version_0/stylizer.safetensors"))
+
+
+@pytest.mark.slow
+def test_an_evaluation_and_a_study_run(stylenet, tmp_path: Path):
+    stylenet(
+        "evaluate", "--photographs=photo.png", "--styles=starry_night", "--output=compared", "--size=48",
+        "--methods=photograph,starry_night",
+    )  # fmt: skip
+    assert list((tmp_path / "compared").glob("*.md"))
+    stylenet("study", "init", "--quick")
+    assert (tmp_path / "studies" / "init-quick").is_dir()
