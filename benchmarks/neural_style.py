@@ -33,7 +33,6 @@ from stylenet.cli.exits import guarded
 from stylenet.cli.gatys_job import LOSS_SETTINGS
 from stylenet.cli.options import split
 from stylenet.cli.settings import typed
-from stylenet.data.places import DATA
 from stylenet.data.sources import EMBEDDED, EMBEDDED_HELD_OUT, find_source
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
@@ -44,6 +43,7 @@ from stylenet.images import load_image, resize, save_image
 from stylenet.losses.functional import gram
 from stylenet.losses.multiscale import perceptual_loss, to_size
 from stylenet.losses.options import LossOptions
+from stylenet.resources import DATA
 from stylenet.studies.judges import Jury, choose_judge
 from stylenet.studies.measure import figures
 from stylenet.studies.sheets import captioned

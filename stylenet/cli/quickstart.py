@@ -6,7 +6,6 @@ from pathlib import Path
 
 from stylenet.allocator import keep_memory
 from stylenet.cli.exits import guarded
-from stylenet.cli.shorthand import CONFIGS
 from stylenet.data.sources import find_source
 from stylenet.errors import InputError
 from stylenet.images import grid, resize, save_image
@@ -17,7 +16,6 @@ STYLE = "metzinger"
 """A painting that the network of many styles has not learnt."""
 OUTPUT = Path("outputs/quickstart")
 SIZE = 384
-PROJECT = CONFIGS.parent
 
 
 def train_new_style() -> Path:
@@ -26,10 +24,9 @@ def train_new_style() -> Path:
     Raises:
         InputError: The training failed; its own words stand above.
     """
-    command = [sys.executable, "train.py", f"style={STYLE}", "recipe=minutes"]
-    command += [f"--trainer.logger.init_args.save_dir={OUTPUT.resolve()}", *sys.argv[1:]]
-    print("$", "python", *command[1:], flush=True)
-    if subprocess.run(command, cwd=PROJECT).returncode:
+    arguments = [f"style={STYLE}", "recipe=minutes", f"trainer.logger.init_args.save_dir={OUTPUT}", *sys.argv[1:]]
+    print("$ stylenet train", *arguments, flush=True)
+    if subprocess.run([sys.executable, "-m", "stylenet.cli.main", "train", *arguments]).returncode:
         raise InputError("the training of the quickstart did not finish: see above")
     return max(OUTPUT.glob(f"{STYLE}/version_*/{StylizerModule.slim}"), key=lambda path: path.stat().st_mtime)
 

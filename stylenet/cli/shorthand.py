@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylenet.errors import InputError, unknown
+from stylenet.resources import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SUBCOMMANDS = ("fit", "validate")
 NAMED = {"model": CONFIGS, "recipe": CONFIGS / "recipes"}
 """Options whose value may name a config file, and where: later ones beat earlier ones."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from stylenet.allocator import keep_memory
 from stylenet.cli.exits import FAILED, OK, one_line
 from stylenet.cli.options import OneLineParser, split, whole
-from stylenet.cli.shorthand import CONFIGS
 from stylenet.errors import unknown
+from stylenet.resources import CONFIGS
 
 if TYPE_CHECKING:
     from stylenet.studies.runs import Cell

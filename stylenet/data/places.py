@@ -1,10 +1,7 @@
-"""Where images are looked for: the project's `data` folder and the folders of `STYLENET_IMAGES`."""
+"""Where images are looked for: the folders of `STYLENET_IMAGES`."""
 
 import os
 from pathlib import Path
-
-DATA = Path(__file__).resolve().parents[2] / "data"
-"""The project's own `data` folder; it need not exist."""
 
 
 def image_folders() -> list[Path]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from stylenet.data.datasets import Files, Folder
 from stylenet.data.huggingface import COCO, Table, load_table
-from stylenet.data.places import DATA, image_folders
+from stylenet.data.places import image_folders
 from stylenet.errors import InputError, unknown
 from stylenet.images import list_images
+from stylenet.resources import DATA
 
 SOURCES = ("auto", "coco", "embedded", "folder", "huggingface", "synthetic")
 

@@ -21,6 +21,7 @@ from stylenet.images import written_beside
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.johnson import JohnsonNet
 from stylenet.networks.peers import is_pytorch_adain, is_pytorch_example, read_pytorch_adain, read_pytorch_example
+from stylenet.resources import find_network
 
 NETWORKS: dict[str, type[nn.Module]] = {"AdaIN": AdaIN, "JohnsonNet": JohnsonNet}
 KEY = "stylenet"
@@ -57,10 +58,13 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     Reads slim checkpoints, Lightning checkpoints of this project, the transformer nets of pytorch/examples, and the
     decoders of naoto0804/pytorch-AdaIN.
 
+    Args:
+        path: A file, or the name of a network that ships, such as `starry_night`.
+
     Raises:
         InputError: The file is missing, unsafe (a pickle of more than plain tensors) or holds no such network.
     """
-    path = Path(path).expanduser()
+    path = find_network(path)
     content = read_file(path)
     if is_pytorch_example(content):
         return read_pytorch_example(content, str(path))

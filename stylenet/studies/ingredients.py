@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from stylenet.data.places import DATA
 from stylenet.errors import InputError
 from stylenet.inference.stylizer import pick_device
 from stylenet.inference.video import Film
+from stylenet.resources import ROOT, network_file
 
 
 class NotAtHand(InputError):
@@ -45,7 +45,7 @@ def find_checkpoint(name: str) -> Path:
     Raises:
         NotAtHand: There is no such file.
     """
-    path = next((path for path in (Path(name), DATA.parent / name) if path.is_file()), None)
+    path = next((path for path in (network_file(name), ROOT / name) if path.is_file()), None)
     if path is None:
         raise NotAtHand(f"no {name}: make it with `stylenet train model=adain`, then give labels=FILE")
     return path

@@ -13,6 +13,7 @@ from stylenet.inference.looks import Look
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
+from stylenet.resources import network_file
 from stylenet.studies.digests import file_digest
 from stylenet.studies.methods import Method, Painter, Tick
 
@@ -77,14 +78,15 @@ def _loss_network(metadata: Mapping[str, Any], network: torch.nn.Module) -> str 
 
 
 def named(text: str) -> tuple[Path, str | None]:
-    """Return the file and the style of `FILE` or `FILE=STYLE`.
+    """Return the file and the style of `FILE` or `FILE=STYLE`, where FILE may be the name of a network that ships.
 
     Raises:
         InputError: There is no such file, or no such style.
     """
     path, equals, style = text.rpartition("=")
-    if Path(text).expanduser().is_file() or not equals:
+    if network_file(text).is_file() or not equals:
         path, style = text, ""
-    if not Path(path).expanduser().is_file():
+    file = network_file(path)
+    if not file.is_file():
         raise InputError(f"no method {text!r}: give photograph, gatys, gatys+, or the file of a network")
-    return Path(path).expanduser(), find_style(style).stem if style else None
+    return file, find_style(style).stem if style else None

@@ -1,0 +1,37 @@
+"""Where configs, paintings and networks that ship lie: at the top of a checkout, or inside the installed package."""
+
+from pathlib import Path
+
+from stylenet.errors import unknown
+
+_PACKAGE = Path(__file__).resolve().parent
+_INSTALLED = _PACKAGE / "shipped"
+"""Where the wheel puts them; a checkout, also one that is installed as editable, has no such folder."""
+
+ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
+CONFIGS = ROOT / "configs"
+DATA = ROOT / "data"
+CHECKPOINTS = ROOT / "checkpoints"
+
+
+def shipped_networks() -> dict[str, Path]:
+    """Return the networks that ship, by name."""
+    return {path.stem: path for path in sorted(CHECKPOINTS.glob("*.safetensors"))}
+
+
+def network_file(name_or_path: str | Path) -> Path:
+    """Return the file of a network that ships, by its name, or else the path as it is."""
+    path = Path(name_or_path).expanduser()
+    return path if path.is_file() else shipped_networks().get(str(name_or_path), path)
+
+
+def find_network(name_or_path: str | Path) -> Path:
+    """Return the file of a network: a path, or the name of one that ships, such as `starry_night`.
+
+    Raises:
+        InputError: A name, without suffix or folder, that none has; says the nearest.
+    """
+    path = network_file(name_or_path)
+    if not path.is_file() and not path.suffix and path.name == str(name_or_path):
+        raise unknown("network", path.name, shipped_networks())
+    return path
