@@ -67,15 +67,14 @@ def test_gatys_finds_painting_and_loss_network(stylenet, tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_training_finds_its_configs_and_styles(stylenet, tmp_path: Path):
-    debug = next(iter((Path(__file__).parents[1] / "configs").glob("debug.yaml")))
-    stylenet("train", "style=tahiti", f"--config={debug}")
+    stylenet("train", "style=tahiti", f"--config={ROOT / 'configs' / 'debug.yaml'}")
     assert list(tmp_path.glob("outputs/debug/tahiti/version_0/stylizer.safetensors"))
 
 
 @pytest.mark.slow
 def test_an_evaluation_and_a_study_run(stylenet, tmp_path: Path):
     stylenet(
-        "evaluate", "--photographs=photo.png", "--styles=starry_night", "--output=compared", "--size=48",
+        "evaluate", "--photographs=.", "--styles=starry_night", "--output=compared", "--size=48",
         "--methods=photograph,starry_night",
     )  # fmt: skip
     assert list((tmp_path / "compared").glob("*.md"))

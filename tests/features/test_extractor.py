@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from torch.nn import functional as F
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -202,6 +203,69 @@ def test_large_maps_are_convolved_by_winograds_method_to_the_same_values():
         assert_close(found[layer].double(), expected[layer], rtol=0, atol=1e-4)
     slopes = [torch.autograd.grad(maps["relu2_1"].mean(), image)[0] for maps in (found, expected)]
     assert (slopes[0] - slopes[1]).norm() < 1e-3 * slopes[1].norm()
+
+
+PLACES = {"relu1_1": 0, "relu1_2": 2, "relu2_1": 5, "relu2_2": 7, "relu3_1": 10}
+
+
+def run_by_hand(extractor, image, mode):
+    """Return VGG16's maps with borders of convolutions padded by a mode of `F.pad`."""
+    x, maps = (image - extractor.mean) / extractor.std, {}
+    for layer, place in PLACES.items():
+        if layer in ("relu2_1", "relu3_1"):
+            x = F.max_pool2d(x, 2)
+        weight, bias = (extractor.body.get_parameter(f"features.{place}.{kind}") for kind in ("weight", "bias"))
+        x = maps[layer] = F.conv2d(F.pad(x, (1, 1, 1, 1), mode=mode), weight, bias).relu()
+    return maps
+
+
+@pytest.mark.parametrize(("padding", "mode"), [("zeros", "constant"), ("reflect", "reflect")])
+@pytest.mark.parametrize("size", [(16, 18), (80, 72)], ids=["small", "large"])  # large maps go by Winograd's method
+def test_convolutions_are_padded_as_asked(padding, mode, size):
+    single = FeatureExtractor("vgg16", tuple(PLACES), "random", padding=padding)
+    extractor = copy.deepcopy(single).double()
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    rounded, found = single(image), extractor(image.double())
+    expected = run_by_hand(extractor, image.double(), mode)
+    for layer, maps in expected.items():
+        assert_close(found[layer], maps, rtol=1e-9, atol=1e-9)
+        assert (rounded[layer] - maps).norm() < 1e-5 * maps.norm(), layer
+    slopes = [torch.autograd.grad(maps["relu3_1"].square().mean(), image)[0] for maps in (rounded, expected)]
+    assert (slopes[0] - slopes[1]).norm() < 1e-4 * slopes[1].norm()
+
+
+def test_reflection_makes_no_frame_around_a_plain_image():
+    plain = torch.full((1, 3, 32, 32), 0.7)
+    for padding in ("zeros", "reflect"):
+        maps = FeatureExtractor("vgg16", ("relu3_1",), "bundled", padding=padding)(plain)["relu3_1"]
+        frame = (maps - maps[..., 4:5, 4:5]).norm() / maps.norm()
+        assert frame > 0.1 if padding == "zeros" else frame < 1e-5
+
+
+def test_up_to_and_copies_keep_the_padding(image):
+    extractor = FeatureExtractor("vgg16", ("relu1_2", "relu2_1"), "random", padding="reflect")
+    expected = extractor(image)["relu1_2"]
+    for other in (extractor.up_to(("relu1_2",)), copy.deepcopy(extractor), pickle.loads(pickle.dumps(extractor))):
+        assert torch.equal(other(image)["relu1_2"], expected)
+
+
+def test_an_unknown_padding_is_answered_with_the_nearest():
+    with pytest.raises(
+        InputError, match="unknown padding 'reflection': did you mean 'reflect'.*known are reflect, zeros"
+    ):
+        FeatureExtractor("vgg16", ("relu1_1",), "random", padding="reflection")
+
+
+@pytest.mark.parametrize("padding", ["zeros", "reflect"])
+def test_under_autocast_maps_are_in_bfloat16_and_near_those_of_float32(padding, image):
+    extractor = FeatureExtractor("vgg16", ("relu1_2", "relu4_3"), "bundled", padding=padding)
+    expected = extractor(image)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = extractor(image)
+    for layer, maps in found.items():
+        assert maps.dtype == torch.bfloat16
+        assert maps.is_contiguous(memory_format=torch.channels_last)
+        assert (maps.float() - expected[layer]).norm() < 0.02 * expected[layer].norm()
 
 
 def test_a_layer_is_read_before_the_next_are_computed(extractor, image):

@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
+import stylenet.features
 from stylenet.cli.train_resume import Resumed
 from stylenet.errors import InputError
+from stylenet.features.extractor import FeatureExtractor
 from stylenet.modules.adain import AdaINModule
 from stylenet.modules.base import _Schedule, warmup
 from stylenet.modules.johnson import JohnsonModule
@@ -90,9 +92,29 @@ def test_a_resume_of_a_run_that_trained_other_groups_is_refused(
         resumed.check_optimizer(module)
 
 
-def test_auto_takes_the_best_loss_network_at_hand(bare_environment: None):
-    made = JohnsonModule("starry_night", style_size=32, width=4).metadata["loss_network"]
-    assert made == {"backbone": "vgg16", "weights": "bundled", "substitute": True}
+@pytest.mark.parametrize(("given", "weights"), [({}, "bundled"), ({"weights": "random"}, "random")])
+def test_the_loss_network_is_the_vgg16_that_ships_unless_told_otherwise(
+    bare_environment: None, given: dict, weights: str
+):
+    module = JohnsonModule("starry_night", style_size=32, width=4, **given)
+    assert module.metadata["loss_network"] == {"backbone": "vgg16", "weights": weights}
+    assert module.ingredients()["loss network"] == f"vgg16, {weights} weights"
+    wanted = FeatureExtractor("vgg16", ("relu1_1",), weights).body.get_parameter("features.0.weight")
+    assert torch.equal(module.loss.extractor.body.get_parameter("features.0.weight"), wanted)
+
+
+def test_weights_that_are_not_at_hand_are_not_replaced(bare_environment: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("a download"))
+    with pytest.raises(InputError, match=r"no vgg_normalised\.pth in"):
+        JohnsonModule("starry_night", style_size=32, width=4, backbone="vgg_normalised")
+
+
+def test_the_loss_network_is_named_by_its_file_without_the_folder(tmp_path: Path, bare_environment: None):
+    bundled = Path(stylenet.features.__path__[0]) / "vgg16.safetensors"
+    (tmp_path / "mine.safetensors").write_bytes(bundled.read_bytes())
+    weights = str(tmp_path / "mine.safetensors")
+    made = JohnsonModule("starry_night", style_size=32, width=4, weights=weights).metadata["loss_network"]
+    assert made == {"backbone": "vgg16", "weights": "mine.safetensors"}
 
 
 def test_init_from_needs_a_network_of_the_same_shape(tmp_path, bare_environment: None):
