@@ -189,19 +189,21 @@ def test_a_network_of_one_style_gives_its_rows_to_every_style(tmp_path: Path, ba
             assert torch.allclose(ours, one.network(photographs()), atol=1e-4)
 
 
-def test_a_single_network_starts_as_its_part_of_one_of_many_styles(tmp_path: Path, bare_environment: None):
+@pytest.mark.parametrize(
+    ("style", "shares"), [("great_wave", [0.0, 1.0, 0.0]), ("shipwreck", [1 / 3, 1 / 3, 1 / 3])], ids=["known", "new"]
+)
+def test_a_single_network_starts_as_its_part_of_one_of_many_styles_or_as_their_mean(
+    tmp_path: Path, bare_environment: None, style: str, shares: list[float]
+):
     many = made()
     with torch.no_grad():
         for norm in many.network.modules():
             if isinstance(norm, ConditionalNorm):
                 norm.weight.normal_(), norm.bias.normal_()
-    path = saved(many, tmp_path / "many.safetensors")
-    one = JohnsonModule("great_wave", **SMALL, init_from=path)
+    one = JohnsonModule(style, **SMALL, init_from=saved(many, tmp_path / "many.safetensors"))
     images = photographs(2)
-    mixture = torch.tensor([[0.0, 1.0, 0.0]])
-    torch.testing.assert_close(one.network(images), many.network(images, mixture))
-    with pytest.raises(InputError, match="unknown style of init_from .shipwreck.: .*known are great_wave"):
-        JohnsonModule("shipwreck", **SMALL, init_from=path)
+    torch.testing.assert_close(one.network(images), many.network(images, torch.tensor([shares])))
+    assert one.metadata["style"] == style
 
 
 def test_init_from_needs_the_same_width(tmp_path: Path, bare_environment: None):
