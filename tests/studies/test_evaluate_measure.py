@@ -15,7 +15,7 @@ from stylenet.studies.measure import FIGURES, figures
 from stylenet.studies.sheets import GAP, LINE, captioned
 from stylenet.studies.tables import markdown, means, read_csv, write_csv
 
-STYLES, CONTENT = ("relu1_1", "relu2_1", "relu3_1", "relu4_1"), "relu3_1"
+STYLES, CONTENT = ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), "relu2_2"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def judge(pictures):
 
 def test_figures_against_numpy(pictures, judge):
     image, photograph, painting, label = pictures
-    maps = FeatureExtractor("vgg16", (*STYLES, CONTENT), "bundled")
+    maps = FeatureExtractor("vgg16", STYLES, "bundled")
     of = [{name: value[0].double().numpy() for name, value in maps(x).items()} for x in (image, photograph, painting)]
     grams = [
         [(flat := x[name].reshape(len(x[name]), -1)) @ flat.T / flat.size for name in STYLES] for x in (of[0], of[2])
@@ -82,32 +82,51 @@ def at_hand(monkeypatch, *names):
 
 
 def test_the_judge_trained_no_method(monkeypatch):
-    at_hand(monkeypatch, "vgg19", "vgg16", "resnet50")
+    at_hand(monkeypatch, "vgg19", "squeezenet1_1", "resnet50")
     assert choose_judge({}) == ("vgg19", "imagenet")
-    assert choose_judge({"gatys": "vgg19", "photograph": None}) == ("vgg16", "imagenet")
-    assert choose_judge({"gatys": "vgg19", "net": "vgg16"}) == ("resnet50", "imagenet")
-    at_hand(monkeypatch, "vgg16")
-    assert choose_judge({"net": "vgg16"}) == ("vgg16", "bundled")
-    assert choose_judge({"net": "vgg16"}) == ("vgg16", "imagenet")
+    assert choose_judge({"gatys": "vgg19", "photograph": None}) == ("squeezenet1_1", "imagenet")
+    assert choose_judge({"gatys": "vgg19", "net": "squeezenet1_1"}) == ("resnet50", "imagenet")
+    assert choose_judge({"gatys": "vgg19", "net": "squeezenet1_1", "a": "resnet50"}) == ("vgg16", "bundled")
+    at_hand(monkeypatch, "squeezenet1_1")
+    assert choose_judge({"net": "vgg16", "gatys": "vgg16"}) == ("squeezenet1_1", "imagenet")
     assert choose_judge({"net": "vgg16"}, "vgg16") == ("vgg16", "bundled")
+    assert choose_judge({"net": "vgg16"}, "resnet50") == ("resnet50", "imagenet")
     with pytest.raises(InputError, match="unknown backbone 'vgg61'"):
         choose_judge({}, "vgg61")
 
 
-def test_only_what_is_found_is_at_hand(bare_environment, monkeypatch, tmp_path):
+def test_where_every_network_at_hand_trained_a_method_the_first_of_them_judges(monkeypatch):
+    at_hand(monkeypatch)
     assert choose_judge({"net": "vgg16"}) == ("vgg16", "bundled")
-    (tmp_path / "vgg16-397923af.pth").touch()
+    at_hand(monkeypatch, "resnet50")
+    assert choose_judge({"net": "vgg16", "other": "resnet50"}) == ("resnet50", "imagenet")
+
+
+def test_only_what_is_found_or_ships_is_at_hand(bare_environment, monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("a download"))
+    assert choose_judge({"net": "vgg16"}) == choose_judge({}) == ("vgg16", "bundled")
+    (tmp_path / "squeezenet1_1-b8a52dc0.pth").touch()
     monkeypatch.setenv("STYLENET_WEIGHTS", str(tmp_path))
-    assert choose_judge({"net": "vgg16"}) == ("vgg16", "imagenet")
+    assert choose_judge({"net": "vgg16"}) == choose_judge({}) == ("squeezenet1_1", "imagenet")
+    (tmp_path / "vgg19-dcbb9e9d.pth").touch()
+    assert choose_judge({}) == ("vgg19", "imagenet")
 
 
-def test_a_partial_judge_is_told(monkeypatch):
+def test_a_partial_judge_is_told():
     seen = {"gatys": "vgg19", "a": "vgg16", "b": None}
     assert describe_judge("resnet50", "imagenet", seen) == (
         "resnet50, imagenet weights; not known to be the loss network of any method"
     )
-    assert "THE LOSS NETWORK OF a:" in describe_judge("vgg16", "imagenet", seen)
-    assert describe_judge("vgg16", "bundled", seen).endswith("but it is kin of vgg19, the loss network of gatys")
+    assert describe_judge("vgg16", "bundled", seen) == (
+        "vgg16, bundled weights; THE LOSS NETWORK OF a: its figures flatter that"
+    )
+    assert describe_judge("vgg_normalised", "imagenet", seen) == (
+        "vgg_normalised, imagenet weights; not known to be the loss network of any method; "
+        "but it is kin of vgg19, the loss network of gatys"
+    )
+    assert describe_judge("vgg19", "imagenet", {"any": "vgg_normalised"}).endswith(
+        "but it is kin of vgg_normalised, the loss network of any"
+    )
 
 
 # Tables and grids

@@ -59,7 +59,8 @@ def test_the_photograph_is_always_first():
 
 def test_gatys_is_the_optimiser_with_its_defaults():
     method = methods("gatys")["gatys"]
-    options = LossOptions().resolved("vgg16")
+    layers = {"content_layers": ["relu4_2"], "style_layers": [f"relu{block}_1" for block in (1, 2, 3, 4, 5)]}
+    options = LossOptions(**layers, style_weight=20.0, tv_weight=0.1)  # as docs/gatys.md has them
     loss = perceptual_loss(FeatureExtractor("vgg16", options.layers, "bundled"), picture(1), options)
     expected = optimize(picture(0), picture(1), loss, steps=2)
     assert torch.equal(paint(method), expected.image)
@@ -121,8 +122,11 @@ def test_a_network_of_many_styles_paints_each_by_its_name():
     assert not torch.allclose(paint(method, "two"), expected, atol=1e-3)
 
 
-def test_adain_paints_any_style():
-    net = network("any.safetensors", AdaIN, backbone="vgg16", weights="bundled")
+@pytest.mark.parametrize(
+    "exchange", [{}, {"exchange": ["relu4_1", "relu2_1"], "scales": {"relu4_1": 334, "relu2_1": 331}}]
+)
+def test_adain_paints_any_style(exchange):
+    net = network("any.safetensors", AdaIN, backbone="vgg16", weights="bundled", width=8, **exchange)
     method = methods("any.safetensors")["any"]
     assert (method.kind, method.loss_network) == ("adain", "vgg16")
     with torch.no_grad():
