@@ -43,19 +43,25 @@ class Watched(AdaIN):
         return super().palette(paintings)
 
 
-@pytest.fixture(scope="module")
-def adain():
+FOUR = {
+    "exchange": ("relu4_1", "relu3_1", "relu2_1", "relu1_1"),
+    "scales": {"relu4_1": 334.0, "relu3_1": 518.0, "relu2_1": 331.0, "relu1_1": 41.7},
+}
+
+
+@pytest.fixture(scope="module", params=[{}, FOUR], ids=["one layer", "four layers"])
+def adain(request):
     """An AdaIN with random weights whose images are neither flat nor clamped."""
     generator = torch.Generator().manual_seed(0)
-    network = AdaIN("vgg16", "bundled", width=4).eval()
+    network = AdaIN("vgg16", "bundled", width=4, **request.param)  # in training mode it clamps nothing
     for tensor in network.parameters():
         tensor.requires_grad_(False).normal_(generator=generator).mul_((2 / tensor[0].numel()) ** 0.5)
         if tensor.dim() == 1:
             tensor.zero_()
-    last, image = network.decoder[-1], network.decoder(network.encode(rand(64, 64)))
+    last, image = network.decoder[-1], network.decode(network.encode(rand(64, 64)))
     last.weight.mul_(0.1 / image.std())
     last.bias.fill_(0.5)
-    return network
+    return network.eval()
 
 
 def rand(*size, seed=0):
@@ -77,15 +83,18 @@ def moments(features):
 @torch.no_grad()
 def by_hand(network, image, paintings, shares, alpha=1.0):
     """What AdaIN makes of an image whose sides are multiples of 8: equations 8 and 14, and what is lost between."""
-    features = network.encode(image)
-    mean, deviation = moments(features)
-    styles = [moments(network.encode(painting)) for painting in paintings]
-    new_mean = sum(share * style[0] for share, style in zip(shares, styles, strict=True))
-    new_deviation = sum(share * style[1] for share, style in zip(shares, styles, strict=True))
-    values = features.double().numpy()
-    moved = (values - mean) / deviation * new_deviation + new_mean
-    decoded = network.decode(torch.from_numpy(alpha * moved + (1 - alpha) * values).float())
-    return (decoded + (1 - alpha) * (image - network.decode(features))).clamp(0, 1)  # what the decoder loses
+    features, seen = network.encode(image), [network.encode(painting) for painting in paintings]
+    blended = {}
+    for layer, maps in features.items():
+        mean, deviation = moments(maps)
+        styles = [moments(found[layer]) for found in seen]
+        new_mean = sum(share * style[0] for share, style in zip(shares, styles, strict=True))
+        new_deviation = sum(share * style[1] for share, style in zip(shares, styles, strict=True))
+        values = maps.double().numpy()
+        moved = (values - mean) / deviation * new_deviation + new_mean
+        blended[layer] = torch.from_numpy(alpha * moved + (1 - alpha) * values).float()
+    lost = image - network.decode(features)  # what the decoder loses
+    return (network.decode(blended) + (1 - alpha) * lost).clamp(0, 1)
 
 
 # Networks for any style

@@ -21,16 +21,23 @@ def tiny(**arguments):
     return network
 
 
+FOUR = {
+    "exchange": ("relu4_1", "relu3_1", "relu2_1", "relu1_1"),
+    "scales": {"relu4_1": 334.0, "relu3_1": 518.0, "relu2_1": 331.0, "relu1_1": 41.7},
+    "padding": "reflect",
+}
+
+
 @torch.no_grad()
-def any_style():
+def any_style(**options):
     """An AdaIN whose random decoder gives pictures about 0.5, most of them within the range."""
     torch.manual_seed(0)
-    network = AdaIN("vgg16", "bundled", width=8).eval()
+    network = AdaIN("vgg16", "bundled", width=8, **options)  # in training mode it clamps nothing
     palette = network.palette(torch.rand(2, 3, 40, 40))
     last, features = network.decoder[-1], network.transfer(network.encode(torch.rand(1, 3, 64, 64)), palette)
-    last.weight.div_(5 * network.decoder(features).std((0, 2, 3)).view(3, 1, 1, 1))
-    last.bias.add_(0.5 - network.decoder(features).mean((0, 2, 3)))
-    return network, palette
+    last.weight.div_(5 * network.decode(features).std((0, 2, 3)).view(3, 1, 1, 1))
+    last.bias.add_(0.5 - network.decode(features).mean((0, 2, 3)))
+    return network.eval(), palette
 
 
 def onnx_session(path):
@@ -84,9 +91,9 @@ def test_torch_file_takes_any_batch_and_size(tmp_path):
 
 @pytest.mark.slow
 @torch.no_grad()
-@pytest.mark.parametrize("alpha", [1.0, 0.6])
-def test_paintings_are_baked_into_adain(tmp_path, alpha):
-    network, palette = any_style()
+@pytest.mark.parametrize(("alpha", "options"), [(1.0, {}), (0.6, {}), (0.6, FOUR)])
+def test_paintings_are_baked_into_adain(tmp_path, alpha, options):
+    network, palette = any_style(**options)
     baked = {"palette": palette, "mixture": torch.tensor([[0.3, 0.7]]), "alpha": alpha}
     export(network, tmp_path / "net.pt2", "torch", **baked)
     run, images = torch.export.load(tmp_path / "net.pt2").module(), torch.rand(2, 3, 41, 30)
@@ -97,8 +104,9 @@ def test_paintings_are_baked_into_adain(tmp_path, alpha):
 
 @pytest.mark.slow
 @torch.no_grad()
-def test_adain_in_onnx(tmp_path):
-    network, palette = any_style()
+@pytest.mark.parametrize("options", [{}, FOUR], ids=["one layer", "four layers"])
+def test_adain_in_onnx(tmp_path, options):
+    network, palette = any_style(**options)
     found = export(network, tmp_path / "net.onnx", "onnx", palette=palette)
     assert max(found.values()) < 1e-3
     session = onnx_session(tmp_path / "net.onnx")
