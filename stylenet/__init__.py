@@ -1,3 +1,3 @@
 """Train and run feed-forward neural stylizers with PyTorch Lightning."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
