@@ -8,7 +8,8 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from support import DEBUG
+import yaml
+from support import DEBUG, ROOT
 
 from stylenet.cli.commands import _train
 from stylenet.cli.exits import guarded
@@ -268,7 +269,8 @@ def test_the_command_line_trains_it(tmp_path, monkeypatch, bare_environment):
     network, metadata = load_network(slim)
     assert metadata["class"] == "AdaIN"
     assert metadata["loss_network"] == {"backbone": "vgg16", "weights": "bundled"}
-    assert network.exchange == LAYERS
+    config = yaml.safe_load((ROOT / "configs" / "adain.yaml").read_text())["model"]["init_args"]
+    assert list(network.exchange) == config["exchange"]
     assert len(list(tmp_path.glob("outputs/debug/adain/version_0/grids/*.png"))) == 1
     (events,) = tmp_path.glob("outputs/debug/adain/version_0/events*")
     assert b"train/reconstruction" in events.read_bytes()

@@ -1,0 +1,66 @@
+"""Quick recipes train in 16-bit floats where a CPU has matrix units for them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from support import DEBUG
+
+from stylenet.cli.commands import QUICK_RECIPES, _train, quickest_precision
+from stylenet.cli.exits import guarded
+from stylenet.cli.shorthand import CONFIGS, expand
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, amx: bool, accelerator: bool = False) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: accelerator)
+    if hasattr(torch, "accelerator"):
+        monkeypatch.setattr(torch.accelerator, "is_available", lambda: accelerator)
+
+
+@pytest.mark.parametrize("recipe", QUICK_RECIPES)
+def test_quick_recipes_are_recipes(recipe: str):
+    assert (CONFIGS / "recipes" / f"{recipe}.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "amx", "accelerator", "precision"),
+    [
+        (["style=starry_night", "recipe=minutes"], True, False, "bf16-mixed"),
+        (["model=multistyle", "recipe=ship"], True, False, "bf16-mixed"),
+        (["model=adain", "recipe=ship_adain"], True, False, "bf16-mixed"),
+        (["style=starry_night", f"--config={CONFIGS / 'recipes' / 'minutes.yaml'}"], True, False, "bf16-mixed"),
+        (["style=starry_night", "recipe=minutes"], False, False, None),
+        (["style=starry_night", "recipe=minutes"], True, True, None),
+        (["style=starry_night", "recipe=paper"], True, False, None),
+        (["style=starry_night"], True, False, None),
+    ],
+)
+def test_16_bits_are_for_quick_recipes_on_a_cpu_with_matrix_units(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], amx: bool, accelerator: bool, precision: str | None
+):
+    machine(monkeypatch, amx, accelerator)
+    assert quickest_precision(expand(arguments)) == ({} if precision is None else {"precision": precision})
+
+
+@pytest.mark.parametrize(
+    ("option", "precision"), [([], "bf16-mixed"), (["trainer.precision=32-true"], "32-true")], ids=["default", "given"]
+)
+def test_a_quick_recipe_trains_in_16_bits_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+    bare_environment: None,
+    option: list[str],
+    precision: str,
+):
+    machine(monkeypatch, amx=True)
+    monkeypatch.chdir(tmp_path)
+    given = ["style=starry_night", "recipe=minutes", DEBUG, "trainer.max_steps=1", *option]
+    monkeypatch.setattr(sys, "argv", ["train.py", *given])
+    assert guarded(_train) == 0
+    assert f"precision {precision}" in " ".join(capsys.readouterr().err.split())
+    config = yaml.safe_load(Path("outputs/debug/starry_night/version_0/config.yaml").read_text())
+    assert config["trainer"]["precision"] == precision
