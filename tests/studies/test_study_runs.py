@@ -235,14 +235,15 @@ def test_weights_that_cannot_be_used_are_a_failed_row_of_one_line(study: Callabl
     damaged, robust = (runs.outcome(cells[place])["error"] for place in (0, 2))
     assert damaged.startswith(str(tmp_path / "damaged.pth"))
     assert "cannot be read safely" in damaged
-    assert robust == "no robust weights for vgg16: give bundled, random or a file"
+    assert robust == "no robust weights for vgg16: give imagenet, bundled, random or a file"
 
 
 def test_pseudo_labels_are_painted_by_adain(study: Callable[..., Study], tmp_path: Path):
     torch.manual_seed(0)
-    network = AdaIN("vgg16", "bundled", width=4).eval()
+    network = AdaIN("vgg16", "bundled", width=4, scales={"relu4_1": 334.0}).eval()
     save_network(network, tmp_path / "adain.safetensors", describe(network))
     base = TINY | {"labels": str(tmp_path / "adain.safetensors"), "pixel_weight": 1.0, "steps": 30}
+    base |= {"content_weight": 1e-6, "tv_weight": 0.0}  # the label alone draws
     (cell, *_) = runs.plan(study(base=base, grid=[{"style_weight": [0]}]), tmp_path)
     runs.run(cell)
     photograph = load_image(cell.folder / "00.photograph.png")
