@@ -218,6 +218,11 @@ def _train() -> int:
 
 
 def train() -> None:
-    """Run `train.py`."""
+    """Run `train.py`.
+
+    Numbers too small for a normal float become 0: the momentum of weights that get no gradient decays to such numbers,
+    on which a CPU takes a hundred times as long. A training of AdaIN by Muon had slowed down to 2.6 times its step.
+    """
     keep_memory()
+    torch.set_flush_denormal(True)
     sys.exit(guarded(_train))
