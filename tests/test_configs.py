@@ -23,11 +23,11 @@ SHIPPED = sorted(
 
 def arguments(config: str) -> list[str]:
     path = Path(config)
-    own = CONFIGS / f"debug_{path.stem}.yaml"
-    if own.is_file():
-        return [f"model={path.stem}", f"--config={own}"]
+    adain = [f"--config={CONFIGS / 'debug_adain.yaml'}", "model.reconstruction_steps=1"]  # and then one of style
+    if path.stem == "adain":
+        return ["model=adain", *adain]
     if path.stem == "ship_adain":
-        return ["model=adain", "recipe=ship_adain", f"--config={CONFIGS / 'debug_adain.yaml'}"]
+        return ["model=adain", "recipe=ship_adain", *adain]
     if path.stem == "multistyle":
         return ["style=[starry_night,great_wave]", DEBUG]
     return [f"{'recipe' if path.parent.name == 'recipes' else 'model'}={path.stem}", "style=starry_night", DEBUG]
