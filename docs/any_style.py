@@ -35,7 +35,7 @@ def photographs() -> list[Tensor]:
 
 def cell(image: Tensor) -> Tensor:
     """Return the upper middle of an image, (1, 3, HEIGHT, WIDTH)."""
-    image = resize(image, max(HEIGHT, round(WIDTH * min(image.shape[-2:]) / image.shape[-1])))
+    image = resize(image, max(HEIGHT, 1 + WIDTH * min(image.shape[-2:]) // image.shape[-1]))
     left = (image.shape[-1] - WIDTH) // 2
     return image[..., :HEIGHT, left : left + WIDTH]
 

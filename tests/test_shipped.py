@@ -58,7 +58,7 @@ def test_adain_ships_its_decoder_alone():
     assert shipped_networks()["adain"].stat().st_size < 12 * MIB
 
 
-@pytest.mark.parametrize("style", ["starry_night", "great_wave", "gray_tree"])
+@pytest.mark.parametrize("style", ["starry_night", "great_wave", "tahiti"])
 def test_adain_leaves_no_streaks(style: str, photograph: Tensor):
     network, _ = load_network("adain")
     with torch.no_grad():

@@ -122,7 +122,7 @@ class Conv(nn.Conv2d):
 
 def pad(x: Tensor, side: int, mode: str) -> Tensor:
     """Return `x`, (B, C, H, W), padded on all sides; in 16 bits if it is, where autocast on a CPU would take 32."""
-    with torch.autocast(x.device.type, enabled=False):
+    with torch.autocast("cpu", enabled=False):
         return F.pad(x, (side, side, side, side), mode=mode)
 
 
