@@ -2,7 +2,7 @@
 
 The usual loop is that of the PyTorch tutorial, see `pytorch_tutorial.py`: content relu4_2 and style relu1_1 to relu5_1
 of VGG16, from the photograph, pixels clamped before each evaluation (--clamp end: only when it is over, as many do).
-Ours minimises the very same sum. What counts is the loss of images with pixels in [0, 1]; "best" is the lowest that the
+Ours minimizes the very same sum. What counts is the loss of images with pixels in [0, 1]; "best" is the lowest that the
 loop ever had, for it may rise again. Weights are seeded random ones unless told, which take the same time.
 
     python benchmarks/gatys.py [--size 512] [--steps 300] [--backbone vgg16] [--content PHOTO] [--style PAINTING]

@@ -50,7 +50,7 @@ def network(given: argparse.Namespace) -> nn.Module:
     adain = AdaIN("vgg_normalised", "random").eval()
     last = adain.decoder[-1]
     assert isinstance(last, nn.Conv2d)
-    nn.init.orthogonal_(last.weight, 8.0)  # else the pictures are nearly grey, and alike whoever computes them
+    nn.init.orthogonal_(last.weight, 8.0)  # else the pictures are nearly gray, and alike whoever computes them
     nn.init.constant_(last.bias, 0.5)
     return adain
 

@@ -1,7 +1,7 @@
 """How fast photographs are loaded: ours against the transforms of pytorch/examples, in turn, in one call.
 
 JPEG files of 640x480 pixels, drawn for the occasion, become crops of 256 pixels; everything happens in this process, so
-a figure is that of one worker. Theirs decodes by Pillow, scales the short side, takes the centre and multiplies by 255.
+a figure is that of one worker. Theirs decodes by Pillow, scales the short side, takes the center and multiplies by 255.
 A training needs as many workers as its images/s (`make bench`, or TensorBoard) are times the figure.
 
     python benchmarks/loader.py [--size 256] [--batch 4] [--photographs 16] [--rounds 5]

@@ -1,4 +1,4 @@
-r"""The recipe of jcjohnson/neural-style beside `stylenet gatys`, judged by a network that neither minimised.
+r"""The recipe of jcjohnson/neural-style beside `stylenet gatys`, judged by a network that neither minimized.
 
     python benchmarks/neural_style.py --output compared [--size 256] [--steps 1000] [--ours 'more: style_weight=50' ...]
 
@@ -62,7 +62,7 @@ def neural_style(photograph: Tensor, painting: Tensor, backbone: str, weights: s
     """Return what neural_style.lua makes of a photograph, (1, 3, H, W) in [0, 1].
 
     As it has them: the mean squared error of maps and of Gram matrices divided by C*H*W; the gradient of half of the
-    summed squared differences of neighbours; noise of 0.001 about the mean pixel.
+    summed squared differences of neighbors; noise of 0.001 about the mean pixel.
 
     Args:
         photograph: (1, 3, H, W) in [0, 1].

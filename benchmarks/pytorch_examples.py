@@ -48,7 +48,7 @@ def start() -> JohnsonNet:
 
 
 def plain_maps(backbone: str) -> Callable[[Tensor], dict[str, Tensor]]:
-    """Return what gives the style layers' maps of normalised images by torchvision's network."""
+    """Return what gives the style layers' maps of normalized images by torchvision's network."""
     spec = get_backbone(backbone)
     ends = {int(spec.layers[name].rpartition(".")[2]) + 1: name for name in spec.style_layers}
     with torch.device("meta"):

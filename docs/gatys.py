@@ -1,4 +1,4 @@
-"""Make the pictures of docs/gatys.md: CC0 photographs of scikit-image, paintings that ship, the Gatys optimiser.
+"""Make the pictures of docs/gatys.md: CC0 photographs of scikit-image, paintings that ship, the Gatys optimizer.
 
     python docs/gatys.py [NAME ...] [--size 256] [--steps 150] [--backbone vgg16]
 
@@ -48,7 +48,7 @@ class Studio:
     def run(
         self, photograph: str, painting: str | list[str], options: dict | None = None, **arguments: object
     ) -> Tensor:
-        """Return the optimised image; options are those of the loss, the rest goes to `optimize`."""
+        """Return the optimized image; options are those of the loss, the rest goes to `optimize`."""
         names = [painting] if isinstance(painting, str) else painting
         styles = [Style(self.painting(name)) for name in names]
         choice = gatys_options(self.backbone, {"style_weight": 10.0} | (options or {}))
@@ -94,8 +94,8 @@ def statistics(studio: Studio) -> list[list[Tensor]]:
     return [[studio.run("chelsea", "the_scream", each, steps=80) for each in options]]
 
 
-def colour(studio: Studio) -> list[list[Tensor]]:
-    """The painting's colours, luminance only, CORAL."""
+def color(studio: Studio) -> list[list[Tensor]]:
+    """The painting's colors, luminance only, CORAL."""
     return [[studio.run("coffee", "starry_night", preserve_color=way) for way in (None, "luminance", "coral")]]
 
 
@@ -120,7 +120,7 @@ def reconstruction(studio: Studio) -> list[list[Tensor]]:
 
 
 PICTURES: dict[str, Callable[[Studio], list[list[Tensor]]]] = {
-    made.__name__: made for made in (init, smoothness, strength, statistics, colour, masks, reconstruction)
+    made.__name__: made for made in (init, smoothness, strength, statistics, color, masks, reconstruction)
 }
 
 

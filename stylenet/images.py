@@ -196,7 +196,7 @@ def written_beside(path: str | Path) -> Iterator[Path]:
 
 
 def grid(rows: list[list[Tensor]], gap: int = 4) -> Tensor:
-    """Return one image, (1, 3, H, W), of rows of images with white gaps; smaller images are centred.
+    """Return one image, (1, 3, H, W), of rows of images with white gaps; smaller images are centered.
 
     Args:
         rows: Rows of (1, 3, h, w) images in [0, 1]; rows may differ in length.

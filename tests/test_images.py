@@ -27,10 +27,10 @@ def as_tensor(image):
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 255
 
 
-def png(width, height, depth, colour, rows=b""):
+def png(width, height, depth, color, rows=b""):
     """A PNG written by hand."""
     chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)),
         (b"IDAT", zlib.compress(rows, 9)),
     ]
     body = b"".join(
@@ -64,7 +64,7 @@ def test_jpeg_equals_pillows(options):
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_jpeg_of_other_colours(mode):
+def test_jpeg_of_other_colors(mode):
     raw = encoded(picture(mode=mode), "JPEG", quality=95)
     close(decode(raw, "x"), as_tensor(Image.open(io.BytesIO(raw))), 0)
     close(decode(raw, "x"), as_tensor(picture(mode=mode)), 12 / 255)
@@ -128,7 +128,7 @@ def test_alpha_is_laid_over_white(mode, kind):
     close(decode(encoded(image, kind), "x"), opaque * weight + 1 - weight, 1 / 255)
 
 
-def test_transparent_colours_become_white():
+def test_transparent_colors_become_white():
     image = Image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4), "L").convert("P")
     image.putpalette([0, 128, 255] * 256)
     for transparency in (3, bytes([255, 255, 255, 0])):
@@ -137,8 +137,8 @@ def test_transparent_colours_become_white():
         expected = expected.clone()
         expected[..., 0, 3] = 1
         close(pixels, expected, 0)
-    colour = picture().getpixel((5, 5))
-    assert torch.equal(decode(encoded(picture(), "PNG", transparency=colour), "x")[0, :, 5, 5], torch.ones(3))
+    color = picture().getpixel((5, 5))
+    assert torch.equal(decode(encoded(picture(), "PNG", transparency=color), "x")[0, :, 5, 5], torch.ones(3))
 
 
 def test_1_bit():
@@ -148,7 +148,7 @@ def test_1_bit():
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_first_frame_of_an_animation(kind):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     raw = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     close(decode(raw, "x"), as_tensor(frames[0]), 3 / 255)
 

@@ -11,7 +11,7 @@ PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"errors", "allocator"},
     {"images", "winograd", "resources"},
-    {"features", "data", "colour"},
+    {"features", "data", "color"},
     {"losses"},
     {"networks", "gatys", "metrics"},
     {"modules"},

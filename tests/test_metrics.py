@@ -59,8 +59,8 @@ def test_the_photograph_keeps_its_content_and_the_painting_its_style(judge, pict
 
 def test_a_photograph_without_features_gives_finite_figures(pictures):
     extractor = FeatureExtractor("vgg16", ("relu1_1",), "random")
-    grey = extractor.mean.expand(1, 3, 32, 32)  # random biases are 0: the mean colour has no features
-    figures = Judge(extractor, pictures[0], ("relu1_1",), ("relu1_1",))(grey, grey)
+    gray = extractor.mean.expand(1, 3, 32, 32)  # random biases are 0: the mean color has no features
+    figures = Judge(extractor, pictures[0], ("relu1_1",), ("relu1_1",))(gray, gray)
     assert figures["content_distance"] == 0
     assert figures["gram_difference"].item() == pytest.approx(1)
 

@@ -1,4 +1,4 @@
-"""The command `stylenet gatys`: optimise the pixels of one image.
+"""The command `stylenet gatys`: optimize the pixels of one image.
 
 PyTorch is imported only once the flags are right, so that `--help` and mistyped flags are answered at once.
 """
@@ -17,15 +17,15 @@ def build_parser() -> OneLineParser:
     parser = OneLineParser(
         prog="stylenet gatys",
         usage="stylenet gatys --content=PHOTO --style=PAINTING --output=OUT.png [flags] [key=value ...]",
-        description="Optimise one image until it shows the photograph in the painting's style (Gatys et al. 2016).",
-        epilog="key=value sets any option of the loss or the optimisation, e.g. style_weight=10 tv_weight=0.02 "
+        description="Optimize one image until it shows the photograph in the painting's style (Gatys et al. 2016).",
+        epilog="key=value sets any option of the loss or the optimization, e.g. style_weight=10 tv_weight=0.02 "
         "statistic=patches normalization=gatys style_layers=[relu1_1,relu2_1] schedule=cosine; an unknown key lists "
         "them all. Exit codes: 0 done, 1 diverged (the last good image is saved), 2 bad input, 130 interrupted (the "
         "image so far is saved).",
         allow_abbrev=False,
     )
     _add_pictures(parser)
-    _add_optimisation(parser)
+    _add_optimization(parser)
     return parser
 
 
@@ -35,7 +35,7 @@ def _add_pictures(parser: OneLineParser) -> None:
     add("--content", help="the photograph (required)")
     add("--style", action="append", help="a painting: an image, or a style's name; give several to blend (required)")
     add("--output", help="the image to write, whose suffix says the format (required); overwritten if it exists")
-    add("--video", help="film the optimisation into this .mp4, .mov or .mkv")
+    add("--video", help="film the optimization into this .mp4, .mov or .mkv")
     add("--size", type=pixels, help="scale the photograph's longer side to this many pixels; default: 512 at most")
     add("--style-size", type=pixels, help="the same of the paintings' shorter side; default: as the photograph's")
     add("--style-weights", help="shares of several styles, e.g. 0.3,0.7; default: equal")
@@ -43,8 +43,8 @@ def _add_pictures(parser: OneLineParser) -> None:
     add("--style-mask", action="append", default=[], help="look at the painting only where it is white; one a style")
 
 
-def _add_optimisation(parser: OneLineParser) -> None:
-    """Add how the image is optimised, and where."""
+def _add_optimization(parser: OneLineParser) -> None:
+    """Add how the image is optimized, and where."""
     add = parser.add_argument
     add("--steps", type=whole(1, 1_000_000), default=300, help="evaluations of the loss; default: 300")
     add(
@@ -56,7 +56,7 @@ def _add_optimisation(parser: OneLineParser) -> None:
     add("--optimizer", default="lbfgs", help="lbfgs (default), adam or adamw")
     add("--lr", type=float, help="learning rate of adam and adamw; default: 0.02")
     add("--init", default="content", help="what to start from: content (default), noise, style, or an image's path")
-    add("--preserve-color", help="luminance or coral: keep the photograph's colours")
+    add("--preserve-color", help="luminance or coral: keep the photograph's colors")
     add(
         "--style-strength",
         type=float,
@@ -69,7 +69,7 @@ def _add_optimisation(parser: OneLineParser) -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Optimise as the arguments say, and return the exit code.
+    """Optimize as the arguments say, and return the exit code.
 
     Args:
         argv: What follows `stylenet gatys`.

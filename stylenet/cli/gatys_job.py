@@ -14,7 +14,7 @@ from stylenet.cli.settings import typed
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
-from stylenet.gatys.colours import check_way
+from stylenet.gatys.colors import check_way
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import Result, check, optimize
 from stylenet.images import save_image

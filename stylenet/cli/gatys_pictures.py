@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylenet.colour import luminance
+from stylenet.color import luminance
 from stylenet.data.styles import find_style, load_style
 from stylenet.errors import InputError, unknown
 from stylenet.gatys.optimize import INITS
@@ -27,7 +27,7 @@ class Pictures:
         content: (1, 3, H, W) in [0, 1].
         styles: The paintings.
         paths: Their files.
-        init: What the optimisation starts from: a name, or (1, 3, h, w) in [0, 1].
+        init: What the optimization starts from: a name, or (1, 3, h, w) in [0, 1].
         only: Stylize only here, (1, 1, H, W) in [0, 1]; everywhere by default.
         masks: Where each of N styles belongs, (1, N, H, W) in [0, 1]; everywhere by default.
     """

@@ -1,4 +1,4 @@
-"""What `stylenet gatys` shows while it optimises: a progress bar, and a film of the image."""
+"""What `stylenet gatys` shows while it optimizes: a progress bar, and a film of the image."""
 
 from collections.abc import Sequence
 

@@ -60,7 +60,7 @@ def _add_look(parser: OneLineParser) -> None:
         help="stylize only where it is white; with two styles, white is for the first and black for the second; or one "
         "a style",
     )
-    add("--preserve-color", help="luminance or coral: keep the photograph's colours")
+    add("--preserve-color", help="luminance or coral: keep the photograph's colors")
     add("--stroke-scale", type=float, default=1.0, help="how many times as large strokes are, from 0.25 to 4")
 
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from torch import Tensor
 
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
-from stylenet.colour import luminance
+from stylenet.color import luminance
 from stylenet.errors import InputError
 from stylenet.images import load_image, resize, save_image
 from stylenet.inference.outputs import keep_inputs, plan

@@ -34,7 +34,7 @@ def _module(name: str) -> Callable[[list[str]], int]:
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train a network that stylizes: style=starry_night", _train),
     "infer": ("stylize with a trained network: --ckpt=CKPT --input=IMAGE --output=OUT.png", _infer),
-    "gatys": ("optimise a single image: --content=PHOTO --style=PAINTING --output=OUT.png", _module("gatys")),
+    "gatys": ("optimize a single image: --content=PHOTO --style=PAINTING --output=OUT.png", _module("gatys")),
     "pseudo-label": (
         "make pictures to learn from: --content=FOLDER --style=PAINTING --output=FOLDER",
         _module("pseudo_label"),

@@ -30,7 +30,7 @@ def build_parser() -> OneLineParser:
     add = parser.add_argument
     add("--content", help="the folder of photographs, with its sub-folders (required)")
     add("--style", action="append", help="a painting, or a style's name; several for as many labels each (required)")
-    add("--method", help="gatys: the optimiser; adain: a network, see --ckpt (required)")
+    add("--method", help="gatys: the optimizer; adain: a network, see --ckpt (required)")
     add("--output", help="the folder of the pairs and their manifest.jsonl (required)")
     add("--ckpt", help="the AdaIN checkpoint of --method=adain")
     add("--size", type=pixels, default=512, help="scale larger photographs down to this longer side; default: 512")

@@ -19,12 +19,12 @@ from stylenet.data.styles import find_style
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
-from stylenet.gatys.colours import check_way
+from stylenet.gatys.colors import check_way
 from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.pyramid import plan as plan_sizes
 from stylenet.inference.label_shards import Shard, made
-from stylenet.inference.labellers import AdaINLabeller, GatysLabeller, Labeller
+from stylenet.inference.labelers import AdaINLabeler, GatysLabeler, Labeler
 from stylenet.inference.outputs import plan
 from stylenet.inference.pseudo_labels import PairMaker
 from stylenet.inference.stylizer import pick_device
@@ -59,12 +59,12 @@ class Job:
         self.style_size = flags.style_size or max(1, flags.size * 3 // 4)
         self.device = pick_device(_device_name(flags.device))
         self.backbone, self.weights = flags.backbone, resolve_weights(flags.backbone, flags.weights)
-        loss, labeller = self._labeller(settings, names)
+        loss, labeler = self._labeler(settings, names)
         self.shard = Shard(self.folder, rank, ranks)
         pairs = made(self.folder)
         network = {"backbone": self.backbone, "weights": Path(self.weights).name}
         self.maker = PairMaker(
-            self.folder, labeller, loss, self.styles, flags.size, self.style_size, self.device, **network
+            self.folder, labeler, loss, self.styles, flags.size, self.style_size, self.device, **network
         )
         self.maker.check(pairs.values(), self.sources)
         self.digests = {pair.photograph: pair.source_sha256 for pair in pairs.values()}
@@ -78,12 +78,12 @@ class Job:
         """Return how many pairs this process is to make."""
         return sum(map(len, self.todo.values()))
 
-    def _labeller(self, settings: Mapping[str, str], names: Sequence[str]) -> tuple[Loss, Labeller]:
+    def _labeler(self, settings: Mapping[str, str], names: Sequence[str]) -> tuple[Loss, Labeler]:
         """Return what measures the labels, and what makes them."""
         flags = self.flags
         if flags.method == "adain":
-            (given,) = typed(settings, {AdaINLabeller: ("alpha",)}, names)
-            return self._loss({}), AdaINLabeller(flags.ckpt, self.device, **given)
+            (given,) = typed(settings, {AdaINLabeler: ("alpha",)}, names)
+            return self._loss({}), AdaINLabeler(flags.ckpt, self.device, **given)
         chosen, given = typed(settings, {LossOptions: LOSS_SETTINGS, optimize: OPTIMIZE_SETTINGS}, names)
         parameters = inspect.signature(optimize).parameters
         defaults = {name: parameters[name].default for name in (*OPTIMIZE_SETTINGS, "steps", "init")}
@@ -95,7 +95,7 @@ class Job:
         check_way(given["preserve_color"])
         plan_sizes(given["steps"], given["pyramid"], 1, 1)
         loss = self._loss(chosen)
-        return loss, GatysLabeller(loss, given)
+        return loss, GatysLabeler(loss, given)
 
     def _loss(self, given: Mapping[str, Any]) -> Loss:
         """Return a loss without paintings, on the device."""

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from stylenet.data.columns import Column, Plan, photograph_column, stream_column
 from stylenet.data.cores import free_workers
 from stylenet.data.huggingface import COCO, load_table
-from stylenet.data.labelled import labelled_column
+from stylenet.data.labeled import labeled_column
 from stylenet.data.paintings import find_paintings, is_dataset, with_paintings
 from stylenet.data.sampling import ResumableLoader, SampleOrder
 from stylenet.data.sources import SOURCES, Content, find_source
@@ -51,7 +51,7 @@ class StylizationData(pl.LightningDataModule):
             styles that have a name), a folder, or a Hugging Face dataset such as huggan/wikiart. Default: none.
         pseudo_labels: A folder that `stylenet pseudo-label` wrote: show its photographs, in the place of `source`, and
             their labels. Then `paintings`, if given, shows the style image of each pair.
-        recolor: Put the colour channels of every second painting into another order, which makes many palettes of few
+        recolor: Put the color channels of every second painting into another order, which makes many palettes of few
             paintings; not of streamed ones.
 
     Attributes:
@@ -210,7 +210,7 @@ class StylizationData(pl.LightningDataModule):
         """Return what is trained on: pairs, or photographs with or without paintings."""
         plan = Plan(self.size, self.batch_size, self.seed, self.zoom, self.val_count, self.val_root, self.recolor)
         if self.pseudo_labels:
-            return labelled_column(self.pseudo_labels, plan, bool(self.paintings), self.label_style)
+            return labeled_column(self.pseudo_labels, plan, bool(self.paintings), self.label_style)
         if self.streaming:
             column = stream_column(self.root or COCO, self.split, plan)
         else:

@@ -133,7 +133,7 @@ def random_crop(image: Tensor, size: int, rng: np.random.Generator, zoom: float 
     return crop.flip(-1) if rng.random() < 0.5 else crop
 
 
-def centre_crop(image: Tensor, size: int) -> Tensor:
+def center_crop(image: Tensor, size: int) -> Tensor:
     """Return the middle of a photograph whose short side is scaled to `size`: (3, size, size) in [0, 1]."""
     height, width = image.shape[-2:]
     side = min(height, width)
@@ -149,7 +149,7 @@ class Crops(Dataset):
         size: Pixels of a side.
         seed: Of the order and of the crops.
         zoom: See `random_crop`.
-        recolor: Put the three colour channels of every second crop into another order, drawn at random.
+        recolor: Put the three color channels of every second crop into another order, drawn at random.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class Wholes(Dataset):
         return len(self.photographs)
 
     def __getitem__(self, index: int) -> Tensor:
-        return centre_crop(self.photographs.read(index), self.size)
+        return center_crop(self.photographs.read(index), self.size)
 
 
 class Alternating(Dataset):

@@ -1,6 +1,6 @@
 """The manifest of a folder of pseudo-labels: one JSON object a line for each pair of a photograph and its label.
 
-The folder holds `manifest.jsonl`; `photographs/NAME.png`, each photograph as it was stylised; `labels/STYLE/NAME.png`,
+The folder holds `manifest.jsonl`; `photographs/NAME.png`, each photograph as it was stylized; `labels/STYLE/NAME.png`,
 what a slow method made of it, of the same size; and `styles/STYLE.png`, each style image as it was used.
 """
 
@@ -19,7 +19,7 @@ class Pair:
     """A photograph and what a slow method made of it: one line of the manifest.
 
     Args:
-        photograph: The photograph as it was stylised; this path and the next two are relative to the folder.
+        photograph: The photograph as it was stylized; this path and the next two are relative to the folder.
         label: What was made of it, of the same size.
         style: The style image.
         style_name: What the style is called.

@@ -15,7 +15,7 @@ from datasets.distributed import split_dataset_by_node
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
-from stylenet.data.datasets import PATIENCE, ZOOM, centre_crop, random_crop
+from stylenet.data.datasets import PATIENCE, ZOOM, center_crop, random_crop
 from stylenet.data.huggingface import read_record
 from stylenet.data.sampling import ResumableLoader, generator
 from stylenet.errors import InputError
@@ -175,7 +175,7 @@ def first_images(table: Any, count: int, size: int, kind: str) -> list[Tensor]:
     found: list[Tensor] = []
     for number, record in enumerate(table if count else ()):
         try:
-            found.append(centre_crop(read_record(record, f"{kind} {number} of the stream"), size))
+            found.append(center_crop(read_record(record, f"{kind} {number} of the stream"), size))
         except InputError as error:
             warnings.warn(f"{kind} skipped: {error}", stacklevel=2)
         if len(found) == count or number == count + PATIENCE:

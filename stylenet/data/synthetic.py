@@ -77,12 +77,12 @@ class DeadLeaves(Dataset):
         return _photograph(rng, image)
 
     def _shading(
-        self, rng: np.random.Generator, labels: np.ndarray, centres: np.ndarray, radii: np.ndarray
+        self, rng: np.random.Generator, labels: np.ndarray, centers: np.ndarray, radii: np.ndarray
     ) -> np.ndarray:
         """Return what light and texture add, (size, size): in each leaf a gradient and a piece of a noise tile."""
         count = len(radii)
         slope = rng.normal(0, 0.09, (count, 2)) / np.maximum(radii, self.size / 16)[:, None]
-        level = -(slope * centres).sum(1)
+        level = -(slope * centers).sum(1)
         strength = rng.gamma(1.2, 0.04, count)
         table = np.stack([level, slope[:, 0], slope[:, 1], strength]).astype(np.float32)
         shift = rng.integers(0, TILE, (2, count), dtype=np.int32)
@@ -97,14 +97,14 @@ def _corners(rng: np.random.Generator, fine: int) -> tuple[np.ndarray, np.ndarra
     """Draw the leaves of one image: corners (N, CORNERS, 2) and radii (N,) in pixels; the first is the background."""
     smallest = fine / 256 * math.exp(rng.uniform(math.log(2.2), math.log(6)))
     largest = fine * rng.uniform(0.25, 0.6)
-    # density r^-3 times the area (fine + 2r)^2 in which the centre of a leaf must lie to be seen, on a grid of radii
+    # density r^-3 times the area (fine + 2r)^2 in which the center of a leaf must lie to be seen, on a grid of radii
     grid = np.geomspace(smallest, largest, 256)
     weight = grid**-2 * (fine + 2 * grid) ** 2  # r^-3, and the grid's steps grow with r
     weight /= weight.sum()
     hidden = (weight * np.pi * grid**2 / (fine + 2 * grid) ** 2).sum()  # share of a point's cover by one leaf
     count = int(COVER / hidden / 0.5)  # ellipses and polygons hold about half of their circle
     radii = rng.choice(grid, count, p=weight)
-    centres = rng.uniform(-radii[:, None], fine + radii[:, None], (count, 2))
+    centers = rng.uniform(-radii[:, None], fine + radii[:, None], (count, 2))
     angles = np.arange(CORNERS) * (2 * np.pi / CORNERS)
     reach = np.ones((count, CORNERS))
     kind = rng.random(count)
@@ -115,7 +115,7 @@ def _corners(rng: np.random.Generator, fine: int) -> tuple[np.ndarray, np.ndarra
     x = radii[:, None] * reach * np.cos(angles)
     y = radii[:, None] * reach * np.sin(angles) * aspect[:, None]
     cos, sin = np.cos(turn)[:, None], np.sin(turn)[:, None]
-    leaves = np.stack([x * cos - y * sin, x * sin + y * cos], -1) + centres[:, None]
+    leaves = np.stack([x * cos - y * sin, x * sin + y * cos], -1) + centers[:, None]
     whole = np.full((1, CORNERS, 2), fine / 2)
     return np.concatenate([whole, leaves]), np.concatenate([[fine], radii])
 
@@ -142,7 +142,7 @@ def _paint(leaves: np.ndarray, fine: int) -> np.ndarray:
 
 
 def _palette(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Return a colour for each leaf, (count, 3): luminance varies most, hues gather around a few of each image."""
+    """Return a color for each leaf, (count, 3): luminance varies most, hues gather around a few of each image."""
     hues = rng.normal(0, [0.11, 0.08], (4, 2)) + rng.normal([0.05, -0.02], [0.08, 0.04])
     chosen = hues[rng.choice(4, count, p=rng.dirichlet([1.0, 1, 1, 1]))]
     chroma = chosen + rng.normal(0, [0.035, 0.018], (count, 2))
@@ -157,7 +157,7 @@ def _photograph(rng: np.random.Generator, image: np.ndarray) -> Tensor:
     ramp = np.linspace(-0.5, 0.5, size, dtype=np.float32)
     light = 1 + rng.normal(0, 0.2) * ramp[:, None] + rng.normal(0, 0.15) * ramp
     image = image * light.astype(np.float32)[..., None]
-    blur = rng.uniform(0, 0.15)  # weight of the neighbours on each side
+    blur = rng.uniform(0, 0.15)  # weight of the neighbors on each side
     for axis in (0, 1):
         image = (1 - 2 * blur) * image + blur * (np.roll(image, 1, axis) + np.roll(image, -1, axis))
     image += rng.uniform(0.002, 0.015) * rng.standard_normal(image.shape, dtype=np.float32)

@@ -88,7 +88,7 @@ BACKBONES: dict[str, Backbone] = {
         "vgg16",
         _vgg_layers((2, 2, 3, 3, 3)),
         style=("relu1_2", "relu2_2", "relu3_3", "relu4_3"),  # Johnson et al. 2016
-        content=("relu2_2",),  # deeper ones give lumps of colour
+        content=("relu2_2",),  # deeper ones give lumps of color
         bundled_file="vgg16.safetensors",
     ),
     "vgg19": _torchvision(

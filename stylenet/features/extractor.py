@@ -26,7 +26,7 @@ NARROWEST = 64
 class FeatureExtractor(nn.Module):
     """Read feature maps of a frozen backbone.
 
-    It normalises its input itself, stops at the deepest layer asked for, holds only the weights that it uses, and
+    It normalizes its input itself, stops at the deepest layer asked for, holds only the weights that it uses, and
     passes gradients to its input but never to its weights. Keep it out of the tree of a LightningModule (see
     `stylenet.modules.base`), so that it is in no state dict and unknown to DDP.
 

@@ -16,7 +16,7 @@ class ToMap(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a perceptron, each on normalised tokens and added to them."""
+    """Attention, then a perceptron, each on normalized tokens and added to them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class VisionTransformer(nn.Module):
         self.maps = nn.ModuleList(ToMap() for _ in range(DEPTH))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the map of every block, (B, 768, h, w), of normalised `images`, (B, 3, H, W) with sides from 16."""
+        """Return the map of every block, (B, 768, h, w), of normalized `images`, (B, 3, H, W) with sides from 16."""
         right, bottom = -images.shape[-1] % PATCH, -images.shape[-2] % PATCH
         patches = self.conv_proj(F.pad(images, (0, right, 0, bottom), mode="reflect"))  # (B, C, h, w)
         tokens = torch.cat([self.class_token.expand(images.shape[0], -1, -1), _as_tokens(patches)], dim=1)

@@ -144,9 +144,9 @@ def load_weights(network: nn.Module, backbone: str, weights: str) -> Normalizati
             `robust` (adversarially trained, found locally), `auto` (see `resolve_weights`) or the path of a file.
 
     Returns:
-        Mean and deviation of each colour that these weights are meant for: the file's own, if it carries them as the
+        Mean and deviation of each color that these weights are meant for: the file's own, if it carries them as the
         robustness library's and ours do, else the zoo's. That library also clamps images to [0, 1] first, which we
-        leave out: it would take the gradient away from colours just outside.
+        leave out: it would take the gradient away from colors just outside.
 
     Raises:
         MissingWeights: The weights cannot be had. Nothing falls back silently.

@@ -1,1 +1,1 @@
-"""Gatys: the image itself is optimised; the baseline of the networks, with the losses that train them."""
+"""Gatys: the image itself is optimized; the baseline of the networks, with the losses that train them."""

@@ -1,4 +1,4 @@
-"""What the optimiser takes by default of a loss network that the trainings read otherwise."""
+"""What the optimizer takes by default of a loss network that the trainings read otherwise."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ from the photograph, for how near they are to the painting, as a small VGG-19 sa
 
 
 def gatys_options(backbone: str, given: Mapping[str, Any]) -> LossOptions:
-    """Return the options of a loss to optimise images by, layers named.
+    """Return the options of a loss to optimize images by, layers named.
 
     Args:
         backbone: The loss network.

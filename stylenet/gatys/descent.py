@@ -1,4 +1,4 @@
-"""Adam and AdamW as minimisers of a batch: PyTorch's own, which treat every element by itself."""
+"""Adam and AdamW as minimizers of a batch: PyTorch's own, which treat every element by itself."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def descent(
     bounds: tuple[float, float] | None = None,
     changed: Callable[[], bool] = lambda: False,
 ) -> Iterator[Iterate]:
-    """Minimise `function` from `start` (Kingma and Ba 2015); endless, yields after every evaluation.
+    """Minimize `function` from `start` (Kingma and Ba 2015); endless, yields after every evaluation.
 
     Adam steps up as well as down; the best point of each item is what is yielded. Where a value or a gradient is not
     finite the item goes back to its best point, and Adam is told of no gradient: what is left of its momentum takes it

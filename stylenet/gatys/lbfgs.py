@@ -26,7 +26,7 @@ FIRST_CHANGE = 0.05  # the largest change of a coordinate in the first step, on 
 
 @dataclass(frozen=True)
 class Iterate:
-    """Where a minimisation stands after an evaluation of its function.
+    """Where a minimization stands after an evaluation of its function.
 
     Attributes:
         x: The best points so far, (B, ...).
@@ -50,7 +50,7 @@ class Pair(NamedTuple):
 def lbfgs(
     function: Function, start: Tensor, *, history: int = 20, bounds: tuple[float, float] | None = None
 ) -> Iterator[Iterate]:
-    """Minimise `function` from `start`; endless, yields after every evaluation.
+    """Minimize `function` from `start`; endless, yields after every evaluation.
 
     Each evaluation tries one point of every item: a full step along the quasi-Newton direction, or a shorter one where
     the last point was refused. A point is taken if its value has fallen by enough (Armijo) and its gradient is finite,

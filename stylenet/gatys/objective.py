@@ -1,4 +1,4 @@
-"""What the minimisers call: loss and gradient of images."""
+"""What the minimizers call: loss and gradient of images."""
 
 from dataclasses import dataclass, field
 
@@ -24,7 +24,7 @@ class Objective:
     Attributes:
         changed: Whether the last evaluation was the first one of another loss: its value does not compare with those
             before it, as the weighting changed or a snapshot was taken.
-        progress: How much of the optimisation is over, 0 to 1; set by who minimises, read by the weighting.
+        progress: How much of the optimization is over, 0 to 1; set by who minimizes, read by the weighting.
         raw: Unweighted terms of the last evaluation, `{name: (B,)}`.
         weighted: Its weighted groups, `{group: (B,)}`.
     """

@@ -1,4 +1,4 @@
-"""Gatys' method: the pixels of an image are optimised until its features are those asked for."""
+"""Gatys' method: the pixels of an image are optimized until its features are those asked for."""
 
 import copy
 import math
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stylenet.errors import InputError, unknown
-from stylenet.gatys.colours import finish, prepare
+from stylenet.gatys.colors import finish, prepare
 from stylenet.gatys.descent import SCHEDULES
 from stylenet.gatys.problem import Problem
 from stylenet.gatys.pyramid import Stage, extended
@@ -58,9 +58,9 @@ def optimize(
     callback: Callable[[Progress], bool | None] | None = None,
     seed: int = 0,
 ) -> Result:
-    """Optimise images (Gatys, Ecker, Bethge 2016); a batch gives what its images give one by one.
+    """Optimize images (Gatys, Ecker, Bethge 2016); a batch gives what its images give one by one.
 
-    Departures: pixels are kept in [0, 1], so that the loss that is minimised is that of the image that is written; the
+    Departures: pixels are kept in [0, 1], so that the loss that is minimized is that of the image that is written; the
     authors clamp once, at the end, which undoes much of the work. Our own L-BFGS, see `stylenet.gatys.lbfgs`. With a
     style weight of 0 and noise to start from this is content reconstruction, with a content weight of 0 style
     reconstruction.
@@ -68,7 +68,7 @@ def optimize(
     Args:
         content: Photographs, (B, 3, H, W) in [0, 1].
         style: A painting, (1, 3, h, w) in [0, 1], or several.
-        loss: What is minimised; its own paintings are replaced by `style`.
+        loss: What is minimized; its own paintings are replaced by `style`.
         optimizer: `lbfgs`, `adam` or `adamw`.
         init: `content`, `noise` (uniform, the same for each image), `style`, or images, (B or 1, 3, h, w) in [0, 1].
         steps: Evaluations of loss and gradient at full size, and half as many at each coarser one.
@@ -78,7 +78,7 @@ def optimize(
         only: Stylize only here: (B or 1, 1, H, W) in [0, 1]; elsewhere the photograph stays as it is.
         masks: Where each of N styles belongs, (B or 1, N, H, W) in [0, 1]; by default wherever `only` allows.
         labels: Pseudo-labels, (B, 3, H, W) in [0, 1], where the loss has weights for them.
-        preserve_color: `luminance` or `coral` keeps the photograph's colours, see `stylenet.gatys.colours`.
+        preserve_color: `luminance` or `coral` keeps the photograph's colors, see `stylenet.gatys.colors`.
         weighting: Multipliers of the groups of terms; fixed ones by default.
         combined_after: Share of all steps after which the combined-image term takes its snapshot and acts.
         patience: Stop at a size when no image's loss fell by a thousandth in so many steps; never by default.
@@ -151,7 +151,7 @@ def check(
     patience: int | None = None,
     combined_after: float = 0.1,
 ) -> None:
-    """Raise an InputError for a way to optimise that there is not; `optimize` does so too."""
+    """Raise an InputError for a way to optimize that there is not; `optimize` does so too."""
     for kind, name, known in (("optimizer", optimizer, OPTIMIZERS), ("schedule", schedule, SCHEDULES)):
         if name not in known:
             raise unknown(kind, name, known)

@@ -59,7 +59,7 @@ class Problem:
         return True
 
     def objective(self, divisor: int) -> Objective:
-        """Return what is minimised at 1/divisor of the size."""
+        """Return what is minimized at 1/divisor of the size."""
         photographs = shrink(self.photographs, divisor)
         only, masks, labels = (
             None if images is None else extended(shrink(images, divisor))

@@ -1,4 +1,4 @@
-"""A run of the optimisation: history, callback, early stop, and a guard against losses that are not numbers."""
+"""A run of the optimization: history, callback, early stop, and a guard against losses that are not numbers."""
 
 import math
 import time
@@ -65,7 +65,7 @@ class Progress:
 
 
 class Run:
-    """Drives a minimiser at one size after the other; see `stylenet.gatys.optimize` for the arguments.
+    """Drives a minimizer at one size after the other; see `stylenet.gatys.optimize` for the arguments.
 
     Args:
         steps: Of all sizes together.
@@ -109,7 +109,7 @@ class Run:
         """
         good, best = start, list[Tensor]()
         self._snapshot(objective, start, again=True)
-        iterates = self._minimise(objective, start, steps)
+        iterates = self._minimize(objective, start, steps)
         for _ in range(steps):
             objective.progress = len(self.history) / self.steps
             iterate = next(iterates)
@@ -126,7 +126,7 @@ class Run:
                 break
             changed = self._snapshot(objective, good) or objective.weighting.changed
             if changed and self.optimizer == "lbfgs":
-                iterates, best = self._minimise(objective, good, steps), []  # the curvature seen was another loss's
+                iterates, best = self._minimize(objective, good, steps), []  # the curvature seen was another loss's
         return objective.kept(good)
 
     def _snapshot(self, objective: Objective, free: Tensor, again: bool = False) -> bool:
@@ -138,7 +138,7 @@ class Run:
         objective.snapshot(free)
         return True
 
-    def _minimise(self, objective: Objective, start: Tensor, steps: int) -> Iterator[Iterate]:
+    def _minimize(self, objective: Objective, start: Tensor, steps: int) -> Iterator[Iterate]:
         if self.optimizer == "lbfgs":
             return lbfgs(objective, start, bounds=RANGE)
         rate = self.schedule

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylenet.colour import match_colour
+from stylenet.color import match_color
 from stylenet.data.styles import find_style, load_style
 from stylenet.errors import InputError, unknown
 from stylenet.inference.looks import Look
@@ -94,7 +94,7 @@ class Learnt:
         if look.alpha < 1:
             notes.append(f"alpha {look.alpha:g}: the output is blended with the photograph, pixel by pixel")
         if look.preserve_color == "coral":
-            notes.append("coral: the output gets mean and covariance of the photograph's colours")
+            notes.append("coral: the output gets mean and covariance of the photograph's colors")
         if look.stroke_scale != 1:
             notes.append(
                 f"strokes {look.stroke_scale:g} times as large: the network sees the photograph at "
@@ -117,17 +117,17 @@ class Learnt:
         return {"mixture": whole.index_add_(1, torch.tensor(self.look.styles), mixture)}
 
     def leave(self, stylized: Tensor, photograph: Tensor) -> Tensor:
-        """Return what came out at the photograph's size, with its colours and strength; it may be written to."""
+        """Return what came out at the photograph's size, with its colors and strength; it may be written to."""
         stylized = _scaled(stylized, photograph.shape[-2:])
         if self.look.preserve_color == "coral":
-            stylized = match_colour(stylized, photograph)
+            stylized = match_color(stylized, photograph)
         return stylized if self.look.alpha == 1 else torch.lerp(photograph, stylized, self.look.alpha, out=stylized)
 
 
 class AnyStyle:
     """AdaIN: it takes the moments of paintings, a mixture of them, and the strength.
 
-    The moments are computed once, but with `coral`, where paintings get each photograph's colours first.
+    The moments are computed once, but with `coral`, where paintings get each photograph's colors first.
 
     Args:
         network: On the device.
@@ -151,7 +151,7 @@ class AnyStyle:
         if look.alpha < 1:
             notes.append(f"alpha {look.alpha:g}: features are blended with the photograph's")
         if look.preserve_color == "coral":
-            notes.append("coral: paintings get mean and covariance of each photograph's colours first")
+            notes.append("coral: paintings get mean and covariance of each photograph's colors first")
         if look.stroke_scale != 1:
             pixels = min(self.paintings[0].shape[-2:])
             notes.append(f"strokes {look.stroke_scale:g} times as large: paintings are shown at {pixels} pixels")
@@ -165,7 +165,7 @@ class AnyStyle:
         """Return what else the network is given beside an image, (1, 3, H, W)."""
         palette = self.palette
         if palette is None:
-            palette = self._palette([match_colour(painting, image) for painting in self.paintings])
+            palette = self._palette([match_color(painting, image) for painting in self.paintings])
         return {"palette": palette, "mixture": self.look.mixture(image.shape[-2:]), "alpha": self.look.alpha}
 
     def leave(self, stylized: Tensor, photograph: Tensor) -> Tensor:

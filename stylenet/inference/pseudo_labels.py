@@ -21,7 +21,7 @@ from stylenet.data.pairs import Pair
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
 from stylenet.images import decode, load_image, resize, to_uint8, written_beside
-from stylenet.inference.labellers import Labeller, Stylist
+from stylenet.inference.labelers import Labeler, Stylist
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.terms import Style
 
@@ -66,7 +66,7 @@ class Photograph:
     """A photograph that was read.
 
     Args:
-        picture: As it is stylised.
+        picture: As it is stylized.
         source: Its file, as it was given.
         source_sha256: Of that file.
     """
@@ -96,7 +96,7 @@ class PairMaker:
 
     Args:
         folder: Of the pairs.
-        labeller: The slow method.
+        labeler: The slow method.
         loss: What each label is measured with, on the device that is used.
         styles: The style images by name.
         size: Larger photographs are scaled down until the longer side has so many pixels.
@@ -111,7 +111,7 @@ class PairMaker:
     def __init__(
         self,
         folder: Path,
-        labeller: Labeller,
+        labeler: Labeler,
         loss: Loss,
         styles: Mapping[str, Path],
         size: int,
@@ -120,14 +120,14 @@ class PairMaker:
         **made_with: Any,
     ) -> None:
         self.folder, self.size, self.device, self.smallest = folder, size, device, loss.extractor.smallest
-        self.method = labeller.method
-        settings = {"size": size, "style_size": style_size, **made_with, **labeller.settings}
+        self.method = labeler.method
+        settings = {"size": size, "style_size": style_size, **made_with, **labeler.settings}
         self.settings: dict[str, Any] = json.loads(json.dumps(settings))  # as they are read back
         self.paintings = {}
         for name, path in styles.items():
             picture = Picture.of(load_style(path, style_size).to(device), f"styles/{name}.png")
             score = loss.restyled([Style(picture.image)])
-            self.paintings[name] = Painting(picture, labeller.stylist(picture.image), score)
+            self.paintings[name] = Painting(picture, labeler.stylist(picture.image), score)
 
     def check(self, pairs: Iterable[Pair], sources: Mapping[str, Path]) -> None:
         """Raise unless pairs that are there can stand in one manifest with those to be made.
@@ -159,7 +159,7 @@ class PairMaker:
             painting.picture.write(self.folder)
 
     def photograph(self, source: Path, path: str, before: str | None = None) -> Photograph:
-        """Return a photograph as it will be stylised.
+        """Return a photograph as it will be stylized.
 
         Args:
             source: Its file.

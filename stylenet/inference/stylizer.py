@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylenet.colour import luminance_only
+from stylenet.color import luminance_only
 from stylenet.errors import InputError, unknown
 from stylenet.inference.conditions import condition, find_styles
 from stylenet.inference.engine import prepare
@@ -18,7 +18,7 @@ from stylenet.networks.checkpoint import load_network
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 BAND = 64
-"""Rows of an image whose colours are worked on at once."""
+"""Rows of an image whose colors are worked on at once."""
 
 
 def pick_device(name: str = "auto") -> torch.device:

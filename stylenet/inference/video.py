@@ -19,14 +19,14 @@ CODECS = {"libx264": {"crf": "18"}, "mpeg4": {"qmin": "1", "qmax": "4"}}
 FILM_SECONDS, HOLD_SECONDS = 10, 2
 """How long a film of many steps lasts, and how long its last frame stays after that."""
 BT709 = 1
-"""FFmpeg's number of the colours of HD video, matrix, primaries and transfer alike; and of the range 16 to 235."""
+"""FFmpeg's number of the colors of HD video, matrix, primaries and transfer alike; and of the range 16 to 235."""
 
 
 class Film:
     """Write frames into a video file: `with Film("film.mp4") as film: film.add(image)`.
 
     The file is written beside and moved into place when the block ends; one that fails leaves nothing behind, and so
-    does one without frames. Odd sizes get their last row or column twice, since H.264's usual colours (yuv420p, which
+    does one without frames. Odd sizes get their last row or column twice, since H.264's usual colors (yuv420p, which
     every player knows) come in blocks of 2x2.
 
     Args:

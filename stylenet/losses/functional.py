@@ -136,10 +136,10 @@ def inside(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def laplacian(images: Tensor, pool: int) -> Tensor:
-    """Return the Laplacian of images scaled down: how each pixel differs from its four neighbours.
+    """Return the Laplacian of images scaled down: how each pixel differs from its four neighbors.
 
     Mean pooling, then the kernel `0 -1 0, -1 4 -1, 0 -1 0` without padding, as in Li et al. 2017. Their code adds up
-    the three channels; we keep them apart, so that edges between colours of one brightness count too.
+    the three channels; we keep them apart, so that edges between colors of one brightness count too.
 
     Args:
         images: (B, 3, H, W) in [0, 1].
@@ -228,7 +228,7 @@ def normalized_error(values: Tensor, target: Tensor, normalization: str) -> Tens
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """Return the mean squared difference of neighbouring pixels, down plus across, of each image.
+    """Return the mean squared difference of neighboring pixels, down plus across, of each image.
 
     The squared, anisotropic total variation of Mahendran and Vedaldi 2015 (beta = 2), as FNS has it; we take means
     where FNS sums, so that the value does not depend on the image's size.

@@ -44,7 +44,7 @@ class LossOptions:
         tv_weight: Weight of the total variation; under `relative` in units of the painting's own.
         laplacian_weight: Weight of the difference of the Laplacians of pooled image and pooled photograph.
         secondary_weight: Weight of the photograph's features at `secondary_layers`.
-        combined_weight: Weight of the features of the image itself as it stood early in the optimisation.
+        combined_weight: Weight of the features of the image itself as it stood early in the optimization.
         pixel_weight: Weight of the pixels of a pseudo-label.
         perceptual_weight: Weight of the features of a pseudo-label, at the content layers.
 

@@ -23,7 +23,7 @@ def painting_patches(features: Tensor, mask: Tensor | None = None) -> Tensor:
 
     Args:
         features: (1, C, H, W).
-        mask: (1, 1, H, W) in [0, 1]: only patches whose centre has more than one half are kept.
+        mask: (1, 1, H, W) in [0, 1]: only patches whose center has more than one half are kept.
 
     Returns:
         (1, 9*C, N), one patch a column, in float32 or more.
@@ -33,7 +33,7 @@ def painting_patches(features: Tensor, mask: Tensor | None = None) -> Tensor:
     """
     _check_size(features)
     patches = F.unfold(at_least_float32(features), SIDE)
-    patches = inside(patches, None if mask is None else _at_centres(mask))
+    patches = inside(patches, None if mask is None else _at_centers(mask))
     count = patches.shape[2]
     if count <= MAX_PATCHES:
         return patches
@@ -44,7 +44,7 @@ def painting_patches(features: Tensor, mask: Tensor | None = None) -> Tensor:
 def patch_loss(features: Tensor, target: Tensor, normalization: str = "relative", mask: Tensor | None = None) -> Tensor:
     """Return the patch loss of one layer for each image.
 
-    Every patch p of the image, stride 1, is compared with the painting's patch s of the highest normalised
+    Every patch p of the image, stride 1, is compared with the painting's patch s of the highest normalized
     cross-correlation `p s / (|p| |s|)` (Li and Wand 2016, eq. 2 and 3); the choice has no gradient.
 
     - `relative`: the mean of `|p - s|^2` in units of the mean `|s|^2` over all the painting's patches, ours: 0 is the
@@ -58,7 +58,7 @@ def patch_loss(features: Tensor, target: Tensor, normalization: str = "relative"
         features: (B, C, H, W), at least 3x3.
         target: The painting's patches, (1, 9*C, N).
         normalization: One of `stylenet.losses.content.NORMALIZATIONS`.
-        mask: (B, 1, H, W) or (1, 1, H, W) in [0, 1]: a patch weighs what its centre does.
+        mask: (B, 1, H, W) or (1, 1, H, W) in [0, 1]: a patch weighs what its center does.
 
     Returns:
         (B,).
@@ -74,7 +74,7 @@ def patch_loss(features: Tensor, target: Tensor, normalization: str = "relative"
         if mask is None:
             error = distances.mean(1)
         else:
-            weights = _at_centres(mask).flatten(1).to(distances.dtype)  # (B, n) or (1, n)
+            weights = _at_centers(mask).flatten(1).to(distances.dtype)  # (B, n) or (1, n)
             error = (weights * distances).sum(1) / weights.sum(1).clamp_min(SMALLEST)
         return error / target.square().mean().clamp_min(SMALLEST) if normalization == "relative" else error
 
@@ -98,8 +98,8 @@ def _distances(image: Tensor, style: Tensor, directions: Tensor) -> Tensor:
     return torch.cat(distances)
 
 
-def _at_centres(mask: Tensor) -> Tensor:
-    """Return the mask at the centres of all patches, (B, 1, H - 2, W - 2)."""
+def _at_centers(mask: Tensor) -> Tensor:
+    """Return the mask at the centers of all patches, (B, 1, H - 2, W - 2)."""
     border = SIDE // 2
     return mask[..., border:-border, border:-border]
 

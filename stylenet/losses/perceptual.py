@@ -24,7 +24,7 @@ from stylenet.losses.terms import (
 
 
 class Loss(nn.Module):
-    """What trainers and the Gatys optimiser ask of a loss.
+    """What trainers and the Gatys optimizer ask of a loss.
 
     Terms are named `GROUP/LAYER` or `GROUP`; groups are content, style, tv, laplacian, secondary, combined, pixel and
     perceptual. `weights` holds a weight for each: the group's weight times the layer's share.

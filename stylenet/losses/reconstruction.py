@@ -1,4 +1,4 @@
-"""Reconstruction: pixels close to a label, which an optimiser made of the same photograph."""
+"""Reconstruction: pixels close to a label, which an optimizer made of the same photograph."""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ def pixel_loss(images: Tensor, labels: Tensor, normalization: str = "relative") 
 
     With X the image and Y the label, `johnson` and `gatys` are the plain mean of `(X - Y)^2` (Johnson et al. 2016,
     section 3.2, pixel loss). `relative` is `|X - Y|^2 / |Y|^2`, ours: 0 is the label, 1 as far off as a black image.
-    We divide by the energy, as of features, and not by the variance, of which a label of one flat colour has none.
+    We divide by the energy, as of features, and not by the variance, of which a label of one flat color has none.
 
     Args:
         images: (B, 3, H, W) in [0, 1].

@@ -13,13 +13,13 @@ def total_variation_loss(images: Tensor, reference: Tensor | None = None) -> Ten
 
     Args:
         images: (B, 3, H, W) in [0, 1].
-        reference: The painting's total variation, a scalar: the unit of the `relative` normalisation.
+        reference: The painting's total variation, a scalar: the unit of the `relative` normalization.
 
     Returns:
         (B,).
     """
     value = total_variation(images)
-    return value if reference is None else value / reference.clamp_min(SMALLEST)  # one flat colour has no variation
+    return value if reference is None else value / reference.clamp_min(SMALLEST)  # one flat color has no variation
 
 
 def laplacian_loss(

@@ -44,7 +44,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Targets:
-    """What stays fixed while images are optimised: computed once.
+    """What stays fixed while images are optimized: computed once.
 
     Args:
         photographs: (B, 3, H, W) in [0, 1].
@@ -54,7 +54,7 @@ class Targets:
             `Loss.statistics`; by default each is compared with the loss's paintings.
         labels: Pseudo-labels, (B, 3, H, W) in [0, 1].
         label_features: Of the pseudo-labels.
-        snapshot: Features of the images as they stood early in the optimisation; none before that.
+        snapshot: Features of the images as they stood early in the optimization; none before that.
         levels: Of a multi-scale loss, the targets of each level.
     """
 
@@ -192,7 +192,7 @@ class VariationTerm(Term):
     """No more noise than the paintings have.
 
     Args:
-        styles: The paintings, whose total variation is the unit of the `relative` normalisation.
+        styles: The paintings, whose total variation is the unit of the `relative` normalization.
         weight: Of the term.
         normalization: See `stylenet.losses.smoothness`.
     """

@@ -1,4 +1,4 @@
-"""How strongly each group of terms pulls: by fixed weights, or by its gradient as the optimisation goes on."""
+"""How strongly each group of terms pulls: by fixed weights, or by its gradient as the optimization goes on."""
 
 import math
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Weighting(Protocol):
         Args:
             groups: Weighted sum of each group's terms, (B,) each, whose graph holds `images`.
             images: (B, 3, H, W).
-            progress: How much of the optimisation is over, 0 to 1.
+            progress: How much of the optimization is over, 0 to 1.
         """
 
 
@@ -57,7 +57,7 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A share that changes while the optimisation goes on.
+    """A share that changes while the optimization goes on.
 
     With p the progress: `linear` is `start + p (end - start)`, `cosine` the same with `(1 - cos(pi p)) / 2` for p,
     `geometric` is `start (end / start)^p`.
@@ -115,7 +115,7 @@ class Balanced:
     and style cancel, their norms are equal whatever the multipliers, and any share but a half drives one of them out
     the longer the run is. GradNorm's remedy is the factor `g^alpha`, less pull for what has been fulfilled. With
     `alpha=1` the image rests where the content loss is `style_strength` times the style loss (share times value is
-    equal for both), whatever the photograph, size or backbone. Use it with the `relative` normalisation, in whose units
+    equal for both), whatever the photograph, size or backbone. Use it with the `relative` normalization, in whose units
     values compare, and weights of 1: weights multiply the shares if alpha is 1, and do nothing if it is 0. Results are
     about as even from pair to pair as with fixed `relative` weights, no more: what is gained is what the number means.
 

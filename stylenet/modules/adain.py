@@ -51,7 +51,7 @@ class AdaINModule(StylizerModule):
         init_from: Checkpoint whose weights are the start.
         recipe: Name of the recipe in use, kept in the checkpoint.
         compile: Compile the loss by `torch.compile`, and on CUDA the network too: half a minute or more at the start.
-        loss: What is minimised: the fields of `stylenet.losses.options.LossOptions`, at one scale.
+        loss: What is minimized: the fields of `stylenet.losses.options.LossOptions`, at one scale.
     """
 
     run = "adain"

@@ -46,7 +46,7 @@ class JohnsonModule(StylizerModule):
             lacks ours.
         recipe: Name of the recipe in use, kept in the checkpoint.
         compile: Compile the loss by `torch.compile`, and on CUDA the network too: half a minute or more at the start.
-        loss: What is minimised: the fields of `stylenet.losses.options.LossOptions`.
+        loss: What is minimized: the fields of `stylenet.losses.options.LossOptions`.
     """
 
     def __init__(
@@ -123,4 +123,4 @@ def judge_of(extractor: FeatureExtractor, painting: Tensor, options: LossOptions
 def _check_trainable(options: LossOptions) -> None:
     """Raise an InputError for a term that a training has nothing to compare with."""
     if options.combined_weight:
-        raise InputError("model.combined_weight is for the Gatys optimiser (stylenet gatys): leave it out in training")
+        raise InputError("model.combined_weight is for the Gatys optimizer (stylenet gatys): leave it out in training")

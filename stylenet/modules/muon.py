@@ -1,4 +1,4 @@
-"""An optimizer for networks whose inputs are strongly correlated, as the colours of neighbouring pixels are."""
+"""An optimizer for networks whose inputs are strongly correlated, as the colors of neighboring pixels are."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,7 +25,7 @@ def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
 class Muon(Optimizer):
     """Momentum whose steps are made orthogonal (Jordan et al. 2024), so that no direction of a layer waits for others.
 
-    The mean colour of images dominates every gradient, and edges wait. Convolutions are
+    The mean color of images dominates every gradient, and edges wait. Convolutions are
     matrices of their outputs by all else; biases go by Adam. Steps have the size of Adam's, as in Liu et al. 2025
     (Moonlight), so that both share a rate. Of what has two dimensions or less, such as norms, Adam takes care as well.
 

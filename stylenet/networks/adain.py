@@ -40,7 +40,7 @@ class AdaIN(nn.Module):
 
     Departures: moments can be exchanged at several layers of the encoder (`exchange`), as in Avatar-Net (Sheng et al.,
     CVPR 2018) and MicroAST (Wang et al., AAAI 2023). The decoder then adds the exchanged maps of a shallower layer,
-    through a 1x1 convolution, where it reaches their size, so that colours and edges come straight from there.
+    through a 1x1 convolution, where it reaches their size, so that colors and edges come straight from there.
     Features are divided by a constant for each layer (`scales`). The variance is biased, where the authors' code
     divides by one pixel less. And what the decoder loses of a photograph is given back below full strength, see
     `forward`.
@@ -220,7 +220,7 @@ class AdaIN(nn.Module):
 
 
 def mirrored(widths: list[int], depths: tuple[int, ...]) -> Chain:
-    """Return a decoder from 512 channels at an eighth of the size to RGB, initialised as by He et al. 2015.
+    """Return a decoder from 512 channels at an eighth of the size to RGB, initialized as by He et al. 2015.
 
     Args:
         widths: Channels of the encoder's blocks, from the image on.
@@ -242,7 +242,7 @@ def mirrored(widths: list[int], depths: tuple[int, ...]) -> Chain:
     last = decoder[-1]
     assert isinstance(last, Conv)
     assert last.bias is not None
-    nn.init.xavier_normal_(last.weight, gain=0.1)  # begin with flat grey,
+    nn.init.xavier_normal_(last.weight, gain=0.1)  # begin with flat gray,
     nn.init.constant_(last.bias, 0.5)  # the middle of [0, 1]
     return decoder
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 FEWEST = 2**10
 """Places of a map from which on our own passes pay."""
 VALUES = 2**20
-"""So many values of maps are normalised at once, or a row or a channel of them: they should stay in the cache."""
+"""So many values of maps are normalized at once, or a row or a channel of them: they should stay in the cache."""
 
 
 class InstanceNorm(nn.InstanceNorm2d):
@@ -24,24 +24,24 @@ class InstanceNorm(nn.InstanceNorm2d):
     inplace = False
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `x` normalised, and scaled and shifted if it is affine, (B, C, H, W)."""
+        """Return `x` normalized, and scaled and shifted if it is affine, (B, C, H, W)."""
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x)
         if x.dtype == torch.bfloat16:
-            return normalise_each(x, (self.weight,) * len(x), (self.bias,) * len(x), self.eps)
+            return normalize_each(x, (self.weight,) * len(x), (self.bias,) * len(x), self.eps)
         small = x.shape[2] * x.shape[3] < FEWEST
         if small or x.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
             return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
         if self.inplace and not torch.is_grad_enabled():
-            normalise(x, self.weight, self.bias, self.eps, x)
+            normalize(x, self.weight, self.bias, self.eps, x)
             return x
         return _Norm.apply(x, self.weight, self.bias, self.eps)
 
 
-def normalise_each(
+def normalize_each(
     x: Tensor, weights: Sequence[Tensor | None], biases: Sequence[Tensor | None], eps: float = 1e-5
 ) -> Tensor:
-    """Return `x`, (B, C, H, W), normalised, each image with a scale and a shift of its own, (C,), or None.
+    """Return `x`, (B, C, H, W), normalized, each image with a scale and a shift of its own, (C,), or None.
 
     For 16-bit maps on a CPU: the gradient of torch's group norm takes ten times as long where channels are last.
     """
@@ -60,7 +60,7 @@ class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
         y = torch.empty_like(x)
-        mean, scale = normalise(x, weight, bias, eps, y)
+        mean, scale = normalize(x, weight, bias, eps, y)
         ctx.save_for_backward(x, weight, mean, scale)
         return y
 
@@ -83,7 +83,7 @@ class _Norm(torch.autograd.Function):
         return found, along.sum((0, 2, 3)), total.sum((0, 2, 3)), None
 
 
-def normalise(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, out: Tensor) -> tuple[Tensor, Tensor]:
+def normalize(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, out: Tensor) -> tuple[Tensor, Tensor]:
     """Write to `out` what instance norm makes of `x`, both (B, C, H, W), and return means and one over deviations.
 
     Args:
@@ -106,7 +106,7 @@ def normalise(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float,
 def _channels_first(
     image: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, out: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Normalise an image some channels at a time, each as a group of a group norm; return (C,) each."""
+    """Normalize an image some channels at a time, each as a group of a group norm; return (C,) each."""
     channels, places = image.shape[1], image.shape[2] * image.shape[3]
     means, scales = image.new_empty(channels), image.new_empty(channels)
     step = max(1, VALUES // places)
@@ -122,7 +122,7 @@ def _channels_first(
 def _channels_last(
     image: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, out: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Normalise an image some rows at a time; return (C,) each.
+    """Normalize an image some rows at a time; return (C,) each.
 
     torch's group norm takes the variance of channels that are last as a difference of large sums, which is 1e-3 off.
     """

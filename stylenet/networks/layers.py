@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.losses.functional import at_least_float32, resize_mask
-from stylenet.networks.instance_norm import InstanceNorm, normalise_each
+from stylenet.networks.instance_norm import InstanceNorm, normalize_each
 from stylenet.networks.strips import in_strips
 from stylenet.winograd import convolve, pays
 
@@ -15,7 +15,7 @@ NARROWEST = {"compiled": 64, "eager": 128}
 
 
 def norm_layer(norm: str, channels: int, styles: int = 1) -> nn.Module:
-    """Return a normalisation of `channels` maps: the one place where networks get theirs.
+    """Return a normalization of `channels` maps: the one place where networks get theirs.
 
     Args:
         norm: `instance` (Ulyanov et al. 2016) or `batch` (Johnson et al. 2016), both with scale and shift.
@@ -54,7 +54,7 @@ class ConditionalNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(styles, channels))
 
     def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
-        """Return `x` normalised, scaled and shifted, (B, C, H, W).
+        """Return `x` normalized, scaled and shifted, (B, C, H, W).
 
         Args:
             x: (B, C, H, W).
@@ -64,7 +64,7 @@ class ConditionalNorm(nn.Module):
         if x.dtype == torch.bfloat16 and x.device.type == "cpu" and mixture.dim() == 2:
             with torch.autocast("cpu", enabled=False):
                 shares = at_least_float32(mixture).expand(len(x), -1)
-                return normalise_each(x, (shares @ self.weight).unbind(), (shares @ self.bias).unbind())
+                return normalize_each(x, (shares @ self.weight).unbind(), (shares @ self.bias).unbind())
         normal = self.plain(x)
         with torch.autocast(x.device.type, enabled=False):
             shares = at_least_float32(mixture)
@@ -127,7 +127,7 @@ def pad(x: Tensor, side: int, mode: str) -> Tensor:
 
 
 class ConvBlock(Chain):
-    """Convolution, normalisation, ReLU."""
+    """Convolution, normalization, ReLU."""
 
     def __init__(
         self, channels: int, out_channels: int, kernel: int, stride: int = 1, norm: str = "instance", styles: int = 1

@@ -38,7 +38,7 @@ class UpsampledConv(Conv):
 
 
 class UpsampleBlock(Chain):
-    """Nearest upsampling by 2, 3x3 convolution, normalisation, ReLU: no checkerboard (Odena et al. 2016)."""
+    """Nearest upsampling by 2, 3x3 convolution, normalization, ReLU: no checkerboard (Odena et al. 2016)."""
 
     def __init__(self, channels: int, out_channels: int, norm: str = "instance", styles: int = 1) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from stylenet.inference.outputs import output_names
 from stylenet.studies.methods import Method, Photograph, gatys, gatys_plus
 from stylenet.studies.trained import Trained, named
 
-OPTIMISED = {"gatys": gatys, "gatys+": gatys_plus}
+OPTIMIZED = {"gatys": gatys, "gatys+": gatys_plus}
 Labels = dict[tuple[str, str], Path]
 """The pseudo-label of a photograph, by SHA-256 of its file, in the style of a name."""
 
@@ -24,22 +24,22 @@ def find_methods(given: Sequence[str], styles: Sequence[str], steps: int, device
     Args:
         given: `photograph`, `gatys`, `gatys+`, files of networks, or FILE=STYLE.
         styles: Names of the styles that will be painted.
-        steps: Of the optimisations.
+        steps: Of the optimizations.
         device: Where methods run.
 
     Raises:
         InputError: No such method, one that is given twice, or a network that knows none of the styles.
     """
     wanted = [text for text in dict.fromkeys(given) if text != "photograph"]
-    files = {text: named(text) for text in wanted if text not in OPTIMISED}
+    files = {text: named(text) for text in wanted if text not in OPTIMIZED}
     networks = {text: Trained(path, style, device) for text, (path, style) in files.items()}
     for network, name in zip(networks.values(), _distinct([path for path, _ in files.values()]), strict=True):
         network.name = name
         if not any(network.paints(style) for style in styles):
             known = ", ".join(network.styles)
             raise InputError(f"{network.path} paints {known} alone: give one of them to --styles, or leave it out")
-    optimised = {name: OPTIMISED[name](steps, device) for name in wanted if name in OPTIMISED}
-    return [Photograph(), *({**optimised, **networks}[text] for text in wanted)]
+    optimized = {name: OPTIMIZED[name](steps, device) for name in wanted if name in OPTIMIZED}
+    return [Photograph(), *({**optimized, **networks}[text] for text in wanted)]
 
 
 def _distinct(paths: Sequence[Path]) -> list[str]:
@@ -50,7 +50,7 @@ def _distinct(paths: Sequence[Path]) -> list[str]:
     """
     for depth in range(1, 1 + max((len(path.parts) for path in paths), default=1)):
         names = ["-".join([*path.parts[-depth:-1], path.stem]) for path in paths]
-        if len({*names, "photograph", *OPTIMISED}) == len(names) + 1 + len(OPTIMISED):
+        if len({*names, "photograph", *OPTIMIZED}) == len(names) + 1 + len(OPTIMIZED):
             return names
     raise InputError("two methods have one name: give each file once")
 

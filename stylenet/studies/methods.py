@@ -34,7 +34,7 @@ class Method(ABC):
         name: Of its column and of its folder of pictures.
         given: What it is called on the command line.
         kind: `photograph`, `gatys`, `gatys+`, `johnson`, `multi-style` or `adain`.
-        loss_network: The backbone whose losses were minimised; None where there is none or it is unknown.
+        loss_network: The backbone whose losses were minimized; None where there is none or it is unknown.
         steps: How often its painter calls `Tick`.
         trained: What its checkpoint says of the training: `steps`, `seconds`.
     """
@@ -84,7 +84,7 @@ class Photograph(Method):
 
 
 class Gatys(Method):
-    """The optimisation of Gatys et al. 2016 by L-BFGS, from the photograph; see `stylenet.gatys.optimize`.
+    """The optimization of Gatys et al. 2016 by L-BFGS, from the photograph; see `stylenet.gatys.optimize`.
 
     Args:
         name: Also its kind, and what it is called on the command line.
@@ -111,7 +111,7 @@ class Gatys(Method):
         self._extractor: FeatureExtractor | None = None
 
     def painter(self, style: str, painting: Tensor) -> Painter:
-        """Return the optimisation; see `Method.painter`."""
+        """Return the optimization; see `Method.painter`."""
         if self._extractor is None:  # built when it is needed: a finished row needs none
             extractor = FeatureExtractor(self.backbone, self.options.layers, self.weights, self.options.pooling)
             self._extractor = extractor.to(self.device)
@@ -160,10 +160,10 @@ PLUS_STRENGTHS = (2.0, 20.0)
 
 
 def gatys(steps: int, device: torch.device) -> Gatys:
-    """Return the plain optimisation, with the default weights."""
+    """Return the plain optimization, with the default weights."""
     return Gatys("gatys", {}, None, steps, device)
 
 
 def gatys_plus(steps: int, device: torch.device) -> Gatys:
-    """Return the optimisation with dynamic weights and the combined image, a survey's; see `stylenet.losses`."""
+    """Return the optimization with dynamic weights and the combined image, a survey's; see `stylenet.losses`."""
     return Gatys("gatys+", PLUS, PLUS_STRENGTHS, steps, device)

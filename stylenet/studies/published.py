@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 SOURCE = (
-    "a survey's table for this method family; it names neither the Gram normalisation of its GMD, nor its images, nor "
+    "a survey's table for this method family; it names neither the Gram normalization of its GMD, nor its images, nor "
     "its machine: what compares is the order of its rows"
 )
 

@@ -16,18 +16,18 @@ import torch
 
 from stylenet.errors import InputError, MissingWeights
 from stylenet.images import written_beside
-from stylenet.studies import optimisation, training
+from stylenet.studies import optimization, training
 from stylenet.studies.digests import file_digest
 from stylenet.studies.ingredients import NotAtHand, find_checkpoint, find_device
 from stylenet.studies.judges import Jury, choose_judge
 from stylenet.studies.pictures import find_photographs, find_styles
 from stylenet.studies.study import Study
 
-KNOWN = {"gatys": optimisation.KNOWN, "johnson": training.KNOWN}
+KNOWN = {"gatys": optimization.KNOWN, "johnson": training.KNOWN}
 """Settings that each kind of study takes."""
-CHECKS = {"gatys": optimisation.check_settings, "johnson": training.check_settings}
-RESOLVED = {"gatys": optimisation.resolved, "johnson": training.resolved}
-METHODS = {"gatys": optimisation.run_gatys, "johnson": training.run_johnson}
+CHECKS = {"gatys": optimization.check_settings, "johnson": training.check_settings}
+RESOLVED = {"gatys": optimization.resolved, "johnson": training.resolved}
+METHODS = {"gatys": optimization.run_gatys, "johnson": training.run_johnson}
 DONE, NOT_AT_HAND, FAILED, NOT_RUN = "done", "not at hand", "failed", "not run"
 """What a run's status can be."""
 
@@ -41,7 +41,7 @@ class Cell:
         kind: Of the study.
         labels: Of the point of the grid.
         settings: Everything that its result depends on, but the pictures.
-        photographs: One for an optimisation; all of them for a training, which is run once.
+        photographs: One for an optimization; all of them for a training, which is run once.
         style: The painting.
     """
 

@@ -21,7 +21,7 @@ from stylenet.studies.lineup import find_methods
 SIDES = (256, 1024)
 """Pixels of the squares that are painted: those of a survey's table."""
 MOST_STEPS = 25
-"""A larger optimisation than the smallest of `SIDES` is timed over so many steps, in which L-BFGS fills its memory."""
+"""A larger optimization than the smallest of `SIDES` is timed over so many steps, in which L-BFGS fills its memory."""
 REPEATS = 3
 
 
@@ -33,7 +33,7 @@ class Task:
         method: As `stylenet.studies.lineup.find_methods` takes it.
         style: File.
         style_size: Pixels of its shorter side.
-        steps: Of an optimisation.
+        steps: Of an optimization.
         side: Pixels of the square of noise that is painted.
         device: Where.
     """
@@ -51,7 +51,7 @@ class Cost:
     """What one picture costs.
 
     Args:
-        seconds: Wall clock, with a warm-up before: the median of three for a network, one run for an optimisation.
+        seconds: Wall clock, with a warm-up before: the median of three for a network, one run for an optimization.
         memory_mb: Peak in MB: the resident memory of the process on a CPU, the allocator's on CUDA.
         estimated: Whether the seconds are those of a few steps, times the number of steps.
     """

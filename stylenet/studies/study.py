@@ -58,7 +58,7 @@ class Study:
     Args:
         name: Of its file.
         question: What it asks.
-        kind: `gatys`, an optimisation for each photograph and painting; or `johnson`, a training for each painting.
+        kind: `gatys`, an optimization for each photograph and painting; or `johnson`, a training for each painting.
         base: Settings of every run.
         grid: Axes, or several sets of axes, whose products are run one after the other. An axis is a list of values
             of the setting it is called by, or overrides by label.

@@ -16,7 +16,7 @@ MEASURED = (*FIGURES, "loss", "steps", "seconds")
 """What a run's result can hold."""
 GROUPS = tuple(entry.name.removesuffix("_weight") for entry in fields(LossOptions) if entry.name.endswith("_weight"))
 NOTED = ("step", "seconds", "loss", *GROUPS, *FIGURES)
-"""What the history of an optimisation can hold."""
+"""What the history of an optimization can hold."""
 
 
 def load_study(path: Path, known: Mapping[str, Iterable[str]]) -> Study:
@@ -98,10 +98,10 @@ def _grid(path: Path, grid: Any) -> list[dict[str, Axis]]:
                 raise InputError(f"{path}: {name} is no axis: give a list of values, or overrides by label")
             for label, overrides in axis.items() if isinstance(axis, dict) else []:
                 _mapping(path, f"{label} of {name}", overrides or {})
-    return [{name: _labelled(axis) for name, axis in axes.items()} for axes in sets]
+    return [{name: _labeled(axis) for name, axis in axes.items()} for axes in sets]
 
 
-def _labelled(axis: Axis) -> Axis:
+def _labeled(axis: Axis) -> Axis:
     """Return an axis whose labels are text and whose overrides are there."""
     return {str(label): overrides or {} for label, overrides in axis.items()} if isinstance(axis, dict) else axis
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stylenet.cli import gatys, gatys_watch
 from stylenet.cli.exits import guarded
-from stylenet.colour import luminance
+from stylenet.color import luminance
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.optimize import optimize
@@ -141,7 +141,7 @@ def redness(path: str = "out.png") -> Tensor:
 
 
 QUICK = ("content_weight=0", "tv_weight=0", "style_layers=[relu1_1]")
-"""Style alone, by its colours above all."""
+"""Style alone, by its colors above all."""
 RED, BLUE = (torch.tensor(rgb).view(1, 3, 1, 1) for rgb in ([0.9, 0.1, 0.1], [0.1, 0.1, 0.9]))
 
 
@@ -186,7 +186,7 @@ def test_an_image_to_start_from_and_noise_by_its_seed(command: Command):
         assert (images[i] - images[j]).abs().mean() > 5 / 255
 
 
-def test_a_film_of_the_optimisation(command: Command):
+def test_a_film_of_the_optimization(command: Command):
     av = pytest.importorskip("av")
     assert command(video="new/film.mp4", steps="5", pyramid="2") == 0  # the coarse size is too small: one size is left
     with av.open("new/film.mp4") as container:
@@ -306,7 +306,7 @@ BAD = {
     "unknown init": mistake("'content'? known are content, noise, style, or the path of an image", init="contents"),
     "missing init": mistake("cannot read nope.png: No such file", init="nope.png"),
     "folder as init": mistake("cannot read folder: Is a directory", init="folder"),
-    "unknown way of colours": mistake("unknown way to preserve colour 'luma'", preserve_color="luma"),
+    "unknown way of colors": mistake("unknown way to preserve color 'luma'", preserve_color="luma"),
     "no strength": mistake("style_strength is 0.0: give more than 0", style_strength="0"),
     "unknown device": mistake("unknown device 'gpu'", device="gpu"),
     "unknown backbone": mistake("unknown backbone 'vgg18': did you mean 'vgg19'?", backbone="vgg18"),

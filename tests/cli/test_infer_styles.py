@@ -1,4 +1,4 @@
-"""The options of `infer.py` that say in which styles, how strongly, where, in which colours, with which strokes."""
+"""The options of `infer.py` that say in which styles, how strongly, where, in which colors, with which strokes."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from PIL import Image
 
 from stylenet.cli import infer
 from stylenet.cli.exits import guarded
-from stylenet.colour import luminance
+from stylenet.color import luminance
 from stylenet.images import load_image
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.adain import AdaIN
@@ -123,7 +123,7 @@ def test_black_stays_the_photograph(place):
     ("ckpt", "options", "lines"),
     [
         ("one", ["--alpha=0.5"], ["alpha 0.5: the output is blended with the photograph, pixel by pixel"]),
-        ("one", ["--preserve-color=coral"], ["coral: the output gets mean and covariance of the photograph's colours"]),
+        ("one", ["--preserve-color=coral"], ["coral: the output gets mean and covariance of the photograph's colors"]),
         (
             "one",
             ["--stroke-scale=2", "--preserve-color=luminance"],
@@ -136,7 +136,7 @@ def test_black_stays_the_photograph(place):
             "any",
             ["--style=red.png", "--preserve-color=coral", "--stroke-scale=0.5", "--style-size=64"],
             [
-                "coral: paintings get mean and covariance of each photograph's colours first",
+                "coral: paintings get mean and covariance of each photograph's colors first",
                 "strokes 0.5 times as large: paintings are shown at 32 pixels",
             ],
         ),
@@ -219,8 +219,8 @@ BOTH = ["--style=red.png", "--style=gray.png"]
         ("one", ["--alpha=2"], "alpha 2: give a number from 0 to 1"),
         ("one", ["--alpha=much"], "--alpha: invalid float value: 'much'"),
         ("one", ["--stroke-scale=9"], "stroke scale 9: give a number from 0.25 to 4"),
-        ("one", ["--preserve-color=lumiance"], "unknown way to preserve colour 'lumiance': did you mean 'luminance'?"),
-        ("one", ["--preserve-colour=coral"], "unknown option '--preserve-colour': did you mean '--preserve-color'?"),
+        ("one", ["--preserve-color=lumiance"], "unknown way to preserve color 'lumiance': did you mean 'luminance'?"),
+        ("one", ["--preserve-color=coral"], "unknown option '--preserve-color': did you mean '--preserve-color'?"),
         ("one", ["--tile=8"], "--tile: give whole pixels from 64"),
     ],
 )

@@ -22,7 +22,7 @@ from stylenet.cli.exits import guarded
 from stylenet.data.pairs import read_manifest
 from stylenet.images import save_image
 from stylenet.inference.label_shards import Shard, made
-from stylenet.inference.labellers import GatysLabeller
+from stylenet.inference.labelers import GatysLabeler
 from stylenet.inference.pseudo_labels import Picture
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import describe, save_network
@@ -139,7 +139,7 @@ def test_the_same_command_again_makes_nothing(
 ):
     assert command() == 0
     before = Path("out/manifest.jsonl").read_bytes()
-    monkeypatch.setattr(GatysLabeller, "stylist", lambda *_: lambda _: pytest.fail("a label was made"))
+    monkeypatch.setattr(GatysLabeler, "stylist", lambda *_: lambda _: pytest.fail("a label was made"))
     assert command() == 0
     assert Path("out/manifest.jsonl").read_bytes() == before
     assert "4 of this process's pairs are there, 0 are to be made" in " ".join(capsys.readouterr().err.split())
@@ -312,7 +312,7 @@ BAD = {
     "unknown init": ("unknown init 'nose': did you mean 'noise'?", {"init": "nose"}, ()),
     "unknown optimizer": ("unknown optimizer 'adams': did you mean 'adam'?", {}, ["optimizer=adams"]),
     "no pyramid": ("pyramid is 0: give at least 1", {}, ["pyramid=0"]),
-    "unknown colours": ("unknown way to preserve colour 'luma'", {}, ["preserve_color=luma"]),
+    "unknown colors": ("unknown way to preserve color 'luma'", {}, ["preserve_color=luma"]),
     "unknown backbone": ("unknown backbone 'vgg18': did you mean 'vgg19'?", {"backbone": "vgg18"}, ()),
     "missing weights": ("no weights 'gone.pth': give auto, bundled, imagenet", {"weights": "gone.pth"}, ()),
     "unknown device": ("unknown device 'gpu'", {"device": "gpu"}, ()),

@@ -29,7 +29,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare_environment: Non
 
 @pytest.mark.parametrize("name", [path.stem for path in STUDIES])
 def test_every_study_runs(name: str, place: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("stylenet.studies.optimisation.find_checkpoint", _none)  # a checkout may hold it
+    monkeypatch.setattr("stylenet.studies.optimization.find_checkpoint", _none)  # a checkout may hold it
     assert run(name, "--quick") == 0
     folder = place / "studies" / f"{name}-quick"
     assert (folder / "report.md").is_file()

@@ -1,4 +1,4 @@
-"""The extractor: frozen, self-normalising, no deeper than asked."""
+"""The extractor: frozen, self-normalizing, no deeper than asked."""
 
 import copy
 import pickle
@@ -75,7 +75,7 @@ def test_the_classifier_is_never_allocated():
     assert 4 * count(extractor) <= allocations.total < 5 * 4 * count(extractor) < 4 * 120e6 / 50
 
 
-def test_the_input_is_normalised(extractor):
+def test_the_input_is_normalized(extractor):
     average = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
     assert_close(extractor(average.expand(1, 3, 16, 16))["conv1_1"], torch.zeros(1, 64, 16, 16), rtol=0, atol=1e-5)
 

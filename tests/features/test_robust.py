@@ -39,7 +39,7 @@ def checkpoint(state, mean=MEAN, std=STD):
 
 
 def network_features(state, image, mean, std):
-    """Return layer1 of torchvision's network on an image that is normalised so."""
+    """Return layer1 of torchvision's network on an image that is normalized so."""
     network = torchvision.models.resnet50().eval()
     network.load_state_dict(state, strict=False)
     x = torchvision.transforms.functional.normalize(image, mean, std)
@@ -47,7 +47,7 @@ def network_features(state, image, mean, std):
         return network.layer1(network.maxpool(network.relu(network.bn1(network.conv1(x)))))
 
 
-def test_the_models_own_weights_and_normalisation_are_used(hub, extractor, image):
+def test_the_models_own_weights_and_normalization_are_used(hub, extractor, image):
     hub.mkdir(parents=True)
     torch.save(checkpoint(extractor.body.state_dict()), hub / FILE)
     robust = FeatureExtractor("resnet50", ("layer1",), "robust")
@@ -56,7 +56,7 @@ def test_the_models_own_weights_and_normalisation_are_used(hub, extractor, image
     assert_close(robust.up_to(("layer1",))(image)["layer1"], expected, rtol=1e-4, atol=1e-3)
 
 
-def test_a_file_without_a_normalisation_has_imagenets(extractor, image, tmp_path):
+def test_a_file_without_a_normalization_has_imagenets(extractor, image, tmp_path):
     content = checkpoint(extractor.body.state_dict())
     content["model"] = {key: value for key, value in content["model"].items() if "new_" not in key}
     torch.save(content, tmp_path / "mine.ckpt")

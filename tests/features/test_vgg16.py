@@ -80,7 +80,7 @@ def test_the_first_filter_is_that_of_every_caffe_and_keras_copy(tensors: dict[st
     assert_close(corners, torch.tensor([0.42947057, 0.55037945, 0.48001540]), **half)
 
 
-def test_images_are_taken_less_the_mean_colour_times_255():
+def test_images_are_taken_less_the_mean_color_times_255():
     extractor = FeatureExtractor("vgg16", ("relu1_1",), "bundled")
     assert_close(extractor.mean.flatten(), torch.tensor([RED, GREEN, BLUE]) / 255, rtol=1e-6, atol=0)
     assert_close(extractor.std.flatten(), torch.full((3,), 1 / 255), rtol=1e-6, atol=0)

@@ -1,4 +1,4 @@
-"""Defaults of the optimiser, by backbone: how it is read, and the unit of a style strength."""
+"""Defaults of the optimizer, by backbone: how it is read, and the unit of a style strength."""
 
 import pytest
 

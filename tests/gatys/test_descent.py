@@ -1,4 +1,4 @@
-"""Adam as a minimiser, against the formulas of the paper and PyTorch's own loop."""
+"""Adam as a minimizer, against the formulas of the paper and PyTorch's own loop."""
 
 from itertools import islice
 
@@ -9,13 +9,13 @@ from numpy.testing import assert_allclose
 
 from stylenet.gatys.descent import KINDS, SCHEDULES, descent
 
-CENTRES = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 0.1]], dtype=torch.float64)
+CENTERS = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 0.1]], dtype=torch.float64)
 START = torch.tensor([[4.0, 0.0, -1.0], [2.0, 2.0, 2.0]], dtype=torch.float64)
 
 
 def bowls(x):
     """Return values and gradients of a bowl of the fourth degree for each item."""
-    return (x - CENTRES[: len(x)]).pow(4).sum(1), 4 * (x - CENTRES[: len(x)]).pow(3)
+    return (x - CENTERS[: len(x)]).pow(4).sum(1), 4 * (x - CENTERS[: len(x)]).pow(3)
 
 
 def points(evaluations, **options):
@@ -35,7 +35,7 @@ def test_adam_is_the_papers():
     x, m, v = START.numpy().copy(), 0, 0
     seen, _ = points(20, lr=0.1)
     for t in range(1, 20):
-        gradient = 4 * (x - CENTRES.numpy()) ** 3
+        gradient = 4 * (x - CENTERS.numpy()) ** 3
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
         x = x - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
         assert_allclose(seen[t], x, rtol=1e-9)
@@ -49,7 +49,7 @@ def test_both_kinds_are_pytorchs(kind):
     for point in seen:
         assert torch.equal(point, x)
         optimizer.zero_grad()
-        (x - CENTRES).pow(4).sum().backward()
+        (x - CENTERS).pow(4).sum().backward()
         optimizer.step()
 
 
@@ -121,7 +121,7 @@ def test_the_start_is_left_as_it_was():
 def test_bounds_are_kept():
     seen, iterates = points(300, lr=0.1, bounds=(0.0, 2.5))
     assert all(x.min() >= 0 and x.max() <= 2.5 for x in seen)
-    assert_allclose(iterates[-1].x, CENTRES.clamp(0.0, 2.5), atol=0.2)
+    assert_allclose(iterates[-1].x, CENTERS.clamp(0.0, 2.5), atol=0.2)
     assert torch.equal(seen[0], START.clamp(0.0, 2.5))
 
 

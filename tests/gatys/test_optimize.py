@@ -1,4 +1,4 @@
-"""Gatys' method: where it starts, what it minimises, what it leaves alone, and how it ends."""
+"""Gatys' method: where it starts, what it minimizes, what it leaves alone, and how it ends."""
 
 import copy
 
@@ -33,7 +33,7 @@ def pictures():
 
 @pytest.fixture
 def run(extractor, pictures):
-    """Optimise one photograph for a few steps."""
+    """Optimize one photograph for a few steps."""
 
     def run(content=None, style=None, options=None, **arguments):
         choice = LossOptions(**{"style_layers": LAYERS, "content_layers": ["relu2_1"]} | (options or {}))
@@ -123,7 +123,7 @@ def test_each_style_goes_where_its_mask_is(run, pictures):
     """One painting is red, the other blue; the photograph is gray."""
     generator = torch.Generator().manual_seed(1)
     texture = 0.5 + 0.5 * torch.rand(1, 1, 32, 40, generator=generator)
-    red, blue = (texture * torch.tensor(colour).view(1, 3, 1, 1) for colour in ((1.0, 0.1, 0.1), (0.1, 0.1, 1.0)))
+    red, blue = (texture * torch.tensor(color).view(1, 3, 1, 1) for color in ((1.0, 0.1, 0.1), (0.1, 0.1, 1.0)))
     masks = torch.zeros(1, 2, 32, 40)
     masks[:, 0, :, :20], masks[:, 1, :, 20:] = 1, 1
     gray = torch.full((1, 3, 32, 40), 0.5)
@@ -143,7 +143,7 @@ def test_luminance_alone_may_change(run, pictures):
     assert (image - photograph).abs().mean() > 0.003
 
 
-def test_coral_brings_the_colours_nearer_to_the_photographs(run, pictures):
+def test_coral_brings_the_colors_nearer_to_the_photographs(run, pictures):
     options = {"style_weight": 100.0}
     mean = pictures[0][:1].mean((2, 3))
     kept, lost = (run(preserve_color=way, options=options, steps=30).image.mean((2, 3)) for way in ("coral", None))
@@ -239,7 +239,7 @@ def test_gradients_may_be_off_around_a_run(run):
         ({"pyramid": 0}, "pyramid is 0: give at least 1"),
         ({"patience": 0}, "patience is 0: give at least 1"),
         ({"combined_after": 1.0}, "combined_after is 1.0"),
-        ({"preserve_color": "hue"}, "unknown way to preserve colour 'hue'"),
+        ({"preserve_color": "hue"}, "unknown way to preserve color 'hue'"),
         ({"only": torch.ones(1, 1, 8, 8)}, "only has 8x8 pixels, the photograph 40x32"),
         ({"masks": torch.ones(1, 2, 32, 40)}, "2 masks for 1 styles"),
         ({"only": torch.ones(1, 3, 32, 40)}, r"only has the shape \(1, 3, 32, 40\): give \(1, 1, height, width\)"),
@@ -257,7 +257,7 @@ def test_what_cannot_be_used_is_refused(run, arguments, message):
         run(**arguments)
 
 
-def test_colours_are_kept_one_photograph_at_a_time(run, pictures):
+def test_colors_are_kept_one_photograph_at_a_time(run, pictures):
     with pytest.raises(InputError, match="one photograph at a time, not 4"):
         run(pictures[0], preserve_color="coral")
 

@@ -136,7 +136,7 @@ def test_moments_are_computed_once():
     assert [painting.shape[-2:] for painting in network.shown] == [(16, 16), (24, 16)]
 
 
-def test_coral_gives_paintings_the_colours_of_each_photograph():
+def test_coral_gives_paintings_the_colors_of_each_photograph():
     network = Watched()
     stylizer = Stylizer(network, "cpu", Look((rand(40, 40, seed=1),), preserve_color="coral"))
     assert network.shown == []
@@ -214,7 +214,7 @@ def test_alpha_blends_with_the_photograph(alpha):
     assert (Stylizer(Negative(), "cpu", Look(alpha=alpha))(image) - expected).abs().max() < 1e-6
 
 
-def test_coral_gives_the_output_the_colours_of_the_photograph():
+def test_coral_gives_the_output_the_colors_of_the_photograph():
     photograph = 0.2 + 0.2 * rand(20, 20)
     stylized = Stylizer(Negative(), "cpu", Look(preserve_color="coral"))(photograph)
     found, wanted = (x.double().flatten(2)[0].numpy() for x in (stylized, photograph))

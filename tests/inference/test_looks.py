@@ -97,7 +97,7 @@ def test_a_mask_scaled_down_is_soft_at_its_edge():
         ({"alpha": float("nan")}, "alpha nan: give"),
         ({"stroke_scale": 0.2}, "stroke scale 0.2: give a number from 0.25 to 4"),
         ({"stroke_scale": 5.0}, "stroke scale 5: give"),
-        ({"preserve_color": "corral"}, "unknown way to preserve colour 'corral': did you mean 'coral'"),
+        ({"preserve_color": "corral"}, "unknown way to preserve color 'corral': did you mean 'coral'"),
         ({"shares": (1.0,)}, "1 style weights for 0 styles: give one for each style"),
         ({"styles": (0, 1), "shares": (1, 2, 3)}, "3 style weights for 2 styles: give one for each style"),
         ({"styles": (0, 1), "shares": (0, 0)}, "style weights 0, 0: give none under 0 and one over 0"),

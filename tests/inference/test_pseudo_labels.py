@@ -19,7 +19,7 @@ from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.optimize import optimize
 from stylenet.images import load_image, resize, save_image
 from stylenet.inference.label_shards import Shard, key_of, made
-from stylenet.inference.labellers import AdaINLabeller, GatysLabeller
+from stylenet.inference.labelers import AdaINLabeler, GatysLabeler
 from stylenet.inference.pseudo_labels import PairMaker
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
@@ -62,9 +62,9 @@ def make(tmp_path: Path, loss: PerceptualLoss) -> Callable[..., PairMaker]:
     save_image(picture(0), tmp_path / "photo.png")
     save_image(picture(1, 60, 50), tmp_path / "quilt.png")
 
-    def maker(labeller: Any = None, **named: Any) -> PairMaker:
+    def maker(labeler: Any = None, **named: Any) -> PairMaker:
         given = {"folder": tmp_path / "out", "styles": {"quilt": tmp_path / "quilt.png"}, "size": 40, "style_size": 30}
-        return PairMaker(labeller=labeller or Negative(), loss=loss, device=CPU, **(given | named))
+        return PairMaker(labeler=labeler or Negative(), loss=loss, device=CPU, **(given | named))
 
     return maker
 
@@ -131,7 +131,7 @@ def test_losses_against_numpy_on_the_written_files(make: Callable[..., PairMaker
 
 
 def test_labels_of_gatys_are_those_of_optimize(make: Callable[..., PairMaker], loss: PerceptualLoss, tmp_path: Path):
-    maker, out = make(GatysLabeller(loss, {"steps": 3, "init": "style"})), tmp_path / "out"
+    maker, out = make(GatysLabeler(loss, {"steps": 3, "init": "style"})), tmp_path / "out"
     maker.write_styles()
     pair = pair_of(maker, tmp_path / "photo.png")
     assert pair.settings["steps"] == 3
@@ -144,7 +144,7 @@ def test_labels_of_adain_are_the_networks(make: Callable[..., PairMaker], tmp_pa
     torch.manual_seed(0)
     network = AdaIN("vgg16", "bundled", width=2).eval()
     save_network(network, tmp_path / "net.safetensors", describe(network))
-    maker, out = make(AdaINLabeller(str(tmp_path / "net.safetensors"), CPU, 0.5)), tmp_path / "out"
+    maker, out = make(AdaINLabeler(str(tmp_path / "net.safetensors"), CPU, 0.5)), tmp_path / "out"
     maker.write_styles()
     pair = pair_of(maker, tmp_path / "photo.png")
     assert pair.settings["checkpoint_sha256"] == digest(tmp_path / "net.safetensors")
@@ -159,7 +159,7 @@ def test_other_networks_do_not_label(tmp_path: Path):
     network = JohnsonNet(width=1, blocks=1)
     save_network(network, tmp_path / "net.safetensors", describe(network))
     with pytest.raises(InputError, match="holds a JohnsonNet: give an AdaIN checkpoint"):
-        AdaINLabeller(str(tmp_path / "net.safetensors"), CPU)
+        AdaINLabeler(str(tmp_path / "net.safetensors"), CPU)
 
 
 def test_photographs_that_cannot_be_used_are_named(make: Callable[..., PairMaker], tmp_path: Path):

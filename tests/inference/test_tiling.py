@@ -98,7 +98,7 @@ ONE = {"scales": {"relu4_1": 334.0}}
 
 
 def adain(**options):
-    """An AdaIN whose decoder gives more than the near grey of one that is untrained."""
+    """An AdaIN whose decoder gives more than the near gray of one that is untrained."""
     torch.manual_seed(0)
     network = AdaIN("vgg16", "bundled", width=16, **options).eval()
     for layer in network.decoder:

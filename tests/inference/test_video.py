@@ -13,8 +13,8 @@ from stylenet.inference.video import Film
 av = pytest.importorskip("av")
 
 
-def colours(count: int, height: int, width: int) -> torch.Tensor:
-    """Images of one colour each, (count, 3, height, width)."""
+def colors(count: int, height: int, width: int) -> torch.Tensor:
+    """Images of one color each, (count, 3, height, width)."""
     generator = torch.Generator().manual_seed(0)
     return torch.rand(count, 3, 1, 1, generator=generator).expand(-1, -1, height, width)
 
@@ -37,8 +37,8 @@ def rgb(frame: "av.VideoFrame") -> np.ndarray:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".MP4"])
-def test_a_film_has_the_frames_the_size_the_rate_and_the_colours_given(tmp_path: Path, suffix: str):
-    images = colours(7, 48, 64)
+def test_a_film_has_the_frames_the_size_the_rate_and_the_colors_given(tmp_path: Path, suffix: str):
+    images = colors(7, 48, 64)
     with Film(tmp_path / f"film{suffix}", fps=12) as film:
         for image in images:
             film.add(image)
@@ -52,7 +52,7 @@ def test_a_film_has_the_frames_the_size_the_rate_and_the_colours_given(tmp_path:
 
 
 def test_a_batch_of_one_is_an_image_and_an_image_may_stay(tmp_path: Path):
-    first, last = colours(2, 16, 16)
+    first, last = colors(2, 16, 16)
     with Film(tmp_path / "film.mp4") as film:
         film.add(first[None])
         film.add(last, times=5)
@@ -74,7 +74,7 @@ def test_odd_sizes_repeat_their_edge(tmp_path: Path, height: int, width: int):
 
 def test_without_x264_it_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(av, "codecs_available", av.codecs_available - {"libx264"})
-    images = colours(4, 32, 32)
+    images = colors(4, 32, 32)
     with Film(tmp_path / "film.mp4") as film:
         for image in images:
             film.add(image)
@@ -100,7 +100,7 @@ def test_a_film_without_frames_is_not_written(tmp_path: Path):
 
 
 def test_images_of_another_size_are_scaled_to_the_first(tmp_path: Path):
-    first, last = colours(2, 32, 48)
+    first, last = colors(2, 32, 48)
     with Film(tmp_path / "film.mp4") as film:
         film.add(first)
         film.add(last[:, :16, :24])

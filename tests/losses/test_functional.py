@@ -144,7 +144,7 @@ def test_the_places_inside_a_mask_are_those_over_one_half():
 
 
 @pytest.mark.parametrize("pool", [1, 2, 3])
-def test_laplacian_is_four_times_a_pixel_less_its_neighbours(pool):
+def test_laplacian_is_four_times_a_pixel_less_its_neighbors(pool):
     images = rng.random((2, 3, 9, 11))
     expected = np.empty((2, 3, 9 // pool - 2, 11 // pool - 2))
     for y, x in np.ndindex(expected.shape[2:]):

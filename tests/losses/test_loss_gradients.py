@@ -26,7 +26,7 @@ MASKED = {"masked content": content_loss}
 
 
 def style(name, masked):
-    """Return the loss by a statistic as a function of image, photograph, normalisation and mask."""
+    """Return the loss by a statistic as a function of image, photograph, normalization and mask."""
     statistic = STATISTICS[name]
 
     def loss(images, _, normalization, mask):

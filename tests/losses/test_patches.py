@@ -46,7 +46,7 @@ def test_loss_agrees_with_a_search_patch_by_patch(normalization):
 
 
 @pytest.mark.parametrize("weights", [mask, mask[:1]], ids=["each", "shared"])
-def test_masks_weight_patches_and_choose_models_by_their_centres(weights):
+def test_masks_weight_patches_and_choose_models_by_their_centers(weights):
     chosen = painting_mask[0, 0, 1:-1, 1:-1].ravel() > 0.5
     models = [model for model, kept in zip(cut(painting[0]), chosen, strict=True) if kept]
     shared = np.broadcast_to(weights, (2, 1, 5, 7))[:, 0, 1:-1, 1:-1].reshape(2, -1)

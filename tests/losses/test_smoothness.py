@@ -23,7 +23,7 @@ def test_the_unit_is_the_paintings_own_where_one_is_given():
     assert total_variation_loss(torch.tensor(images), painting).tolist() == pytest.approx(list(expected))
 
 
-def test_a_painting_of_one_flat_colour_gives_no_infinite_loss():
+def test_a_painting_of_one_flat_color_gives_no_infinite_loss():
     assert total_variation_loss(torch.tensor(images), torch.tensor(0.0)).isfinite().all()
 
 

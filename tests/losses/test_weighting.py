@@ -147,7 +147,7 @@ def test_gradients_are_taken_only_at_every_kth_call(monkeypatch):
     assert not np.array_equal(seen[3], seen[4])
 
 
-def test_the_loss_can_be_minimised_after_it_was_measured():
+def test_the_loss_can_be_minimized_after_it_was_measured():
     images, groups = make_groups(x)
     multipliers = Balanced(strength_shares(3))(groups, images, 0.0)
     sum(multipliers[group] * value for group, value in groups.items()).sum().backward()

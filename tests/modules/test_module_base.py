@@ -131,7 +131,7 @@ def test_a_resume_with_another_loss_is_warned_about(module: JohnsonModule):
 
 
 def test_a_term_that_a_training_cannot_have_is_refused():
-    with pytest.raises(InputError, match=r"model\.combined_weight is for the Gatys optimiser"):
+    with pytest.raises(InputError, match=r"model\.combined_weight is for the Gatys optimizer"):
         JohnsonModule("starry_night", backbone="vgg16", weights="random", combined_weight=1.0)
 
 

@@ -139,13 +139,13 @@ def test_processes_deal_the_samples_out_as_one_does(bare_environment: None, monk
 
 def test_pseudo_labels_bring_their_style(bare_environment: None, monkeypatch: pytest.MonkeyPatch):
     module = made()
-    labelled = {"photographs": photographs(3), "style": torch.tensor([1, 0, 1])}
+    labeled = {"photographs": photographs(3), "style": torch.tensor([1, 0, 1])}
     data = type("Data", (), {"label_styles": ["great_wave", "the_scream"]})
     monkeypatch.setattr(MultiStyleModule, "trainer", type("Trainer", (), {"datamodule": data}))
-    assert module._with_rows(labelled, range(3))["row"].tolist() == [2, 1, 2]
+    assert module._with_rows(labeled, range(3))["row"].tolist() == [2, 1, 2]
     data.label_styles = ["great_wave", "shipwreck"]
     with pytest.raises(InputError, match="pseudo-labels in shipwreck"):
-        module._with_rows(labelled, range(3))
+        module._with_rows(labeled, range(3))
 
 
 def test_a_new_style_trains_its_own_rows_alone(tmp_path: Path, bare_environment: None):

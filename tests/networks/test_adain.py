@@ -165,7 +165,7 @@ def test_exchanged_maps_of_shallower_layers_join_where_the_decoder_reaches_their
 
 @torch.no_grad()
 @pytest.mark.parametrize("exchange", ["one layer", "four layers"])
-def test_an_untrained_decoder_gives_about_the_middle_of_grey(exchange, pictures):
+def test_an_untrained_decoder_gives_about_the_middle_of_gray(exchange, pictures):
     untrained = made(exchange).train()  # not clamped
     images = untrained.decode(untrained.encode(pictures[0]))
     assert (images - 0.5).abs().mean() < 0.2
@@ -334,7 +334,7 @@ def published_state(places, shapes, gain):
 
 
 def published_forward(encoder, decoder, photograph, painting):
-    """Theirs: encode both, whiten and colour with unbiased variances, decode."""
+    """Theirs: encode both, whiten and color with unbiased variances, decode."""
 
     def encode(x):
         x = F.conv2d(x, encoder["0.weight"], encoder["0.bias"])

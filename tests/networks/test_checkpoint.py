@@ -111,7 +111,7 @@ def test_safetensors_of_another_class(tmp_path, entry):
 
 @pytest.mark.parametrize(
     "arguments",
-    [None, [1], {"width": 3}, {"width": -1}, {"width": "2"}, {"norm": "other"}, {"colour": 1}, {"blocks": 2}],
+    [None, [1], {"width": 3}, {"width": -1}, {"width": "2"}, {"norm": "other"}, {"color": 1}, {"blocks": 2}],
 )
 def test_arguments_that_do_not_fit(tmp_path, arguments):
     network = trained()

@@ -4,7 +4,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from stylenet.networks import instance_norm
-from stylenet.networks.instance_norm import InstanceNorm, normalise_each
+from stylenet.networks.instance_norm import InstanceNorm, normalize_each
 
 
 @pytest.fixture(autouse=True)
@@ -51,10 +51,10 @@ def bfloat16_maps(order):
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("affine", [True, False])
-def test_bfloat16_maps_are_normalised_each_with_a_scale_and_a_shift_of_its_own(affine, order):
+def test_bfloat16_maps_are_normalized_each_with_a_scale_and_a_shift_of_its_own(affine, order):
     x, generator = bfloat16_maps(order), torch.Generator().manual_seed(1)
     weights, biases = torch.randn(2, 3, 4, generator=generator).unbind() if affine else ([None] * 3, [None] * 3)
-    found = normalise_each(x, weights, biases)
+    found = normalize_each(x, weights, biases)
     expected = F.instance_norm(x.float())
     if affine:
         expected = expected * weights[..., None, None] + biases[..., None, None]

@@ -57,7 +57,7 @@ def test_the_photograph_is_always_first():
     assert torch.equal(paint(methods()["photograph"]), picture(0))
 
 
-def test_gatys_is_the_optimiser_with_its_defaults():
+def test_gatys_is_the_optimizer_with_its_defaults():
     method = methods("gatys")["gatys"]
     layers = {"content_layers": ["relu4_2"], "style_layers": [f"relu{block}_1" for block in (1, 2, 3, 4, 5)]}
     options = LossOptions(**layers, style_weight=20.0, tv_weight=0.1)  # as docs/gatys.md has them

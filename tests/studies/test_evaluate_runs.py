@@ -61,7 +61,7 @@ def fill(evaluation):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Count the optimisations."""
+    """Count the optimizations."""
     from stylenet.studies import methods
 
     made, real = [], methods.optimize
@@ -194,7 +194,7 @@ def test_a_cost_that_cannot_be_had_is_told(place, monkeypatch):
     assert "- net at 256 px: the process ended with -9" in report(done, costs.rows)
 
 
-def test_a_long_optimisation_is_timed_over_a_few_steps(place, monkeypatch):
+def test_a_long_optimization_is_timed_over_a_few_steps(place, monkeypatch):
     monkeypatch.setattr(runtime, "SIDES", (32, 64))
     monkeypatch.setattr(runtime, "MOST_STEPS", 3)
     monkeypatch.setattr(runtime, "_timed", lambda paint: paint() is None or 5.0)

@@ -78,7 +78,7 @@ def test_a_run_leaves_settings_pictures_history_and_figures(study: Callable[...,
     assert 0 < history[0]["seconds"] < history[1]["seconds"]
 
 
-def test_a_run_reads_a_network_as_the_optimiser_does(study: Callable[..., Study], tmp_path: Path):
+def test_a_run_reads_a_network_as_the_optimizer_does(study: Callable[..., Study], tmp_path: Path):
     options = gatys_options("squeezenet1_1", {})
     named = {"content_layers": list(options.content_layers or ()), "pooling": options.pooling}
     base = TINY | {"backbone": "squeezenet1_1", "weights": "random"}
@@ -153,7 +153,7 @@ def test_a_finished_run_whose_picture_was_deleted_is_run_again(
         ({"statistic": "grams"}, "unknown statistic 'grams': did you mean 'gram'"),
         ({"optimizer": "adma"}, "did you mean 'adam'"),
         ({"init": "nose"}, "unknown init 'nose': did you mean 'noise'"),
-        ({"preserve_color": "hue"}, "unknown way to preserve colour"),
+        ({"preserve_color": "hue"}, "unknown way to preserve color"),
         ({"pixel_weight": 1.0}, "need pseudo-labels: give labels=FILE"),
         ({"style_strength": 5, "content_weight": 0}, "give neither a weight of 0"),
         ({"style_strength": 0}, "5 is a usual one"),

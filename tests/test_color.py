@@ -1,4 +1,4 @@
-"""Colour preservation, against NumPy and scikit-image."""
+"""Color preservation, against NumPy and scikit-image."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from scipy.linalg import sqrtm
 from skimage.color import rgb2yiq
 from torch import Tensor
 
-from stylenet.colour import luminance, luminance_only, match_colour
+from stylenet.color import luminance, luminance_only, match_color
 
 
 def pictures(count: int, height: int = 24, width: int = 32, seed: int = 0) -> Tensor:
@@ -20,8 +20,8 @@ def yiq(images: Tensor) -> np.ndarray:
 
 
 def statistics(image: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    colours = image.flatten(1).numpy()
-    return colours.mean(1), np.cov(colours, bias=True)
+    colors = image.flatten(1).numpy()
+    return colors.mean(1), np.cov(colors, bias=True)
 
 
 def test_luminance_is_the_y_of_yiq():
@@ -32,7 +32,7 @@ def test_luminance_is_the_y_of_yiq():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_chroma_is_the_photographs_and_all_lies_in_range(dtype: torch.dtype):
     photograph = pictures(2, seed=1)
-    photograph[..., :4, :] = photograph[..., :4, :].round()  # pure colours: no room at all, or on one side
+    photograph[..., :4, :] = photograph[..., :4, :].round()  # pure colors: no room at all, or on one side
     image = pictures(2).to(dtype)
     mixed = luminance_only(image, photograph.to(dtype))
     assert mixed.dtype == dtype
@@ -61,21 +61,21 @@ def test_a_gray_photograph_makes_the_image_gray():
 def test_a_photograph_keeps_itself():
     photograph = pictures(1)
     torch.testing.assert_close(luminance_only(photograph, photograph), photograph)
-    torch.testing.assert_close(match_colour(photograph, photograph), photograph)
+    torch.testing.assert_close(match_color(photograph, photograph), photograph)
 
 
 def correlated(seed: int, height: int, width: int) -> Tensor:
-    """A picture of correlated colours near gray, so that nothing is clamped."""
+    """A picture of correlated colors near gray, so that nothing is clamped."""
     generator = torch.Generator().manual_seed(seed)
     mixing = torch.eye(3) + torch.rand(3, 3, generator=generator, dtype=torch.float64)
     noise = torch.randn(3, height * width, generator=generator, dtype=torch.float64).clamp(-3, 3)
     return 0.5 + 0.03 * (mixing @ noise + mixing[:, :1]).view(1, 3, height, width)
 
 
-def test_matched_colours_have_the_photographs_mean_and_covariance():
+def test_matched_colors_have_the_photographs_mean_and_covariance():
     painting = correlated(0, 20, 30)
     photographs = torch.cat([correlated(1, 16, 24), correlated(2, 16, 24)])
-    matched = match_colour(painting, photographs)
+    matched = match_color(painting, photographs)
     assert matched.shape == (2, 3, 20, 30)
     assert 0 < matched.min() < matched.max() < 1
     for ours, photograph in zip(matched, photographs, strict=True):
@@ -88,23 +88,23 @@ def test_the_map_is_the_product_of_symmetric_roots():
     (mean_s, covariance_s), (mean_c, covariance_c) = statistics(painting[0]), statistics(photograph[0])
     turn = sqrtm(covariance_c) @ np.linalg.inv(sqrtm(covariance_s))
     expected = turn @ (painting[0].flatten(1).numpy() - mean_s[:, None]) + mean_c[:, None]
-    np.testing.assert_allclose(match_colour(painting, photograph)[0].flatten(1).numpy(), expected, atol=1e-9)
+    np.testing.assert_allclose(match_color(painting, photograph)[0].flatten(1).numpy(), expected, atol=1e-9)
 
 
 def test_flat_pictures_give_the_photographs_mean():
     flat = torch.full((1, 3, 8, 8), 0.2)
     photograph = pictures(1).float()
     mean = photograph.mean((2, 3), keepdim=True)
-    torch.testing.assert_close(match_colour(flat, photograph), mean.expand(1, 3, 8, 8))
-    torch.testing.assert_close(match_colour(photograph, flat), flat[..., :1, :1].expand(1, 3, 24, 32))
+    torch.testing.assert_close(match_color(flat, photograph), mean.expand(1, 3, 8, 8))
+    torch.testing.assert_close(match_color(photograph, flat), flat[..., :1, :1].expand(1, 3, 24, 32))
 
 
 def test_rounding_errors_of_a_gray_painting_are_not_blown_up():
     gray = pictures(1)[:, :1].expand(-1, 3, -1, -1)
     rounded = (gray + 1e-3 * (pictures(1, seed=2) - 0.5)).float()
     torch.testing.assert_close(
-        match_colour(rounded, pictures(1, seed=3).float()),
-        match_colour(gray, pictures(1, seed=3)).float(),
+        match_color(rounded, pictures(1, seed=3).float()),
+        match_color(gray, pictures(1, seed=3)).float(),
         atol=0.06,
         rtol=0,
     )

@@ -1,7 +1,7 @@
-"""Colour preservation: the photograph's colours under the painting's strokes.
+"""Color preservation: the photograph's colors under the painting's strokes.
 
 Gatys, Bethge, Hertzmann, Shechtman: "Preserving color in neural artistic style transfer", 2016. Two ways: only the
-luminance is stylized (section 4), or the painting gets the photograph's colours before it is learnt from (section 3).
+luminance is stylized (section 4), or the painting gets the photograph's colors before it is learnt from (section 3).
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of R, G and B in the Y of YIQ (BT.601)."""
 SMALLEST_VARIANCE = 1e-5
-"""Least variance of a painting's colours that is stretched: a deviation of 0.003, under one step of 8 bits."""
+"""Least variance of a painting's colors that is stretched: a deviation of 0.003, under one step of 8 bits."""
 
 
 def luminance(images: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def luminance_only(image: Tensor, photograph: Tensor) -> Tensor:
     amount, so the photograph is moved, pixel by pixel, by the difference in Y.
 
     Departure: where the luminance and the chroma together lie outside of RGB's range, the paper leaves it to clipping,
-    which bends the colour. We take the nearest luminance at which the chroma can be had; so the chroma is always exact.
+    which bends the color. We take the nearest luminance at which the chroma can be had; so the chroma is always exact.
 
     Args:
         image: The stylized image, (B, 3, H, W) in [0, 1].
@@ -40,14 +40,14 @@ def luminance_only(image: Tensor, photograph: Tensor) -> Tensor:
     return (photograph + shift).clamp(0, 1)  # rounding alone
 
 
-def match_colour(painting: Tensor, photograph: Tensor) -> Tensor:
-    """Return a painting with the mean and the covariance of the photograph's colours, clamped.
+def match_color(painting: Tensor, photograph: Tensor) -> Tensor:
+    """Return a painting with the mean and the covariance of the photograph's colors, clamped.
 
     `x -> A (x - mean_s) + mean_c` with `A = cov_c^(1/2) cov_s^(-1/2)`: the paper's second linear map, known as CORAL
-    (Sun, Feng, Saenko 2016). Both roots are symmetric, which turns colours no further than they must.
+    (Sun, Feng, Saenko 2016). Both roots are symmetric, which turns colors no further than they must.
 
-    Departure: along directions in which the painting's colours vary less than `SMALLEST_VARIANCE` they are stretched
-    as if they varied that much, so that a gray painting's rounding errors are not blown up into colours.
+    Departure: along directions in which the painting's colors vary less than `SMALLEST_VARIANCE` they are stretched
+    as if they varied that much, so that a gray painting's rounding errors are not blown up into colors.
 
     Args:
         painting: (1, 3, H, W) in [0, 1].
@@ -65,11 +65,11 @@ def match_colour(painting: Tensor, photograph: Tensor) -> Tensor:
 
 
 def _statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean (B, 3, 1) and covariance (B, 3, 3) of the colours, in float64 on the CPU: MPS has none."""
-    colours = images.flatten(2)  # (B, 3, H*W)
-    mean = colours.mean(2, keepdim=True)
-    centred = colours - mean
-    return mean.double().cpu(), (centred @ centred.transpose(1, 2) / centred.shape[2]).double().cpu()
+    """Return mean (B, 3, 1) and covariance (B, 3, 3) of the colors, in float64 on the CPU: MPS has none."""
+    colors = images.flatten(2)  # (B, 3, H*W)
+    mean = colors.mean(2, keepdim=True)
+    centered = colors - mean
+    return mean.double().cpu(), (centered @ centered.transpose(1, 2) / centered.shape[2]).double().cpu()
 
 
 def _power(covariance: Tensor, exponent: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""The ways to make a pseudo-label: the Gatys optimiser, and an AdaIN network."""
+"""The ways to make a pseudo-label: the Gatys optimizer, and an AdaIN network."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ Stylist = Callable[[Tensor], Tensor]
 """Makes the label, (1, 3, H, W) in [0, 1], of a photograph of that shape; raises InputError where it cannot."""
 
 
-class Labeller(Protocol):
+class Labeler(Protocol):
     """A way to make labels.
 
     Attributes:
@@ -39,11 +39,11 @@ class Labeller(Protocol):
 
 
 @dataclass(frozen=True)
-class GatysLabeller:
-    """Labels by the optimiser, a photograph at a time.
+class GatysLabeler:
+    """Labels by the optimizer, a photograph at a time.
 
     Args:
-        loss: What is minimised; its paintings are replaced.
+        loss: What is minimized; its paintings are replaced.
         options: Keyword arguments of `stylenet.gatys.optimize.optimize`, plain values.
     """
 
@@ -53,22 +53,22 @@ class GatysLabeller:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return the options of the loss and of the optimisation."""
+        """Return the options of the loss and of the optimization."""
         return asdict(self.loss.options) | dict(self.options)
 
     def stylist(self, painting: Tensor) -> Stylist:
-        """Return the optimisation towards a painting; what diverges is refused."""
+        """Return the optimization towards a painting; what diverges is refused."""
 
         def stylize(photograph: Tensor) -> Tensor:
             result = optimize(photograph, painting, self.loss, **self.options)
             if result.diverged:
-                raise InputError(f"the optimisation diverged: {result.diverged}")
+                raise InputError(f"the optimization diverged: {result.diverged}")
             return result.image
 
         return stylize
 
 
-class AdaINLabeller:
+class AdaINLabeler:
     """Labels by an AdaIN network.
 
     Args:

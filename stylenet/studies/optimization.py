@@ -15,12 +15,12 @@ from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
-from stylenet.gatys.colours import check_way
+from stylenet.gatys.colors import check_way
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.run import Progress, Record
 from stylenet.images import load_image, resize, save_image
-from stylenet.inference.labellers import AdaINLabeller
+from stylenet.inference.labelers import AdaINLabeler
 from stylenet.inference.video import Film
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
@@ -111,7 +111,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
 def run_gatys(
     settings: Mapping[str, Any], photographs: list[Path], style: Path, jury: Jury, folder: Path
 ) -> dict[str, float]:
-    """Optimise an image, write it into the folder with its history, and return its figures.
+    """Optimize an image, write it into the folder with its history, and return its figures.
 
     Args:
         settings: From `resolved`.
@@ -123,7 +123,7 @@ def run_gatys(
     Raises:
         MissingWeights: The loss network's weights, or those of the pseudo-labels' encoder, are missing.
         NotAtHand: The checkpoint of the pseudo-labels, or PyAV, is missing.
-        InputError: A setting that cannot be used, or the optimisation diverged.
+        InputError: A setting that cannot be used, or the optimization diverged.
     """
     device, name = jury.device, photographs[0].stem
     content = resize(load_image(photographs[0]), settings["size"], side="long").to(device)
@@ -146,7 +146,7 @@ def run_gatys(
 
 
 def _loss(settings: Mapping[str, Any], painting: Tensor) -> Loss:
-    """Return what is minimised, on the device of the painting, (1, 3, h, w) in [0, 1]."""
+    """Return what is minimized, on the device of the painting, (1, 3, h, w) in [0, 1]."""
     options = gatys_options(settings["backbone"], _given(settings))
     extractor = FeatureExtractor(settings["backbone"], options.layers, settings["weights"], options.pooling)
     return perceptual_loss(extractor.to(painting.device), painting, options).to(painting.device)
@@ -170,7 +170,7 @@ def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pseudo_label(checkpoint: str, photograph: Tensor, painting: Tensor) -> Tensor:
     """Return what the AdaIN of a checkpoint makes of photograph and painting, all (1, 3, H, W) in [0, 1]."""
-    return AdaINLabeller(find_checkpoint(checkpoint), photograph.device).stylist(painting)(photograph)
+    return AdaINLabeler(find_checkpoint(checkpoint), photograph.device).stylist(painting)(photograph)
 
 
 class Watch:

@@ -1,11 +1,11 @@
-"""Keeping the photograph's colours (Gatys et al. 2016, "Preserving color in neural artistic style transfer")."""
+"""Keeping the photograph's colors (Gatys et al. 2016, "Preserving color in neural artistic style transfer")."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import Tensor
 
-from stylenet.colour import luminance, luminance_only, match_colour
+from stylenet.color import luminance, luminance_only, match_color
 from stylenet.errors import InputError, unknown
 from stylenet.losses.terms import Style
 
@@ -13,15 +13,15 @@ WAYS = ("luminance", "coral")
 
 
 def prepare(photographs: Tensor, styles: Sequence[Style], way: str | None) -> tuple[Tensor, list[Style]]:
-    """Return what is optimised in the place of photographs and paintings so that the colours are kept.
+    """Return what is optimized in the place of photographs and paintings so that the colors are kept.
 
     - `luminance`: gray ones; the painting's luminance gets mean and deviation of the photograph's (section 4.1);
-    - `coral`: the painting gets mean and covariance of the photograph's colours (section 3).
+    - `coral`: the painting gets mean and covariance of the photograph's colors (section 3).
 
     Args:
         photographs: (1, 3, H, W) in [0, 1].
         styles: The paintings.
-        way: One of `WAYS`, or None for the painting's colours.
+        way: One of `WAYS`, or None for the painting's colors.
 
     Raises:
         InputError: An unknown way, or several photographs, whose paintings would differ.
@@ -32,16 +32,16 @@ def prepare(photographs: Tensor, styles: Sequence[Style], way: str | None) -> tu
     if len(photographs) > 1:
         raise InputError(f"preserve_color takes one photograph at a time, not {len(photographs)}")
     if way == "coral":
-        return photographs, [replace(style, image=match_colour(style.image, photographs)) for style in styles]
+        return photographs, [replace(style, image=match_color(style.image, photographs)) for style in styles]
     gray = luminance(photographs)  # (1, 1, H, W)
     matched = [replace(style, image=_match(luminance(style.image), gray).expand(-1, 3, -1, -1)) for style in styles]
     return gray.expand(-1, 3, -1, -1), matched
 
 
 def check_way(way: str | None) -> None:
-    """Raise an InputError for a way to preserve colour that there is not."""
+    """Raise an InputError for a way to preserve color that there is not."""
     if way is not None and way not in WAYS:
-        raise unknown("way to preserve colour", way, WAYS)
+        raise unknown("way to preserve color", way, WAYS)
 
 
 def _match(values: Tensor, reference: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def _match(values: Tensor, reference: Tensor) -> Tensor:
 
 
 def finish(images: Tensor, photographs: Tensor, way: str | None) -> Tensor:
-    """Return the optimised images, (1, 3, H, W) in [0, 1], with the photograph's chroma where only luminance was free.
+    """Return the optimized images, (1, 3, H, W) in [0, 1], with the photograph's chroma where only luminance was free.
 
     Args:
         images: What came out.

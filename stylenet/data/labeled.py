@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from stylenet.data.columns import Column, Plan
-from stylenet.data.datasets import ZOOM, Photographs, centre_crop, hold_out, random_crop
+from stylenet.data.datasets import ZOOM, Photographs, center_crop, hold_out, random_crop
 from stylenet.data.paintings import PAINTING_ZOOM, painting_plan
 from stylenet.data.pairs import MANIFEST, Pair, read_manifest
 from stylenet.data.sampling import generator, photograph_of
@@ -59,7 +59,7 @@ class PairFiles:
         return row
 
 
-class LabelledCrops(Dataset):
+class LabeledCrops(Dataset):
     """Random crops of pairs to train on: sample i, any number from 0, is a `Row` and always the same.
 
     Args:
@@ -85,7 +85,7 @@ class LabelledCrops(Dataset):
         return self.files.row(index, crop, lambda style: random_crop(style, size, rng, PAINTING_ZOOM))
 
 
-class LabelledWholes(Dataset):
+class LabeledWholes(Dataset):
     """Whole pairs to validate on: item k is the middles of photograph and label k, a `Row`.
 
     Args:
@@ -104,10 +104,10 @@ class LabelledWholes(Dataset):
 
     def __getitem__(self, index: int) -> Row:
         number, both = self.shown.find(index)
-        return self.files.row(number, centre_crop(both, self.size), lambda style: centre_crop(style, self.size))
+        return self.files.row(number, center_crop(both, self.size), lambda style: center_crop(style, self.size))
 
 
-def labelled_column(place: str, plan: Plan, paintings: bool, style: str | None = None) -> Column:
+def labeled_column(place: str, plan: Plan, paintings: bool, style: str | None = None) -> Column:
     """Return the pairs of a folder, with paintings if they are wanted: the style image of each pair.
 
     Args:
@@ -130,7 +130,7 @@ def labelled_column(place: str, plan: Plan, paintings: bool, style: str | None =
     content = Content("pseudo-labels", place, len(kept), len(held), substitute, "pairs")
     styles = len({pair.style for pair in pairs})
     shown = Content("pseudo-labels", "the pairs' own styles", styles, styles, True, "paintings")
-    crops, wholes = LabelledCrops(files, kept, plan), LabelledWholes(files, held, plan.size)
+    crops, wholes = LabeledCrops(files, kept, plan), LabeledWholes(files, held, plan.size)
     return Column(crops, wholes, content, [kept, held], files.styles, shown if paintings else None)
 
 

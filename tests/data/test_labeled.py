@@ -49,23 +49,23 @@ def labels(tmp_path):
     return make
 
 
-def labelled(folder, **options):
+def labeled(folder, **options):
     return StylizationData(pseudo_labels=str(folder), **{"size": 16, "batch_size": 2, "num_workers": 0, **options})
 
 
 def test_a_batch_has_a_column_for_each_part(labels):
-    data = labelled(labels(6), paintings="auto", val_count=1)
+    data = labeled(labels(6), paintings="auto", val_count=1)
     batches = list(data.train_dataloader())
     assert len(batches) == 5
     for batch in batches:
         assert sorted(batch) == ["labels", "paintings", "photographs", "style"]
         assert batch["photographs"].shape == batch["labels"].shape == batch["paintings"].shape == (2, 3, 16, 16)
         assert (batch["style"].shape, batch["style"].dtype) == ((2,), torch.int64)
-    assert sorted(next(iter(labelled(data.pseudo_labels).train_dataloader()))) == ["labels", "photographs", "style"]
+    assert sorted(next(iter(labeled(data.pseudo_labels).train_dataloader()))) == ["labels", "photographs", "style"]
 
 
 def test_photograph_and_label_are_cut_and_flipped_alike(labels):
-    data = labelled(labels(4, styles=("a",)))
+    data = labeled(labels(4, styles=("a",)))
     data.setup()
     for sample in range(20):
         row = data.train_set[sample]
@@ -75,7 +75,7 @@ def test_photograph_and_label_are_cut_and_flipped_alike(labels):
 
 def test_samples_are_those_that_seed_and_number_say(labels):
     folder = labels(9)
-    data = labelled(folder, seed=2, val_count=0)
+    data = labeled(folder, seed=2, val_count=0)
     data.setup()
     for sample in (0, 5, 40):
         epoch, place = divmod(sample, 18)
@@ -94,7 +94,7 @@ def test_samples_are_those_that_seed_and_number_say(labels):
 
 
 def test_styles_are_numbered_by_name_and_paintings_are_the_pairs_own(labels):
-    data = labelled(labels(6), paintings="auto", batch_size=10, val_count=1)
+    data = labeled(labels(6), paintings="auto", batch_size=10, val_count=1)
     assert data.label_styles == ["a", "b"]
     (batch,) = data.train_dataloader()
     reds = (batch["paintings"][:, 0, 0, 0] * 255).round().int().tolist()
@@ -106,7 +106,7 @@ def test_styles_are_numbered_by_name_and_paintings_are_the_pairs_own(labels):
 
 def test_photographs_are_held_out_with_all_their_labels(labels):
     folder = labels(12)
-    data = labelled(folder, val_count=2, batch_size=20)
+    data = labeled(folder, val_count=2, batch_size=20)
     (train_batch,), (val_batch,) = data.train_dataloader(), data.val_dataloader()
     assert val_batch["style"].tolist() == [1, 0]  # the manifest begins with b
     for row, number in zip(range(2), (3, 9), strict=True):
@@ -121,7 +121,7 @@ def test_photographs_of_coco_are_no_substitute(labels):
     folder = labels(2)
     manifest = folder / "manifest.jsonl"
     manifest.write_text(manifest.read_text().replace("somewhere/\\u00e4.jpg", "coco/COCO_train2014_000000000009.jpg"))
-    assert not labelled(folder).describe().substitute
+    assert not labeled(folder).describe().substitute
 
 
 @pytest.mark.filterwarnings("ignore:pair skipped")
@@ -129,7 +129,7 @@ def test_the_next_pair_comes_in_the_place_of_a_broken_one(labels):
     folder = labels(3)
     path = folder / "labels/a/01.png"
     path.write_bytes(path.read_bytes()[:200])
-    data = labelled(folder, batch_size=6, val_count=0, num_workers=1, paintings="auto")
+    data = labeled(folder, batch_size=6, val_count=0, num_workers=1, paintings="auto")
     (batch,) = data.train_dataloader()
     assert sorted(batch["style"].tolist()) == [0, 0, 1, 1, 1, 1]
     assert ((batch["paintings"][:, 0, 0, 0] * 255).round().int() == 5 * (97 + batch["style"]) - 400).all()
@@ -140,11 +140,11 @@ def test_errors_name_the_image(labels):
     folder = labels(3)
     Image.new("RGB", (47, 40)).save(folder / "labels/a/02.png")
     with pytest.raises(InputError, match=r"labels/a/02.png has 47x40 pixels, its photograph photographs/02.png 48x40"):
-        labelled(folder).setup()
+        labeled(folder).setup()
     for path in ("labels/b/01.png", "photographs/00.png", "styles/a.png"):
         (folder / path).unlink()
         with pytest.raises(InputError, match=f"manifest.jsonl names {path}, which is not there: run `stylenet"):
-            labelled(folder).setup()
+            labeled(folder).setup()
 
 
 @pytest.mark.parametrize("option", [{"streaming": True, "source": "huggingface"}, {"val_root": "other"}])
@@ -159,32 +159,32 @@ def test_resumed_training_sees_the_same_pairs_of_labels(step, workers, labels, t
     folder = labels(6)
     saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1)
     options = {"max_epochs": 2}
-    whole = train(labelled(folder, paintings="auto"), tmp_path, saver, model=LabelRecorder(), **options)
-    data = labelled(folder, paintings="auto", num_workers=workers)
+    whole = train(labeled(folder, paintings="auto"), tmp_path, saver, model=LabelRecorder(), **options)
+    data = labeled(folder, paintings="auto", num_workers=workers)
     rest = train(data, tmp_path, saver, tmp_path / f"step={step}.ckpt", model=LabelRecorder(), **options)
     assert len(set(whole)) == 10
     assert rest == whole[step:]
 
 
 def test_other_labels_than_in_the_checkpoint_are_warned_about(labels):
-    before, after = labelled(labels(6)), labelled(labels(6, ("b", "c"), "others"))
+    before, after = labeled(labels(6)), labeled(labels(6, ("b", "c"), "others"))
     with pytest.warns(UserWarning, match=r"label_styles was \['a', 'b'\], is \['b', 'c'\]$"):
         after.load_state_dict(before.state_dict())
 
 
 def test_a_folder_of_labels_may_be_moved(labels, tmp_path):
-    before = labelled(labels(4))
+    before = labeled(labels(4))
     state = before.state_dict()
     before.setup()
     first = before.train_set[3]
     shutil.move(before.pseudo_labels, tmp_path / "moved")
-    after = labelled(tmp_path / "moved")
+    after = labeled(tmp_path / "moved")
     after.load_state_dict(state)
     assert torch.equal(after.train_set[3]["labels"], first["labels"])
 
 
 def test_the_labels_of_one_style_alone_are_shown_if_it_is_named(labels):
-    data = labelled(labels(6), val_count=1, batch_size=5)
+    data = labeled(labels(6), val_count=1, batch_size=5)
     data.label_style = "b"
     assert data.label_styles == ["b"]
     (batch,) = data.train_dataloader()
@@ -192,7 +192,7 @@ def test_the_labels_of_one_style_alone_are_shown_if_it_is_named(labels):
     pairs = zip(batch["photographs"], batch["labels"], strict=True)
     assert not any(torch.equal(photograph, label) for photograph, label in pairs)  # those of b stand upside down
     assert len(data.val_dataloader().dataset) == 1
-    other = labelled(data.pseudo_labels)
+    other = labeled(data.pseudo_labels)
     other.label_style = "c"
     with pytest.raises(InputError, match="has no labels in c, only in a, b: "):
         other.setup()
