@@ -36,12 +36,12 @@ from stylenet.cli.settings import typed
 from stylenet.data.sources import EMBEDDED, EMBEDDED_HELD_OUT, find_source
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.functional import gram
 from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import optimize
 from stylenet.gatys.run import Progress
-from stylenet.images import load_image, resize, save_image
-from stylenet.losses.functional import gram
-from stylenet.losses.multiscale import perceptual_loss, to_size
+from stylenet.images import load_image, resize, save_image, to_size
+from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.resources import DATA
 from stylenet.studies.judges import Jury, choose_judge

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from stylenet.data.sources import find_source
 from stylenet.data.styles import load_style
+from stylenet.devices import pick_device
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import optimize
 from stylenet.images import grid, resize, save_image
-from stylenet.inference.stylizer import pick_device
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.weighting import Balanced, Fixed
 from stylenet.metrics import Judge

@@ -4,9 +4,14 @@ Gatys, Bethge, Hertzmann, Shechtman: "Preserving color in neural artistic style 
 luminance is stylized (section 4), or the painting gets the photograph's colors before it is learnt from (section 3).
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from stylenet.errors import InputError, unknown
+
+PRESERVE_COLOR = ("luminance", "coral")
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of R, G and B in the Y of YIQ (BT.601)."""
 SMALLEST_VARIANCE = 1e-5
@@ -77,3 +82,54 @@ def _power(covariance: Tensor, exponent: float) -> Tensor:
     values, vectors = torch.linalg.eigh(covariance)
     values = values.clamp_min(SMALLEST_VARIANCE if exponent < 0 else 0)
     return vectors * values.pow(exponent).unsqueeze(-2) @ vectors.transpose(-2, -1)
+
+
+def prepare_colors(photographs: Tensor, paintings: Sequence[Tensor], way: str | None) -> tuple[Tensor, list[Tensor]]:
+    """Return what is optimized in the place of photographs and paintings so that the colors are kept.
+
+    - `luminance`: gray ones; the painting's luminance gets mean and deviation of the photograph's (section 4.1);
+    - `coral`: the painting gets mean and covariance of the photograph's colors (section 3).
+
+    Args:
+        photographs: (1, 3, H, W) in [0, 1].
+        paintings: (1, 3, h, w) in [0, 1] each.
+        way: One of `PRESERVE_COLOR`, or None for the painting's colors.
+
+    Raises:
+        InputError: An unknown way, or several photographs, whose paintings would differ.
+    """
+    if way is None:
+        return photographs, list(paintings)
+    check_preserve_color(way)
+    if len(photographs) > 1:
+        raise InputError(f"preserve_color takes one photograph at a time, not {len(photographs)}")
+    if way == "coral":
+        return photographs, [match_color(painting, photographs) for painting in paintings]
+    gray = luminance(photographs)  # (1, 1, H, W)
+    matched = [_match(luminance(painting), gray).expand(-1, 3, -1, -1) for painting in paintings]
+    return gray.expand(-1, 3, -1, -1), matched
+
+
+def check_preserve_color(way: str | None) -> None:
+    """Raise an InputError for a way to preserve color that there is not."""
+    if way is not None and way not in PRESERVE_COLOR:
+        raise unknown("way to preserve color", way, PRESERVE_COLOR)
+
+
+def _match(values: Tensor, reference: Tensor) -> Tensor:
+    """Return values with mean and deviation of others, clamped to [0, 1]."""
+    scaled = (values - values.mean()) / values.std().clamp_min(1e-3)
+    return (scaled * reference.std() + reference.mean()).clamp(0, 1)
+
+
+def restore_colors(images: Tensor, photographs: Tensor, way: str | None) -> Tensor:
+    """Return the optimized images, (1, 3, H, W) in [0, 1], with the photograph's chroma where only luminance was free.
+
+    Args:
+        images: What came out.
+        photographs: As they were given to `prepare_colors`.
+        way: As in `prepare_colors`.
+    """
+    if way != "luminance":
+        return images
+    return luminance_only(images, photographs)

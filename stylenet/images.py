@@ -3,7 +3,7 @@
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -147,6 +147,18 @@ def resize(images: Tensor, size: int, *, side: str = "short") -> Tensor:
         return images
     target = [max(1, round(height * size / base)), max(1, round(width * size / base))]
     return F.interpolate(images, target, mode="bicubic", antialias=True).clamp_(0, 1)
+
+
+def shrink(images: Tensor, divisor: int) -> Tensor:
+    """Return images or masks, (B, C, H, W), at 1/divisor of the size; values stay in range."""
+    return to_size(images, [max(1, round(side / divisor)) for side in images.shape[-2:]])
+
+
+def to_size(images: Tensor, size: Sequence[int]) -> Tensor:
+    """Return images, (B, C, H, W), at a height and width; bilinear, antialiased."""
+    if list(images.shape[-2:]) == list(size):
+        return images
+    return F.interpolate(images, list(size), mode="bilinear", antialias=True)
 
 
 def to_uint8(images: Tensor) -> Tensor:

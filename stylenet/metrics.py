@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.losses.functional import SMALLEST, gram, relative_error
+from stylenet.functional import SMALLEST, gram, relative_error
 
 
 def ssim(images: Tensor, photographs: Tensor) -> Tensor:

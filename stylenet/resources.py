@@ -1,5 +1,6 @@
 """Where configs, paintings and networks that ship lie: at the top of a checkout, or inside the installed package."""
 
+import os
 from pathlib import Path
 
 from stylenet.errors import unknown
@@ -35,3 +36,11 @@ def find_network(name_or_path: str | Path) -> Path:
     if not path.is_file() and not path.suffix and path.name == str(name_or_path):
         raise unknown("network", path.name, shipped_networks())
     return path
+
+
+def image_folders() -> list[Path]:
+    """Return the folders that the environment variable `STYLENET_IMAGES` lists (joined by `os.pathsep`).
+
+    Such a folder may hold photographs under `content/` and style images directly or under `style/`.
+    """
+    return [Path(part).expanduser() for part in os.environ.get("STYLENET_IMAGES", "").split(os.pathsep) if part]

@@ -9,11 +9,12 @@ import stylenet
 
 PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
-    {"errors", "allocator"},
-    {"images", "winograd", "resources"},
-    {"features", "data", "color"},
+    {"errors", "allocator", "winograd"},
+    {"images", "color", "functional", "resources", "devices"},
+    {"features", "data"},
     {"losses"},
     {"networks", "gatys", "metrics"},
+    {"acceleration"},
     {"modules"},
     {"callbacks", "progress"},
     {"inference"},

@@ -92,8 +92,8 @@ def prepare(flags: argparse.Namespace) -> "Evaluation":
     Raises:
         InputError: Bad input.
     """
+    from stylenet.devices import pick_device
     from stylenet.inference.outputs import check_writable
-    from stylenet.inference.stylizer import pick_device
     from stylenet.studies.evaluate import PICTURES, RESULTS, Evaluation
     from stylenet.studies.lineup import find_labels, find_methods, find_photographs, find_styles
 

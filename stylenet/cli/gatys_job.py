@@ -11,15 +11,15 @@ from stylenet.cli.exits import stop_when_asked
 from stylenet.cli.gatys_pictures import load_pictures
 from stylenet.cli.gatys_watch import Watch
 from stylenet.cli.settings import typed
+from stylenet.color import check_preserve_color
+from stylenet.devices import pick_device
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
-from stylenet.gatys.colors import check_way
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import Result, check, optimize
 from stylenet.images import save_image
 from stylenet.inference.outputs import check_writable, keep_inputs, plan
-from stylenet.inference.stylizer import pick_device
 from stylenet.inference.video import Film
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
@@ -50,7 +50,7 @@ class Job:
         loss, self.settings = typed(settings, {LossOptions: LOSS_SETTINGS, optimize: RUN_SETTINGS}, names)
         self.device = pick_device(flags.device)
         check(flags.optimizer, flags.lr, **self.settings)
-        check_way(flags.preserve_color)
+        check_preserve_color(flags.preserve_color)
         self.target, self.film = _targets(flags)
         self.pictures = load_pictures(flags, self.device)
         keep_inputs([self.target], [*self.pictures.paths, *flags.mask, *flags.style_mask, flags.init])

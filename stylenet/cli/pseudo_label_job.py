@@ -14,12 +14,13 @@ from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.cli.gatys_job import LOSS_SETTINGS, RUN_SETTINGS
 from stylenet.cli.pseudo_label_report import Report
 from stylenet.cli.settings import typed
+from stylenet.color import check_preserve_color
 from stylenet.data.pairs import MANIFEST
 from stylenet.data.styles import find_style
+from stylenet.devices import pick_device
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
-from stylenet.gatys.colors import check_way
 from stylenet.gatys.defaults import gatys_options
 from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.pyramid import plan as plan_sizes
@@ -27,7 +28,6 @@ from stylenet.inference.label_shards import Shard, made
 from stylenet.inference.labelers import AdaINLabeler, GatysLabeler, Labeler
 from stylenet.inference.outputs import plan
 from stylenet.inference.pseudo_labels import PairMaker
-from stylenet.inference.stylizer import pick_device
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import Loss
@@ -92,7 +92,7 @@ class Job:
         if given["init"] not in INITS:
             raise unknown("init", given["init"], INITS)
         check(**{name: given[name] for name in ("optimizer", "lr", "schedule", "patience", "combined_after")})
-        check_way(given["preserve_color"])
+        check_preserve_color(given["preserve_color"])
         plan_sizes(given["steps"], given["pyramid"], 1, 1)
         loss = self._loss(chosen)
         return loss, GatysLabeler(loss, given)

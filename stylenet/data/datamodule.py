@@ -9,13 +9,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from stylenet.data.columns import Column, Plan, photograph_column, stream_column
-from stylenet.data.cores import free_workers
 from stylenet.data.huggingface import COCO, load_table
 from stylenet.data.labeled import labeled_column
 from stylenet.data.paintings import find_paintings, is_dataset, with_paintings
 from stylenet.data.sampling import ResumableLoader, SampleOrder
 from stylenet.data.sources import SOURCES, Content, find_source
 from stylenet.data.streaming import Stream, StreamBeside, StreamLoader
+from stylenet.devices import free_workers
 from stylenet.errors import InputError, unknown
 
 COMPARED = ("source", "images", "paintings", "label_styles", "seed", "size", "samples_per_batch")

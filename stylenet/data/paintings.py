@@ -14,13 +14,13 @@ from torch.utils.data import Dataset, Subset
 from stylenet.data.columns import Beside, Column, Plan, stream_column
 from stylenet.data.datasets import Crops, Folder, Photographs, Wholes, hold_out
 from stylenet.data.huggingface import WIKIART, Table, load_table
-from stylenet.data.places import image_folders
 from stylenet.data.sampling import generator
 from stylenet.data.sources import Content, Source
 from stylenet.data.streaming import Stream, StreamBeside
 from stylenet.data.styles import known_styles
 from stylenet.errors import InputError
 from stylenet.images import list_images
+from stylenet.resources import image_folders
 
 PAINTING_ZOOM = 2.0
 """A crop shows at least half of a painting's short side, less with a larger `zoom`. AdaIN's authors show half: 256

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from stylenet.data.datasets import Files, Folder
 from stylenet.data.huggingface import COCO, Table, load_table
-from stylenet.data.places import image_folders
 from stylenet.errors import InputError, unknown
 from stylenet.images import list_images
-from stylenet.resources import DATA
+from stylenet.resources import DATA, image_folders
 
 SOURCES = ("auto", "coco", "embedded", "folder", "huggingface", "synthetic")
 

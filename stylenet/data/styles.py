@@ -4,10 +4,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stylenet.data.places import image_folders
 from stylenet.errors import InputError, unknown
 from stylenet.images import load_image, resize
-from stylenet.resources import DATA
+from stylenet.resources import DATA, image_folders
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 """What a style image that is found by its name may be called, in this order."""

@@ -3,18 +3,18 @@
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from stylenet.color import prepare_colors, restore_colors
 from stylenet.errors import InputError, unknown
-from stylenet.gatys.colors import finish, prepare
 from stylenet.gatys.descent import SCHEDULES
 from stylenet.gatys.problem import Problem
 from stylenet.gatys.pyramid import Stage, extended
 from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
-from stylenet.losses.multiscale import shrink, to_size
+from stylenet.images import shrink, to_size
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.terms import Style
 from stylenet.losses.weighting import Fixed, Weighting
@@ -78,7 +78,7 @@ def optimize(
         only: Stylize only here: (B or 1, 1, H, W) in [0, 1]; elsewhere the photograph stays as it is.
         masks: Where each of N styles belongs, (B or 1, N, H, W) in [0, 1]; by default wherever `only` allows.
         labels: Pseudo-labels, (B, 3, H, W) in [0, 1], where the loss has weights for them.
-        preserve_color: `luminance` or `coral` keeps the photograph's colors, see `stylenet.gatys.colors`.
+        preserve_color: `luminance` or `coral` keeps the photograph's colors, see `stylenet.color`.
         weighting: Multipliers of the groups of terms; fixed ones by default.
         combined_after: Share of all steps after which the combined-image term takes its snapshot and acts.
         patience: Stop at a size when no image's loss fell by a thousandth in so many steps; never by default.
@@ -94,13 +94,14 @@ def optimize(
     check(optimizer, lr, schedule, patience, combined_after)
     styles = [Style(style)] if isinstance(style, Tensor) else list(style)
     _check_shapes(content, styles, init, only, masks, labels)
-    photographs, paintings = prepare(content, styles, preserve_color)
+    photographs, images = prepare_colors(content, [style.image for style in styles], preserve_color)
+    paintings = [replace(style, image=image) for style, image in zip(styles, images, strict=True)]
     weighting = copy.deepcopy(weighting) or Fixed()  # it holds the state of one run
     problem = Problem(photographs, paintings, loss, weighting, only, masks, labels)
     stages = problem.stages(steps, pyramid)
 
     def finished(free: Tensor) -> Tensor:
-        images = finish(to_size(free.detach(), content.shape[-2:]).clamp(0, 1), content, preserve_color)
+        images = restore_colors(to_size(free.detach(), content.shape[-2:]).clamp(0, 1), content, preserve_color)
         return images if only is None else torch.lerp(content, images, only)
 
     total = sum(stage.steps for stage in stages)

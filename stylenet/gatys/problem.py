@@ -9,7 +9,8 @@ from torch import Tensor
 from stylenet.errors import InputError
 from stylenet.gatys.objective import Objective
 from stylenet.gatys.pyramid import Stage, extended, plan
-from stylenet.losses.multiscale import shrink, smaller
+from stylenet.images import shrink
+from stylenet.losses.multiscale import smaller
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.terms import Style
 from stylenet.losses.weighting import Weighting

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from stylenet.color import match_color
 from stylenet.data.styles import find_style, load_style
+from stylenet.devices import fitted
 from stylenet.errors import InputError, unknown
 from stylenet.inference.looks import Look
-from stylenet.inference.memory import fitted
 from stylenet.networks.adain import AdaIN
 
 STYLE_SIZE = 512

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylenet.errors import InputError, unknown
-from stylenet.losses.functional import SMALLEST
+from stylenet.color import check_preserve_color
+from stylenet.errors import InputError
+from stylenet.functional import SMALLEST
 
-WAYS = ("luminance", "coral")
-"""How the photograph's colors are kept; see `stylenet.color`."""
 LARGEST_SCALE = 4.0
 """Strokes are scaled up, and down, by this much at most."""
 
@@ -27,7 +26,7 @@ class Look:
         alpha: Strength, from 0 to 1.
         masks: (1, 1, h, w) in [0, 1], scaled to each photograph. As many as styles: where each is painted; the
             photograph stays where all are black. One for two styles: white is the first, black the second.
-        preserve_color: One of `WAYS`, or None for the style's colors.
+        preserve_color: `luminance` or `coral` (see `stylenet.color`), or None for the style's colors.
         stroke_scale: How many times as large strokes are, from 1/4 to 4.
 
     Raises:
@@ -46,8 +45,7 @@ class Look:
             raise InputError(f"alpha {self.alpha:g}: give a number from 0 to 1")
         if not 1 / LARGEST_SCALE <= self.stroke_scale <= LARGEST_SCALE:
             raise InputError(f"stroke scale {self.stroke_scale:g}: give a number from {1 / LARGEST_SCALE:g} to 4")
-        if self.preserve_color is not None and self.preserve_color not in WAYS:
-            raise unknown("way to preserve color", self.preserve_color, WAYS)
+        check_preserve_color(self.preserve_color)
         self._check_shares()
         self._check_masks()
 

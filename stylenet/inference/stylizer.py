@@ -8,39 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.color import luminance_only
-from stylenet.errors import InputError, unknown
+from stylenet.devices import fitted, pick_device
 from stylenet.inference.conditions import condition, find_styles
 from stylenet.inference.engine import prepare
 from stylenet.inference.looks import Look
-from stylenet.inference.memory import fitted
 from stylenet.inference.tiles import Callback
 from stylenet.networks.checkpoint import load_network
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 BAND = 64
 """Rows of an image whose colors are worked on at once."""
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """Return the device of that name.
-
-    Args:
-        name: `cpu`, `cuda`, `cuda:N`, `mps`, or `auto`: CUDA if there is one, else MPS if there is one, else the CPU.
-
-    Raises:
-        InputError: Unknown, or not on this machine.
-    """
-    kind, _, index = name.partition(":")
-    if kind not in DEVICES or (":" in name and not (kind == "cuda" and index.isdecimal())):
-        raise unknown("device", name, (*DEVICES, "cuda:0"))
-    cuda, mps = torch.cuda.device_count(), torch.backends.mps.is_available()
-    if kind == "auto":
-        kind = "cuda" if cuda else "mps" if mps else "cpu"
-    if kind == "cuda" and int(index or 0) >= cuda:
-        raise InputError(f"no device {name} here ({cuda} CUDA devices): use --device=cpu")
-    if kind == "mps" and not mps:
-        raise InputError("no device mps here: use --device=cpu")
-    return torch.device(kind, int(index or 0)) if kind == "cuda" else torch.device(kind)
 
 
 class Stylizer:

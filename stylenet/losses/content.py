@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from stylenet.losses.functional import SMALLEST, at_least_float32, relative_error, squared_error
+from stylenet.functional import SMALLEST, at_least_float32, relative_error, squared_error
 
 NORMALIZATIONS = ("relative", "johnson", "gatys")
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.images import shrink
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import Loss, PerceptualLoss
 from stylenet.losses.terms import Style, Targets
@@ -104,18 +104,6 @@ def _of_level(statistics: Mapping[str, Tensor], divisor: int) -> dict[str, Tenso
 def perceptual_loss(extractor: FeatureExtractor, styles: Tensor | Sequence[Style], options: LossOptions) -> Loss:
     """Return the loss that the options describe, at one scale or at several."""
     return (PerceptualLoss if options.scales == 1 else MultiScaleLoss)(extractor, styles, options)
-
-
-def shrink(images: Tensor, divisor: int) -> Tensor:
-    """Return images or masks, (B, C, H, W), at 1/divisor of the size; values stay in range."""
-    return to_size(images, [max(1, round(side / divisor)) for side in images.shape[-2:]])
-
-
-def to_size(images: Tensor, size: Sequence[int]) -> Tensor:
-    """Return images, (B, C, H, W), at a height and width; bilinear, antialiased."""
-    if list(images.shape[-2:]) == list(size):
-        return images
-    return F.interpolate(images, list(size), mode="bilinear", antialias=True)
 
 
 def smaller(style: Style, divisor: int) -> Style:

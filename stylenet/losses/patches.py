@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylenet.errors import InputError
-from stylenet.losses.functional import SMALLEST, at_least_float32, inside
+from stylenet.functional import SMALLEST, at_least_float32, inside
 
 SIDE = 3
 MAX_PATCHES = 4096

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from stylenet.losses.functional import normalized_error
+from stylenet.functional import normalized_error
 
 
 def pixel_loss(images: Tensor, labels: Tensor, normalization: str = "relative") -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stylenet.losses.functional import SMALLEST, laplacian, normalized_error, total_variation
+from stylenet.functional import SMALLEST, laplacian, normalized_error, total_variation
 
 
 def total_variation_loss(images: Tensor, reference: Tensor | None = None) -> Tensor:

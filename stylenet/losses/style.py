@@ -5,7 +5,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from stylenet.losses.functional import gram, moments, normalized_error, relative_error, squared_error
+from stylenet.functional import gram, moments, normalized_error, relative_error, squared_error
 from stylenet.losses.patches import Patches
 from stylenet.losses.wasserstein import SlicedWasserstein
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylenet.losses.functional import SMALLEST, at_least_float32, inside
+from stylenet.functional import SMALLEST, at_least_float32, inside
 
 MAX_QUANTILES = 65_536
 """Quantiles kept of the painting in each direction: every place of a map up to 256x256."""

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.losses.functional import moments, resize_mask
+from stylenet.functional import moments, resize_mask
 from stylenet.networks.layers import Chain, Conv, in_place
 from stylenet.networks.strips import convolve_in_strips
 from stylenet.networks.upsampling import UpsampledConv

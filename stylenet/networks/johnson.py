@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
-from stylenet.losses.functional import resize_mask
+from stylenet.functional import resize_mask
 from stylenet.networks.layers import Chain, ConvBlock, ResidualBlock, in_place
 from stylenet.networks.row_convolution import RowConv
 from stylenet.networks.upsampling import UpsampleBlock

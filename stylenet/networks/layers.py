@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
-from stylenet.losses.functional import at_least_float32, resize_mask
+from stylenet.functional import at_least_float32, resize_mask
 from stylenet.networks.instance_norm import InstanceNorm, normalize_each
 from stylenet.networks.strips import in_strips
 from stylenet.winograd import convolve, pays

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylenet.losses.functional import at_least_float32
+from stylenet.functional import at_least_float32
 from stylenet.networks.layers import Conv, pad
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
+from stylenet.devices import pick_device
 from stylenet.errors import InputError
-from stylenet.inference.stylizer import pick_device
 from stylenet.inference.video import Film
 from stylenet.resources import ROOT, network_file
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
+from stylenet.color import check_preserve_color
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
-from stylenet.gatys.colors import check_way
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.run import Progress, Record
@@ -102,7 +102,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         if not (options.content_weight and options.style_weight):
             raise InputError("style_strength balances content and style: give neither a weight of 0, or leave it out")
     check(**{name: full.get(name, default) for name, default in DEFAULTS.items()})
-    check_way(full.get("preserve_color"))
+    check_preserve_color(full.get("preserve_color"))
     if full.get("init", "content") not in INITS:
         raise unknown("init", full["init"], INITS)
     get_backbone(full["backbone"])

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from stylenet.data.datasets import Folder, evenly_spaced
-from stylenet.data.places import image_folders
 from stylenet.data.sources import find_source
 from stylenet.data.styles import find_style, known_styles
 from stylenet.errors import unknown
 from stylenet.images import list_images
+from stylenet.resources import image_folders
 
 
 def photographs_at_hand() -> list[Path]:

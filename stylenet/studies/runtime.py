@@ -14,8 +14,8 @@ from torch import Tensor
 
 from stylenet.allocator import keep_memory
 from stylenet.data.styles import load_style
+from stylenet.devices import pick_device
 from stylenet.errors import InputError
-from stylenet.inference.stylizer import pick_device
 from stylenet.studies.lineup import find_methods
 
 SIDES = (256, 1024)

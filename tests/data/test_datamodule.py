@@ -2,9 +2,9 @@ import jsonargparse
 import pytest
 import torch
 
-from stylenet.data.cores import SLURM_CORES
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.sources import Content
+from stylenet.devices import SLURM_CORES
 from stylenet.errors import InputError
 
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from stylenet.devices import pick_device
 from stylenet.errors import InputError
-from stylenet.inference.stylizer import Stylizer, pick_device
+from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
 

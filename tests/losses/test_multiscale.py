@@ -6,7 +6,8 @@ from torch.nn.functional import interpolate
 from torch.testing import assert_close
 
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.losses.multiscale import MultiScaleLoss, perceptual_loss, to_size
+from stylenet.images import to_size
+from stylenet.losses.multiscale import MultiScaleLoss, perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
 

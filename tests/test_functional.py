@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 from torchmetrics.functional.image import total_variation as torchmetrics_total_variation
 
-from stylenet.losses.functional import (
+from stylenet.functional import (
     gram,
     inside,
     laplacian,

@@ -1,0 +1,80 @@
+"""Devices, CPU cores and memory: what this machine has."""
+
+import os
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from stylenet.errors import InputError, unknown
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+SLURM_CORES = "SLURM_CPUS_PER_TASK"
+
+MOST_WORKERS = 8
+"""Worker processes of one device, unless more are asked for."""
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device of that name.
+
+    Args:
+        name: `cpu`, `cuda`, `cuda:N`, `mps`, or `auto`: CUDA if there is one, else MPS if there is one, else the CPU.
+
+    Raises:
+        InputError: Unknown, or not on this machine.
+    """
+    kind, _, index = name.partition(":")
+    if kind not in DEVICES or (":" in name and not (kind == "cuda" and index.isdecimal())):
+        raise unknown("device", name, (*DEVICES, "cuda:0"))
+    cuda, mps = torch.cuda.device_count(), torch.backends.mps.is_available()
+    if kind == "auto":
+        kind = "cuda" if cuda else "mps" if mps else "cpu"
+    if kind == "cuda" and int(index or 0) >= cuda:
+        raise InputError(f"no device {name} here ({cuda} CUDA devices): use --device=cpu")
+    if kind == "mps" and not mps:
+        raise InputError("no device mps here: use --device=cpu")
+    return torch.device(kind, int(index or 0)) if kind == "cuda" else torch.device(kind)
+
+
+def free_cores() -> int:
+    """Return how many CPU cores this process may use; under SLURM those of one task, which is one device."""
+    if os.environ.get(SLURM_CORES):
+        return int(os.environ[SLURM_CORES])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def free_workers(devices: int) -> int:
+    """Return how many worker processes each of this machine's `devices` may have; none where cores are scarce."""
+    cores = free_cores() // (1 if os.environ.get(SLURM_CORES) else devices)
+    return min(MOST_WORKERS, cores - 1) if cores > 2 else 0
+
+
+def fitted(compute: Callable[[], Tensor], device: torch.device, what: str, mend: str) -> Tensor:
+    """Return what `compute` returns.
+
+    Args:
+        compute: Something that may need more memory than there is.
+        device: Where.
+        what: Subject and verb of the error: `9x7 pixels do`.
+        mend: What helps.
+
+    Raises:
+        InputError: Memory ran out.
+    """
+    try:
+        return compute()
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    raise InputError(f"{what} not fit into the memory of {device}: {mend}")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an error means that memory ran out; only CUDA has a class for it."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    message = str(error).lower()
+    return any(sign in message for sign in ("out of memory", "not enough memory", "can't allocate memory"))
