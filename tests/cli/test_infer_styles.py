@@ -220,7 +220,7 @@ BOTH = ["--style=red.png", "--style=gray.png"]
         ("one", ["--alpha=much"], "--alpha: invalid float value: 'much'"),
         ("one", ["--stroke-scale=9"], "stroke scale 9: give a number from 0.25 to 4"),
         ("one", ["--preserve-color=lumiance"], "unknown way to preserve color 'lumiance': did you mean 'luminance'?"),
-        ("one", ["--preserve-color=coral"], "unknown option '--preserve-color': did you mean '--preserve-color'?"),
+        ("one", ["--preserve-colour=coral"], "unknown option '--preserve-colour': did you mean '--preserve-color'?"),
         ("one", ["--tile=8"], "--tile: give whole pixels from 64"),
     ],
 )

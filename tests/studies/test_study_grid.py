@@ -103,7 +103,7 @@ def test_values_that_no_list_has_are_taken_as_they_are(tmp_path: Path):
         ("y: [ssim]", "y: ssim", r"y of a plot is 'ssim': give a list of names, as in \[ssim\]"),
         ("y: [ssim]", "y: [sim]", "unknown y of a plot in .* 'sim': did you mean 'ssim'"),
         ("x: rate", "x: rat", "unknown x of a plot in .* 'rat': did you mean 'rate'"),
-        ("y: [ssim]", "y: [ssim], series: optimizer", "unknown series of a plot in .*: did you mean 'optimizer'"),
+        ("y: [ssim]", "y: [ssim], series: optimiser", "unknown series of a plot in .*: did you mean 'optimizer'"),
         ("y: [ssim]", "y: [ssim], log: [z]", "unknown axis of log in .* 'z'"),
         ("y: [ssim]", "y: [loss], history: true", "unknown x of a plot in .* 'rate': .*known are seconds, step"),
         ("kind:", "figures: [ssmi]\nkind:", "unknown figure in .* 'ssmi': did you mean 'ssim'"),
@@ -123,7 +123,7 @@ def test_what_no_study_has_is_refused_with_the_nearest_right_name(tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"optimizer": "adam"}, "did you mean 'optimizer'"),
+        ({"optimiser": "adam"}, "did you mean 'optimizer'"),
         ({"rate": "quick"}, "unknown rate 'quick'"),
         ({"output": "x"}, "did you mean '--output'"),
         ({"zzz": "x"}, "known are --output, lr, optimizer, photographs, rate, steps, style_weight, styles$"),
