@@ -19,21 +19,22 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.accelerate import accelerate
+from stylenet.acceleration.allocator import keep_memory
+from stylenet.acceleration.convolutions import NARROWEST
 from stylenet.cli.exits import guarded
 from stylenet.inference.engine import compiled_on_cpu
-from stylenet.networks import layers
 
 Work = Callable[[], Tensor]
 
 
 def operations(work: Work) -> int:
     """Return how many multiplications and additions work takes by direct convolutions."""
-    narrowest = dict(layers.NARROWEST)
-    layers.NARROWEST["eager"] = sys.maxsize
+    narrowest = dict(NARROWEST)
+    NARROWEST.update(dict.fromkeys(NARROWEST, sys.maxsize))
     with FlopCounterMode(display=False) as counter:
         work()
-    layers.NARROWEST.update(narrowest)
+    NARROWEST.update(narrowest)
     return counter.get_total_flops()
 
 
@@ -48,7 +49,7 @@ def peaks() -> dict[str, Work]:
 
 def networks(size: int, compiled: bool) -> dict[str, Work]:
     """Return the work of a photograph of `size` pixels a side by each network."""
-    photograph, plain, ours = torch.rand(1, 3, size, size), plain_network().eval(), start().eval()
+    photograph, plain, ours = torch.rand(1, 3, size, size), plain_network().eval(), accelerate(start().eval())
     found: dict[str, Work] = {"plain": lambda: plain(photograph), "ours, eager": lambda: ours(photograph)}
     if compiled:
         quick = compiled_on_cpu(ours, size, size)

@@ -13,14 +13,15 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.accelerate import accelerate
+from stylenet.acceleration.allocator import keep_memory
+from stylenet.acceleration.winograd import convolve
 from stylenet.cli.exits import guarded
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.winograd import WinogradConv, convolve
 
 LAYERS = ((64, 64, 256), (128, 128, 128), (256, 256, 64), (512, 512, 32), (512, 512, 16))  # channels, channels, side
 Network = Callable[[Tensor], Sequence[Tensor]]
@@ -36,13 +37,10 @@ def layer(channels: int, out_channels: int, last: bool) -> Network:
 
 
 def loss_network(backbone: str, quick: bool) -> Network:
-    """Return what gives a backbone's maps: with its convolutions as they are, or put back to torch's."""
+    """Return what gives a backbone's maps: with torch's convolutions, or ours."""
     extractor = FeatureExtractor(backbone, get_backbone(backbone).style_layers, "random")
-    if not quick:
-        extractor.quick = False
-        for module in extractor.body.modules():
-            if isinstance(module, WinogradConv):
-                module.__class__ = nn.Conv2d
+    if quick:
+        accelerate(extractor)
     return lambda images: list(extractor(images).values())
 
 

@@ -30,14 +30,15 @@ from pytorch_examples import plain_network
 from torch import Tensor, nn
 from turns import Turn, Turns, status, take_turns
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.accelerate import accelerate
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.features.vgg_normalised import VGGNormalised, layer_names
 from stylenet.inference.engine import compiled_on_cpu
 from stylenet.networks.adain import ENCODED, AdaIN
 from stylenet.networks.johnson import JohnsonNet
-from stylenet.networks.upsampling import UpsampledConv
+from stylenet.networks.layers import UpsampledConv
 
 Run = Callable[[Tensor], Tensor]
 
@@ -106,14 +107,14 @@ def plain_adain(given: argparse.Namespace) -> Run:
 def ours(given: argparse.Namespace) -> Run:
     """Return our network, as it is."""
     keep_memory()
-    eager = network(given)
+    eager = accelerate(network(given))
     return partial(eager, **condition(eager, given))
 
 
 def channels_last(given: argparse.Namespace) -> Run:
     """Return our network, whose tensors have their channels last."""
     keep_memory()
-    last = network(given).to(memory_format=torch.channels_last)
+    last = accelerate(network(given)).to(memory_format=torch.channels_last)
     style = condition(last, given)
     return lambda image: last(image.contiguous(memory_format=torch.channels_last), **style)
 
@@ -121,7 +122,7 @@ def channels_last(given: argparse.Namespace) -> Run:
 def compiled(given: argparse.Namespace) -> Run:
     """Return our network as the engine compiles it."""
     keep_memory()
-    eager = network(given)
+    eager = accelerate(network(given))
     warnings.filterwarnings("error", "goes on without compiling")
     return partial(compiled_on_cpu(eager, given.size, given.size), **condition(eager, given))
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from turns import status
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.inference.tiling import tiled
 from stylenet.networks.checkpoint import load_network

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from turns import Turn, Turns, take_turns
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.callbacks import Throughput
 from stylenet.cli.exits import guarded
 from stylenet.data.styles import find_style, load_style

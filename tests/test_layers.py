@@ -9,12 +9,13 @@ import stylenet
 
 PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
-    {"errors", "allocator", "winograd"},
+    {"errors"},
     {"images", "color", "functional", "resources", "devices"},
     {"features", "data"},
     {"losses"},
-    {"networks", "gatys", "metrics"},
+    {"networks", "metrics"},
     {"acceleration"},
+    {"gatys"},
     {"modules"},
     {"callbacks", "progress"},
     {"inference"},

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, Namespace
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.callbacks import Interrupt, LastCheckpoint, SlimCheckpoint, Throughput, ValidationGrid
 from stylenet.cli.exits import INTERRUPTED, OK, guarded, one_line
 from stylenet.cli.parser import Parser

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
 from stylenet.cli.options import OneLineParser, pixels, whole
 

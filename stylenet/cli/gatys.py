@@ -6,7 +6,7 @@ PyTorch is imported only once the flags are right, so that `--help` and mistyped
 import sys
 from collections.abc import Sequence
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK
 from stylenet.cli.options import OneLineParser, pixels, split, whole
 from stylenet.errors import InputError

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.cli.options import OneLineParser, pixels, whole
 

@@ -7,7 +7,7 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.options import OneLineParser, pixels, split, whole
 from stylenet.errors import InputError, unknown
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.data.sources import find_source
 from stylenet.errors import InputError

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import FAILED, OK, one_line
 from stylenet.cli.options import OneLineParser, split, whole
 from stylenet.errors import unknown

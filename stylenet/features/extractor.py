@@ -6,21 +6,16 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
-from stylenet.features.pooling import ShortPool
 from stylenet.features.weights import load_weights
-from stylenet.winograd import WinogradConv, convolve, fits, pays
 
 POOLINGS = ("max", "avg")
 PADDINGS = ("zeros", "reflect")
 Read = Callable[[str, Tensor], Any]
 """Takes a layer's name and its maps, (B, C, h, w)."""
-NARROWEST = 64
-"""Channels from which on Winograd's convolutions are faster than the direct ones."""
 
 
 class FeatureExtractor(nn.Module):
@@ -76,12 +71,7 @@ class FeatureExtractor(nn.Module):
             if isinstance(module, nn.ReLU):
                 module.inplace = False
             if padding == "reflect" and type(module) is nn.Conv2d and module.padding == (1, 1):
-                module.__class__ = ReflectConv
-            if fits(module, NARROWEST):
-                module.__class__ = WinogradConv
-            if type(module) is nn.MaxPool2d:
-                module.__class__ = ShortPool
-        self.quick = any(isinstance(module, WinogradConv | ReflectConv) for module in body.modules())
+                module.padding_mode = "reflect"
         self.body = body.eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
@@ -124,8 +114,6 @@ class FeatureExtractor(nn.Module):
                 f"{self.smallest}x{self.smallest}"
             )
         normal = (images - self.mean) / self.std
-        if self.quick and (pays(normal) or (normal.device.type == "cpu" and torch.is_autocast_enabled("cpu"))):
-            normal = normal.contiguous(memory_format=torch.channels_last)
         names: dict[str, list[str]] = {}
         for layer in self.layers:
             names.setdefault(self.paths[layer], []).append(layer)
@@ -135,18 +123,6 @@ class FeatureExtractor(nn.Module):
 
         found = self.body(normal, read_path)
         return {layer: found[self.paths[layer]][layer] for layer in self.layers}
-
-
-class ReflectConv(nn.Conv2d):
-    """A 3x3 convolution that is padded by 1 by reflection."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, O, H, W) of `x`, (B, C, H, W)."""
-        if min(self.in_channels, self.out_channels) >= NARROWEST and pays(x):
-            return convolve(x, self.weight, self.bias, 1, reflect=True)
-        with torch.autocast("cpu", enabled=False):  # it would pad in 32 bits
-            padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
-        return F.conv2d(padded, self.weight, self.bias)
 
 
 def _average_pools(network: nn.Module) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from stylenet.acceleration.accelerate import accelerate
 from stylenet.color import prepare_colors, restore_colors
 from stylenet.errors import InputError, unknown
 from stylenet.gatys.descent import SCHEDULES
@@ -92,6 +93,8 @@ def optimize(
         InputError: A name, number or shape that cannot be used.
     """
     check(optimizer, lr, schedule, patience, combined_after)
+    if content.device.type == "cpu":
+        accelerate(loss)
     styles = [Style(style)] if isinstance(style, Tensor) else list(style)
     _check_shapes(content, styles, init, only, masks, labels)
     photographs, images = prepare_colors(content, [style.image for style in styles], preserve_color)

@@ -15,8 +15,8 @@ class Room:
     """Room on the CPU for the bytes of maps.
 
     It is a mapping of its own, which the system has back as soon as it is freed: the C library would keep it, see
-    `stylenet.allocator`, and a smaller tensor in a corner of it would leave no place for another large one. Rows lie
-    one after the other, so that those no longer needed can be given back before.
+    `stylenet.acceleration.allocator`, and a smaller tensor in a corner of it would leave no place for another large
+    one. Rows lie one after the other, so that those no longer needed can be given back before.
 
     Attributes:
         maps: (1, 3C, H, W), uint8.

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stylenet.acceleration.accelerate import accelerate
 from stylenet.color import luminance_only
 from stylenet.devices import fitted, pick_device
 from stylenet.inference.conditions import condition, find_styles
@@ -41,6 +42,8 @@ class Stylizer:
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
         self.network = network.eval().to(self.device)
+        if self.device.type == "cpu":
+            self.network = accelerate(self.network)
         self.look, self.tile = look or Look(), tile
         self.condition = condition(self.network, self.look, self.device)
 

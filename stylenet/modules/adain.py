@@ -51,6 +51,7 @@ class AdaINModule(StylizerModule):
         init_from: Checkpoint whose weights are the start.
         recipe: Name of the recipe in use, kept in the checkpoint.
         compile: Compile the loss by `torch.compile`, and on CUDA the network too: half a minute or more at the start.
+        accelerate: Exchange layers for ones that are faster on a CPU and compute the same.
         loss: What is minimized: the fields of `stylenet.losses.options.LossOptions`, at one scale.
     """
 
@@ -74,9 +75,10 @@ class AdaINModule(StylizerModule):
         init_from: str | None = None,
         recipe: str | None = None,
         compile: bool = False,
+        accelerate: bool = True,
         **loss: Any,
     ) -> None:
-        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown)
+        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown, accelerated=accelerate)
         self.save_hyperparameters()
         weights = resolve_weights(backbone, weights)
         given = LossOptions(**loss)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stylenet.acceleration.accelerate import accelerate
 from stylenet.errors import InputError, unknown
 from stylenet.losses.perceptual import Loss, sum_groups
 from stylenet.metrics import Judge, mse, ssim
@@ -37,6 +38,7 @@ class StylizerModule(TrainModule):
         optimizer: `adam`, or `muon`, see `stylenet.modules.muon`.
         lr_cooldown: Steps at the end over which the rate falls to 0, linearly (Zhai et al. 2022); 0 is none.
         norm_lr: Learning rate of the scales and shifts of norms; by default that of all else.
+        accelerated: On a CPU, exchange layers for faster ones, see `stylenet.acceleration.accelerate`.
 
     Raises:
         InputError: Another optimizer, or a negative rate for norms.
@@ -55,6 +57,7 @@ class StylizerModule(TrainModule):
         optimizer: str = "adam",
         lr_cooldown: int = 0,
         norm_lr: float | None = None,
+        accelerated: bool = True,
     ) -> None:
         super().__init__()
         if norm_lr is not None and not norm_lr >= 0:
@@ -64,6 +67,7 @@ class StylizerModule(TrainModule):
         self.optimizer, self.lr_cooldown = optimizer, lr_cooldown
         self.lr, self.lr_decay, self.style_warmup, self.init_from = lr, lr_decay, style_warmup, init_from
         self.compiled, self.norm_lr = compiled, lr if norm_lr is None else norm_lr
+        self.accelerated = accelerated
 
     def watch(self, loss: Loss, judge: Judge) -> None:
         """Take the loss and the judge of validation; both stay outside the module's tree."""
@@ -115,8 +119,11 @@ class StylizerModule(TrainModule):
         options, data = self.loss.options, getattr(self.trainer, "datamodule", None)
         if (options.pixel_weight or options.perceptual_weight) and not getattr(data, "pseudo_labels", None):
             raise InputError("model.pixel_weight and model.perceptual_weight need data.pseudo_labels=FOLDER")
-        cuda = self.trainer.strategy.root_device.type == "cuda"
-        parts = (self.network, self.loss) if cuda else (self.loss,)
+        device = self.trainer.strategy.root_device.type
+        if self.accelerated and device == "cpu":
+            for part in (self.network, self.loss, self.judge):
+                accelerate(part)
+        parts = (self.network, self.loss) if device == "cuda" else (self.loss,)
         if "16" in str(self.trainer.precision):  # as tensor cores, and the matrix units of a CPU, take them
             for part in (self.network, self.loss):
                 part.to(memory_format=torch.channels_last)

@@ -46,6 +46,7 @@ class JohnsonModule(StylizerModule):
             lacks ours.
         recipe: Name of the recipe in use, kept in the checkpoint.
         compile: Compile the loss by `torch.compile`, and on CUDA the network too: half a minute or more at the start.
+        accelerate: Exchange layers for ones that are faster on a CPU and compute the same.
         loss: What is minimized: the fields of `stylenet.losses.options.LossOptions`.
     """
 
@@ -67,9 +68,10 @@ class JohnsonModule(StylizerModule):
         init_from: str | None = None,
         recipe: str | None = None,
         compile: bool = False,
+        accelerate: bool = True,
         **loss: Any,
     ) -> None:
-        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown, norm_lr)
+        super().__init__(lr, lr_decay, style_warmup, init_from, compile, optimizer, lr_cooldown, norm_lr, accelerate)
         self.save_hyperparameters()
         self.network = self._make_network(width=width, norm=norm, output=output)
         weights = resolve_weights(backbone, weights)

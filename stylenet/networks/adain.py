@@ -11,9 +11,7 @@ from torch.nn import functional as F
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.functional import moments, resize_mask
-from stylenet.networks.layers import Chain, Conv, in_place
-from stylenet.networks.strips import convolve_in_strips
-from stylenet.networks.upsampling import UpsampledConv
+from stylenet.networks.layers import Chain, Conv, UpsampledConv
 
 STRIDE = 8
 ENCODED = 512
@@ -100,9 +98,9 @@ class AdaIN(nn.Module):
             {layer: nn.Conv2d(widths[SHALLOWER[layer]], own[SHALLOWER[layer]], 1) for layer in shallow}
         )
         self._joints = dict(zip(_upsamplings(self.decoder), sorted(SHALLOWER, reverse=True), strict=True))
-        convolve_in_strips(self.encoder)
-        for part in (self.encoder, self.decoder):
-            in_place(part)
+        for module in self.encoder.modules():
+            if isinstance(module, nn.ReLU):
+                module.inplace = True  # nothing reads what is before it
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "AdaIN":
         """Move the encoder along with the module."""
@@ -226,13 +224,13 @@ def mirrored(widths: list[int], depths: tuple[int, ...]) -> Chain:
         widths: Channels of the encoder's blocks, from the image on.
         depths: Convolutions of these blocks.
     """
-    layers: list[nn.Module] = [Conv(ENCODED, widths[-1], 3), nn.ReLU()]
+    layers: list[nn.Module] = [Conv(ENCODED, widths[-1], 3), nn.ReLU(inplace=True)]
     for block in reversed(range(len(widths))):
         out = widths[block - 1] if block else 3
-        layers += [UpsampledConv(widths[block], widths[block]), nn.ReLU()]
+        layers += [UpsampledConv(widths[block], widths[block]), nn.ReLU(inplace=True)]
         for n in range(1, depths[block]):
             channels = widths[block] if n < depths[block] - 1 else out
-            layers += [Conv(widths[block], channels, 3), nn.ReLU()]
+            layers += [Conv(widths[block], channels, 3), nn.ReLU(inplace=True)]
     decoder = Chain(*layers[:-1])
     for layer in decoder:
         if isinstance(layer, nn.Conv2d):  # no norm keeps the scale, and the default init halves it

@@ -7,9 +7,7 @@ from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.functional import resize_mask
-from stylenet.networks.layers import Chain, ConvBlock, ResidualBlock, in_place
-from stylenet.networks.row_convolution import RowConv
-from stylenet.networks.upsampling import UpsampleBlock
+from stylenet.networks.layers import Chain, Conv, ConvBlock, ResidualBlock, UpsampleBlock
 
 STRIDE = 4
 SMALLEST = 16
@@ -57,9 +55,8 @@ class JohnsonNet(nn.Module):
         self.decoder = Chain(
             UpsampleBlock(4 * width, 2 * width, **shared),
             UpsampleBlock(2 * width, width, **shared),
-            RowConv(width, 3, 9),
+            Conv(width, 3, 9),
         )
-        in_place(self)
 
     def forward(self, images: Tensor, mixture: Tensor | None = None) -> Tensor:
         """Return stylized images of exactly the size given.

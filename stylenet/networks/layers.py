@@ -6,12 +6,6 @@ from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.functional import at_least_float32, resize_mask
-from stylenet.networks.instance_norm import InstanceNorm, normalize_each
-from stylenet.networks.strips import in_strips
-from stylenet.winograd import convolve, pays
-
-NARROWEST = {"compiled": 64, "eager": 128}
-"""Channels from which on Winograd's convolutions are faster; eager ones have to reorder what they get."""
 
 
 def norm_layer(norm: str, channels: int, styles: int = 1) -> nn.Module:
@@ -30,7 +24,7 @@ def norm_layer(norm: str, channels: int, styles: int = 1) -> nn.Module:
     if norm == "instance" and styles > 1:
         return ConditionalNorm(channels, styles)
     if norm == "instance":
-        return InstanceNorm(channels, affine=True)
+        return nn.InstanceNorm2d(channels, affine=True)
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     raise unknown("norm", norm, ("instance", "batch"))
@@ -49,7 +43,7 @@ class ConditionalNorm(nn.Module):
 
     def __init__(self, channels: int, styles: int) -> None:
         super().__init__()
-        self.plain = InstanceNorm(channels)  # without scale and shift: it has no tensors
+        self.plain = nn.InstanceNorm2d(channels)  # without scale and shift: it has no tensors
         self.weight = nn.Parameter(torch.ones(styles, channels))
         self.bias = nn.Parameter(torch.zeros(styles, channels))
 
@@ -61,10 +55,6 @@ class ConditionalNorm(nn.Module):
             mixture: Shares of the styles, (B or 1, S), or maps of them, (B or 1, S, H', W'), which are averaged over
                 the area of each place of `x`.
         """
-        if x.dtype == torch.bfloat16 and x.device.type == "cpu" and mixture.dim() == 2:
-            with torch.autocast("cpu", enabled=False):
-                shares = at_least_float32(mixture).expand(len(x), -1)
-                return normalize_each(x, (shares @ self.weight).unbind(), (shares @ self.bias).unbind())
         normal = self.plain(x)
         with torch.autocast(x.device.type, enabled=False):
             shares = at_least_float32(mixture)
@@ -96,34 +86,24 @@ class Chain(nn.Sequential):
 
 
 class Conv(nn.Conv2d):
-    """A convolution with reflection padding that keeps the size (divided by the stride).
+    """A convolution with reflection padding that keeps the size, divided by the stride.
 
-    Reflection instead of the paper's zeros: zeros leave a frame at the border of stylized images. Large maps are
-    convolved in strips, see `stylenet.networks.strips`.
+    Reflection instead of the paper's zeros: zeros leave a frame at the border of stylized images.
     """
 
     def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__(channels, out_channels, kernel, stride, padding=kernel // 2, padding_mode="reflect")
-        self.halo = -(-(kernel // 2) // stride) * stride
+
+
+class UpsampledConv(Conv):
+    """Nearest upsampling by 2, then a 3x3 convolution with reflection padding: no checkerboard (Odena et al. 2016)."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(channels, out_channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, out_channels, H, W) of `x`, (B, channels, H, W); H and W divided by the stride."""
-        narrowest = NARROWEST["compiled" if torch.compiler.is_compiling() else "eager"]
-        plain = type(self) is Conv and self.kernel_size == (3, 3) and self.stride == (1, 1)
-        if plain and min(self.in_channels, self.out_channels) >= narrowest and pays(x):
-            return convolve(x, self.weight, self.bias, 1, reflect=True)
-        return in_strips(self.at_once, x, self.halo)
-
-    def at_once(self, x: Tensor) -> Tensor:
-        """Return what `forward` does."""
-        side = self.kernel_size[0] // 2
-        return F.conv2d(pad(x, side, "reflect"), self.weight, self.bias, self.stride)
-
-
-def pad(x: Tensor, side: int, mode: str) -> Tensor:
-    """Return `x`, (B, C, H, W), padded on all sides; in 16 bits if it is, where autocast on a CPU would take 32."""
-    with torch.autocast("cpu", enabled=False):
-        return F.pad(x, (side, side, side, side), mode=mode)
+        """Return (B, out_channels, 2H, 2W) of `x`, (B, channels, H, W)."""
+        return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
 class ConvBlock(Chain):
@@ -133,7 +113,15 @@ class ConvBlock(Chain):
         self, channels: int, out_channels: int, kernel: int, stride: int = 1, norm: str = "instance", styles: int = 1
     ) -> None:
         convolution = Conv(channels, out_channels, kernel, stride)
-        super().__init__(convolution, norm_layer(norm, out_channels, styles), nn.ReLU())
+        super().__init__(convolution, norm_layer(norm, out_channels, styles), nn.ReLU(inplace=True))
+
+
+class UpsampleBlock(Chain):
+    """Nearest upsampling by 2, 3x3 convolution, normalization, ReLU: no checkerboard (Odena et al. 2016)."""
+
+    def __init__(self, channels: int, out_channels: int, norm: str = "instance", styles: int = 1) -> None:
+        convolution = ConvBlock(channels, out_channels, 3, norm=norm, styles=styles)
+        super().__init__(nn.Upsample(scale_factor=2), convolution)
 
 
 class ResidualBlock(nn.Module):
@@ -149,14 +137,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, mixture: Tensor | None = None) -> Tensor:
         """Return `x` plus its residual, (B, C, H, W); for the mixture see `ConditionalNorm`."""
-        return self.body(x, mixture) + x  # in the order of the body: Winograd has the channels last
-
-
-def in_place(network: nn.Module) -> None:
-    """Have ReLUs and instance norms write over what they are given: for networks in which nothing else needs it."""
-    for module in network.modules():
-        if isinstance(module, nn.ReLU | InstanceNorm):
-            module.inplace = True
+        return self.body(x, mixture) + x
 
 
 CONDITIONAL = (Chain, ResidualBlock, ConditionalNorm)

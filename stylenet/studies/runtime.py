@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 from stylenet.data.styles import load_style
 from stylenet.devices import pick_device
 from stylenet.errors import InputError

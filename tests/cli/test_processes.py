@@ -71,7 +71,13 @@ def gradients(folder: Path) -> list[dict[str, torch.Tensor]]:
 def test_two_processes_have_the_gradients_of_one_with_twice_the_batch(
     train_command: Run, photographs: Path, tmp_path: Path, launcher: str
 ):
-    data = ["data.source=folder", f"data.root={photographs}", "trainer.max_steps=2", "model.lr=1e-5", "trainer.precision=64-true"]
+    data = [
+        "data.source=folder",
+        f"data.root={photographs}",
+        "trainer.max_steps=2",
+        "model.lr=1e-5",
+        "trainer.precision=64-true",
+    ]
     record = "--trainer.callbacks+=recorder.GradientRecorder"
     train_command(*OWN, *data, "data.batch_size=4", record, "--trainer.callbacks.folder=one")
     pair = [*OWN, *data, "data.batch_size=2", record, "--trainer.callbacks.folder=two"]

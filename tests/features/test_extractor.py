@@ -13,7 +13,6 @@ from torch.utils._pytree import tree_leaves
 from stylenet.errors import InputError
 from stylenet.features.backbones import BACKBONES, get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.winograd import WinogradConv
 
 CONV1_1, CONV1_2, CONV2_1, CONV2_2 = 64 * 28, 64 * 577, 128 * 577, 128 * 1153  # filters times (fan-in + bias)
 
@@ -189,22 +188,6 @@ def test_unknown_names_are_answered_with_the_nearest(backbone, layer, message):
         FeatureExtractor(backbone, (layer,), "random")
 
 
-def test_large_maps_are_convolved_by_winograds_method_to_the_same_values():
-    layers = ("relu1_2", "relu2_1")
-    extractor, direct = (FeatureExtractor("vgg16", layers, "random") for _ in range(2))
-    for module in direct.body.modules():
-        if isinstance(module, WinogradConv):
-            module.__class__ = torch.nn.Conv2d
-    image = torch.rand(1, 3, 80, 72, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    found, usual = extractor(image), direct(image)
-    assert not any(torch.equal(found[layer], usual[layer]) for layer in layers)
-    expected = direct.double()(image.double())
-    for layer in layers:
-        assert_close(found[layer].double(), expected[layer], rtol=0, atol=1e-4)
-    slopes = [torch.autograd.grad(maps["relu2_1"].mean(), image)[0] for maps in (found, expected)]
-    assert (slopes[0] - slopes[1]).norm() < 1e-3 * slopes[1].norm()
-
-
 PLACES = {"relu1_1": 0, "relu1_2": 2, "relu2_1": 5, "relu2_2": 7, "relu3_1": 10}
 
 
@@ -264,7 +247,6 @@ def test_under_autocast_maps_are_in_bfloat16_and_near_those_of_float32(padding, 
         found = extractor(image)
     for layer, maps in found.items():
         assert maps.dtype == torch.bfloat16
-        assert maps.is_contiguous(memory_format=torch.channels_last)
         assert (maps.float() - expected[layer]).norm() < 0.02 * expected[layer].norm()
 
 

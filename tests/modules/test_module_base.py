@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
 import stylenet.features
 from stylenet.cli.train_resume import Resumed
@@ -69,7 +70,6 @@ def test_scales_and_shifts_of_norms_have_a_rate_of_their_own(bare_environment: N
     named = {id(parameter): name for name, parameter in module.network.named_parameters()}
     assert {named[id(parameter)] for group in (rest, norms) for parameter in group["params"]} == set(named.values())
     scales = {name for name, layer in module.network.named_modules() if type(layer).__name__.endswith("Norm2d")}
-    scales |= {name for name, layer in module.network.named_modules() if type(layer).__name__ == "InstanceNorm"}
     wanted = {f"{name}.{kind}" for name in scales for kind in ("weight", "bias")}
     assert {named[id(parameter)] for parameter in norms["params"]} == wanted
     with pytest.raises(InputError, match="norm_lr is -1"):
@@ -156,3 +156,12 @@ def test_the_seconds_of_a_training_add_up_over_its_resumptions(module, monkeypat
     module.on_load_checkpoint(checkpoint)
     module.on_fit_start()
     assert module.described()["seconds"] == 10
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_training_on_a_cpu_is_accelerated_unless_told_otherwise(bare_environment: None, fast: bool):
+    module = JohnsonModule("starry_night", style_size=32, weights="random", width=4, accelerate=fast)
+    module.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    module.setup("fit")
+    for part in (module.network, module.loss):
+        assert any(type(layer).__module__.startswith("stylenet.acceleration") for layer in part.modules()) == fast

@@ -3,8 +3,8 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from stylenet.networks import instance_norm
-from stylenet.networks.instance_norm import InstanceNorm, normalize_each
+from stylenet.acceleration import instance_norm
+from stylenet.acceleration.instance_norm import FastInstanceNorm, normalize_each
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def _small_maps_too(monkeypatch):
 @pytest.mark.parametrize("affine", [True, False])
 def test_values_and_gradients_are_torchs(affine, order):
     torch.manual_seed(0)
-    ours, theirs = InstanceNorm(3, affine=affine), torch.nn.InstanceNorm2d(3, affine=affine).double()
+    ours, theirs = FastInstanceNorm(3, affine=affine), torch.nn.InstanceNorm2d(3, affine=affine).double()
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter)
     theirs.load_state_dict(ours.state_dict())
@@ -32,7 +32,7 @@ def test_values_and_gradients_are_torchs(affine, order):
 
 def test_images_of_a_batch_are_as_alone():
     torch.manual_seed(0)
-    norm, x = InstanceNorm(3), torch.randn(2, 3, 5, 6, requires_grad=True)
+    norm, x = FastInstanceNorm(3), torch.randn(2, 3, 5, 6, requires_grad=True)
     (together,) = torch.autograd.grad(norm(x).square().sum(), x)
     alone = [torch.autograd.grad(norm(image).square().sum(), image)[0] for image in x.split(1)]
     assert torch.equal(together, torch.cat(alone))
@@ -67,7 +67,7 @@ def test_bfloat16_maps_are_normalized_each_with_a_scale_and_a_shift_of_its_own(a
 @pytest.mark.parametrize("affine", [True, False])
 def test_in_bfloat16_values_and_gradients_are_those_of_float32_but_for_rounding(affine, order):
     torch.manual_seed(0)
-    ours, theirs = InstanceNorm(4, affine=affine), torch.nn.InstanceNorm2d(4, affine=affine)
+    ours, theirs = FastInstanceNorm(4, affine=affine), torch.nn.InstanceNorm2d(4, affine=affine)
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter)
     theirs.load_state_dict(ours.state_dict())
@@ -91,7 +91,7 @@ def test_in_bfloat16_values_and_gradients_are_those_of_float32_but_for_rounding(
 def test_large_maps_far_from_zero_are_exact_in_place_too(order, monkeypatch):
     monkeypatch.setattr(instance_norm, "VALUES", 3 * 64 * 10)
     torch.manual_seed(0)
-    norm, x = InstanceNorm(3, affine=True), torch.randn(2, 3, 64, 64).to(memory_format=order) + 30
+    norm, x = FastInstanceNorm(3, affine=True), torch.randn(2, 3, 64, 64).to(memory_format=order) + 30
     torch.nn.init.normal_(norm.weight)
     expected = torch.nn.functional.instance_norm(x.double(), weight=norm.weight.double(), bias=norm.bias.double())
     assert torch.allclose(norm(x).double(), expected, atol=1e-4)

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from stylenet.allocator import VARIABLES, keep_memory
+from stylenet.acceleration.allocator import VARIABLES, keep_memory
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are left alone")
 
 FAULTS = """
 import ctypes, resource
-from stylenet.allocator import keep_memory
+from stylenet.acceleration.allocator import keep_memory
 kept = keep_memory()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]

@@ -8,14 +8,17 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from stylenet.functional import at_least_float32
+from stylenet.networks.layers import ConditionalNorm
+
 FEWEST = 2**10
 """Places of a map from which on our own passes pay."""
 VALUES = 2**20
 """So many values of maps are normalized at once, or a row or a channel of them: they should stay in the cache."""
 
 
-class InstanceNorm(nn.InstanceNorm2d):
-    """Instance norm; on a CPU by our own passes over the maps, which are quicker and more exact than torch's.
+class FastInstanceNorm(nn.InstanceNorm2d):
+    """Instance norm by our own passes over the maps on a CPU, which are quicker and more exact than torch's.
 
     Attributes:
         inplace: Whether it may write over what it is given where no gradient is recorded.
@@ -36,6 +39,18 @@ class InstanceNorm(nn.InstanceNorm2d):
             normalize(x, self.weight, self.bias, self.eps, x)
             return x
         return _Norm.apply(x, self.weight, self.bias, self.eps)
+
+
+class FastConditionalNorm(ConditionalNorm):
+    """Conditional instance norm which in 16 bits, on a CPU, normalizes each image with its scale and shift at once."""
+
+    def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
+        """Return `x` normalized, scaled and shifted, (B, C, H, W); see `ConditionalNorm`."""
+        if x.dtype != torch.bfloat16 or x.device.type != "cpu" or mixture.dim() != 2:
+            return super().forward(x, mixture)
+        with torch.autocast("cpu", enabled=False):
+            shares = at_least_float32(mixture).expand(len(x), -1)
+            return normalize_each(x, (shares @ self.weight).unbind(), (shares @ self.bias).unbind())
 
 
 def normalize_each(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
@@ -17,25 +17,6 @@ WEIGHTS = ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 2
 """24 times the matrix G of F(4, 3)."""
 
 _exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)  # torch 2.6 has but the latter
-
-
-class WinogradConv(nn.Conv2d):
-    """A convolution that `fits`, computed so where that pays."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return what the convolution makes of `x`, (B, C, H, W)."""
-        return convolve(x, self.weight, self.bias, int(self.padding[0])) if pays(x) else super().forward(x)
-
-
-def fits(module: nn.Module, narrowest: int) -> bool:
-    """Tell whether a module is a plain 3x3 convolution, unpadded or zero-padded by 1, of as many channels at least."""
-    return (
-        type(module) is nn.Conv2d
-        and (module.kernel_size, module.stride, module.dilation) == ((3, 3), (1, 1), (1, 1))
-        and module.padding in ((0, 0), (1, 1))
-        and (module.padding_mode, module.groups) == ("zeros", 1)
-        and min(module.in_channels, module.out_channels) >= narrowest
-    )
 
 
 def pays(x: Tensor) -> bool:
