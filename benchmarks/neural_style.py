@@ -28,11 +28,10 @@ from pytorch_tutorial import CONTENT, style_layers
 from torch import Tensor
 from torch.nn import functional as F
 
+from stylenet.cli.arguments import Steps, call
 from stylenet.cli.bar import Bar
 from stylenet.cli.exits import guarded
-from stylenet.cli.gatys_job import LOSS_SETTINGS
-from stylenet.cli.options import split
-from stylenet.cli.settings import typed
+from stylenet.cli.gatys import LOSS
 from stylenet.data.sources import EMBEDDED, EMBEDDED_HELD_OUT, find_source
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
@@ -42,7 +41,6 @@ from stylenet.gatys.optimize import optimize
 from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image, to_size
 from stylenet.losses.multiscale import perceptual_loss
-from stylenet.losses.options import LossOptions
 from stylenet.resources import DATA
 from stylenet.studies.judges import Jury, choose_judge
 from stylenet.studies.measure import figures
@@ -144,10 +142,13 @@ def variants(given: argparse.Namespace) -> dict[str, Paint]:
     found: dict[str, Paint] = {}
     for variant in ["defaults", *given.ours]:
         name, _, text = variant.partition(":")
-        options = split(shlex.split(text), ["--output", "--published"])
-        loss, run = typed(options, {LossOptions: LOSS_SETTINGS, optimize: ["steps"]}, [])
         network = {"backbone": given.backbone, "weights": given.weights}
-        found[f"ours, {name}"] = partial(ours, **network, given=loss, steps=run.get("steps", OUR_STEPS))
+
+        def note(steps: Steps = OUR_STEPS, loss: dict[str, Any] | None = None) -> int:
+            found[f"ours, {name}"] = partial(ours, **network, given=loss or {}, steps=steps)  # noqa: B023
+            return 0
+
+        call(note, shlex.split(text), "--ours", {"loss": LOSS})
     return found
 
 

@@ -1,58 +1,25 @@
-"""The command `stylenet export`: a network as ONNX, or as a graph of torch.export, checked against PyTorch.
+"""The command `stylenet export`: a network as ONNX, or as a graph of torch.export, checked against PyTorch."""
 
-PyTorch is imported only once the arguments are right, so that `--help` and mistyped options are answered at once.
-"""
-
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from torch import nn
+
+from stylenet.cli.arguments import call
 from stylenet.cli.exits import FAILED, OK
-from stylenet.cli.options import OneLineParser
 from stylenet.errors import InputError, unknown
-
-if TYPE_CHECKING:
-    from torch import nn
+from stylenet.inference.conditions import condition, find_styles
+from stylenet.inference.export import Mismatch, require_onnx
+from stylenet.inference.export import export as write
+from stylenet.inference.looks import Look
+from stylenet.inference.outputs import check_writable
+from stylenet.networks.checkpoint import load_network
+from stylenet.networks.johnson import JohnsonNet
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
-
-
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Return the arguments.
-
-    Args:
-        argv: What follows the command's name.
-
-    Raises:
-        InputError: An unknown option (with the nearest right name), a missing one, or a bad value.
-    """
-    parser = OneLineParser(
-        prog="stylenet export",
-        description="Write a network for other programs, if the file computes what the network does, at any size.",
-        epilog="Exit codes: 0 written, 1 the file computes something else, 2 bad input, 130 interrupted.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--ckpt", help="a stylizer.safetensors, a last.ckpt, or a .pth of others (required)")
-    parser.add_argument("--format", help="onnx, or torch: a .pt2 for torch.export.load (required)")
-    parser.add_argument("--output", help="the file to write; default: beside --ckpt, with the format's suffix")
-    parser.add_argument(
-        "--style",
-        action="append",
-        default=[],
-        help="fixed for ever: a painting or a style's name for a network of any style; a name of its own for one of "
-        "many styles, which else takes the mixture as an input; give several for equal shares of each",
-    )
-    arguments = parser.options(argv)
-    parser.require(arguments, "ckpt", "format")
-    if arguments.format not in SUFFIXES:
-        raise unknown("format", arguments.format, SUFFIXES)
-    suffix = SUFFIXES[arguments.format]
-    arguments.output = Path(arguments.output or Path(arguments.ckpt).with_suffix(suffix))
-    if arguments.output.suffix != suffix:
-        raise InputError(f"cannot write {arguments.output}: end it with {suffix}")
-    return arguments
 
 
 def run(argv: Sequence[str]) -> int:
@@ -64,35 +31,43 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    arguments = parse(argv)
-    from stylenet.inference.export import Mismatch, export, require_onnx
-    from stylenet.inference.outputs import check_writable
-    from stylenet.networks.checkpoint import load_network
+    return call(export, argv, "stylenet export")
 
-    check_writable([arguments.output])
-    if arguments.format == "onnx":
+
+def export(ckpt: str, format: str, output: str | None = None, style: list[str] | None = None) -> int:
+    """Write a network for other programs, if the file computes what the network does, at any size.
+
+    Exit codes: 0 written, 1 the file computes something else, 2 bad input, 130 interrupted.
+
+    Args:
+        ckpt: A stylizer.safetensors, a last.ckpt, or a .pth of others.
+        format: onnx, or torch: a .pt2 for torch.export.load.
+        output: The file to write; by default beside ckpt, with the format's suffix.
+        style: Fixed for ever: a painting or a style's name for a network of any style; a name of its own for one of
+            many styles, which else takes the mixture as an input; several for equal shares of each.
+    """
+    if format not in SUFFIXES:
+        raise unknown("format", format, SUFFIXES)
+    target = Path(output or Path(ckpt).with_suffix(SUFFIXES[format]))
+    if target.suffix != SUFFIXES[format]:
+        raise InputError(f"cannot write {target}: end it with {SUFFIXES[format]}")
+    check_writable([target])
+    if format == "onnx":
         require_onnx()
-    network, metadata = load_network(arguments.ckpt)
-    baked = _baked(network, metadata, arguments.style)
+    network, metadata = load_network(ckpt)
     try:
-        found = export(network, arguments.output, arguments.format, **baked)
+        found = write(network, target, format, **_baked(network, metadata, style or []))
     except Mismatch as error:
         print(f"failed: {error}", file=sys.stderr)
         return FAILED
     for (height, width), difference in found.items():
         print(f"{width}x{height}: differs from PyTorch by {difference:.1e} at most")
-    print(f"wrote {arguments.output}", file=sys.stderr)
+    print(f"wrote {target}", file=sys.stderr)
     return OK
 
 
-def _baked(network: "nn.Module", metadata: dict[str, Any], styles: Sequence[str]) -> dict[str, Any]:
+def _baked(network: nn.Module, metadata: dict[str, Any], styles: Sequence[str]) -> dict[str, Any]:
     """Return what the network is given for ever: the styles named, if it takes any."""
-    import torch
-
-    from stylenet.inference.conditions import condition, find_styles
-    from stylenet.inference.looks import Look
-    from stylenet.networks.johnson import JohnsonNet
-
     if isinstance(network, JohnsonNet) and network.num_styles > 1 and not styles:
         return {}
     look = Look(styles=find_styles(network, metadata, styles, None, 1.0))

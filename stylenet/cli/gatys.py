@@ -1,71 +1,38 @@
-"""The command `stylenet gatys`: optimize the pixels of one image.
+"""The command `stylenet gatys`: optimize the pixels of one image."""
 
-PyTorch is imported only once the flags are right, so that `--help` and mistyped flags are answered at once.
-"""
-
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
 
 from stylenet.acceleration.allocator import keep_memory
-from stylenet.cli.exits import FAILED, INTERRUPTED, OK
-from stylenet.cli.options import OneLineParser, pixels, split, whole
+from stylenet.cli.arguments import Levels, Pixels, Seed, Steps, call
+from stylenet.cli.bar import Bar
+from stylenet.cli.card import print_card
+from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
+from stylenet.color import check_preserve_color
+from stylenet.devices import pick_device
 from stylenet.errors import InputError
+from stylenet.features.backbones import get_backbone
+from stylenet.features.weights import resolve_weights
+from stylenet.gatys.defaults import gatys_loss, gatys_options, gatys_shares
+from stylenet.gatys.optimize import Result, check, optimize
+from stylenet.gatys.pictures import Pictures, load_pictures
+from stylenet.gatys.run import Progress
+from stylenet.images import save_image
+from stylenet.inference.outputs import check_writable, keep_inputs, plan
+from stylenet.inference.video import Film
+from stylenet.losses.options import LossOptions
+from stylenet.losses.perceptual import Loss
+from stylenet.losses.weighting import Balanced
 
-
-def build_parser() -> OneLineParser:
-    """Return the parser of the flags; key=value options are left over."""
-    parser = OneLineParser(
-        prog="stylenet gatys",
-        usage="stylenet gatys --content=PHOTO --style=PAINTING --output=OUT.png [flags] [key=value ...]",
-        description="Optimize one image until it shows the photograph in the painting's style (Gatys et al. 2016).",
-        epilog="key=value sets any option of the loss or the optimization, e.g. style_weight=10 tv_weight=0.02 "
-        "statistic=patches normalization=gatys style_layers=[relu1_1,relu2_1] schedule=cosine; an unknown key lists "
-        "them all. Exit codes: 0 done, 1 diverged (the last good image is saved), 2 bad input, 130 interrupted (the "
-        "image so far is saved).",
-        allow_abbrev=False,
-    )
-    _add_pictures(parser)
-    _add_optimization(parser)
-    return parser
-
-
-def _add_pictures(parser: OneLineParser) -> None:
-    """Add what is read and written."""
-    add = parser.add_argument
-    add("--content", help="the photograph (required)")
-    add("--style", action="append", help="a painting: an image, or a style's name; give several to blend (required)")
-    add("--output", help="the image to write, whose suffix says the format (required); overwritten if it exists")
-    add("--video", help="film the optimization into this .mp4, .mov or .mkv")
-    add("--size", type=pixels, help="scale the photograph's longer side to this many pixels; default: 512 at most")
-    add("--style-size", type=pixels, help="the same of the paintings' shorter side; default: as the photograph's")
-    add("--style-weights", help="shares of several styles, e.g. 0.3,0.7; default: equal")
-    add("--mask", action="append", default=[], help="stylize only where it is white; with several styles one for each")
-    add("--style-mask", action="append", default=[], help="look at the painting only where it is white; one a style")
-
-
-def _add_optimization(parser: OneLineParser) -> None:
-    """Add how the image is optimized, and where."""
-    add = parser.add_argument
-    add("--steps", type=whole(1, 1_000_000), default=300, help="evaluations of the loss; default: 300")
-    add(
-        "--pyramid",
-        type=whole(1, 8),
-        default=1,
-        help="number of sizes, from coarse to fine, each half the next, with half the steps",
-    )
-    add("--optimizer", default="lbfgs", help="lbfgs (default), adam or adamw")
-    add("--lr", type=float, help="learning rate of adam and adamw; default: 0.02")
-    add("--init", default="content", help="what to start from: content (default), noise, style, or an image's path")
-    add("--preserve-color", help="luminance or coral: keep the photograph's colors")
-    add(
-        "--style-strength",
-        type=float,
-        help="balance style and content by their gradients: 5 is usual, 10 twice as strong",
-    )
-    add("--seed", type=whole(0, 2**63 - 1), default=0, help="of the noise; default: 0")
-    add("--device", default="auto", help="auto (default), cpu, cuda, cuda:N or mps")
-    add("--backbone", default="vgg16", help="loss network; default: vgg16")
-    add("--weights", default="auto", help="of the loss network: auto (default: bundled or imagenet), random or a file")
+LOSS = (LossOptions, ("pixel_weight", "perceptual_weight"))
+"""The options of the loss, but for the weights of pseudo-labels."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -77,25 +44,198 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    parser = build_parser()
-    flags, rest = parser.parse_known_args(argv)
-    settings = split(rest, parser.flags)
-    parser.require(flags, "content", "style", "output")
+    return call(gatys, argv, "stylenet gatys", {"loss": LOSS})
+
+
+def gatys(
+    content: str,
+    style: list[str],
+    output: str,
+    video: str | None = None,
+    size: Pixels | None = None,
+    style_size: Pixels | None = None,
+    style_weights: list[float] | None = None,
+    mask: list[str] | None = None,
+    style_mask: list[str] | None = None,
+    steps: Steps = 300,
+    pyramid: Levels = 1,
+    optimizer: str = "lbfgs",
+    lr: float | None = None,
+    schedule: str = "constant",
+    init: str = "content",
+    preserve_color: str | None = None,
+    style_strength: float | None = None,
+    combined_after: float = 0.1,
+    patience: int | None = None,
+    seed: Seed = 0,
+    device: str = "auto",
+    backbone: str = "vgg16",
+    weights: str = "auto",
+    loss: dict[str, Any] | None = None,
+) -> int:
+    """Optimize one image until it shows the photograph in the painting's style (Gatys et al. 2016).
+
+    Exit codes: 0 done, 1 diverged (the last good image is saved), 2 bad input, 130 interrupted (the image so far is
+    saved).
+
+    Args:
+        content: The photograph.
+        style: A painting: an image, or a style's name; several are blended.
+        output: The image to write, whose suffix says the format; overwritten if it exists.
+        video: Film the optimization into this .mp4, .mov or .mkv.
+        size: Scale the photograph's longer side to this many pixels; by default 512 at most.
+        style_size: The same of the paintings' shorter side; by default the photograph's.
+        style_weights: Shares of several styles, e.g. 0.3,0.7; by default equal.
+        mask: Stylize only where it is white; with several styles one for each.
+        style_mask: Look at the painting only where it is white; one for each style.
+        steps: Evaluations of the loss.
+        pyramid: Number of sizes, from coarse to fine, each half the next, with half the steps.
+        optimizer: lbfgs, adam or adamw.
+        lr: Learning rate of adam and adamw, 0.02 by default.
+        schedule: Of the learning rate: constant, linear or cosine.
+        init: What to start from: content, noise, style, or an image's path.
+        preserve_color: luminance or coral keeps the photograph's colors.
+        style_strength: Balance style and content by their gradients: 5 is usual, 10 twice as strong.
+        combined_after: Share of all steps after which the combined-image term acts.
+        patience: Stop when the loss did not fall by a thousandth in so many steps.
+        seed: Of the noise.
+        device: auto, cpu, cuda, cuda:N or mps.
+        backbone: Loss network.
+        weights: Of the loss network: auto (bundled or imagenet), random or a file.
+        loss: What is minimized.
+    """
     keep_memory()
-    import torch
+    place = pick_device(device)
+    how: dict[str, Any] = {
+        "optimizer": optimizer, "lr": lr, "schedule": schedule, "combined_after": combined_after, "patience": patience,
+    }  # fmt: skip
+    check(**how)
+    check_preserve_color(preserve_color)
+    target, film = _targets(content, output, video)
+    masks, style_masks = mask or [], style_mask or []
+    pictures = load_pictures(
+        content, style, size=size, style_size=style_size, style_weights=style_weights, masks=masks,
+        style_masks=style_masks, init=init, device=place,
+    )  # fmt: skip
+    keep_inputs([target], [*pictures.paths, *masks, *style_masks, init])
+    network = (backbone, resolve_weights(backbone, weights))
+    given, how["weighting"] = _balanced(backbone, style_strength, loss or {})
+    _check_size(content, pictures, backbone)
+    objective = gatys_loss(*network, pictures.styles, given, place)
+    how |= {"steps": steps, "pyramid": pyramid, "preserve_color": preserve_color, "seed": seed}
+    strength = "" if style_strength is None else f", style strength {style_strength:g}"
+    sizes = f", half as many at each of {pyramid - 1} coarser sizes" if pyramid > 1 else ""
+    print_card(
+        {"content": content}
+        | pictures.describe()
+        | {
+            "loss network": f"{backbone}, {Path(network[1]).name} weights",
+            "optimizer": f"{optimizer}, {steps} steps{sizes}, from {init}{strength}",
+            "device": str(place),
+            "output": str(target),
+        }
+    )
+    return _Work(pictures, objective, how, target, film).run(content)
 
-    from stylenet.cli.card import print_card
-    from stylenet.cli.gatys_job import Job
 
-    job = Job(flags, settings, parser.flags)
-    print_card(job.describe())
-    try:
-        result, asked = job.optimize()
-    except torch.OutOfMemoryError:
-        raise InputError(f"{flags.content} does not fit into the memory at this size: give a smaller --size") from None
-    wrote = f"wrote {job.target}" if job.film is None else f"wrote {job.target} and {job.film.path}"
-    if result.diverged:
-        print(f"diverged: {result.diverged}; {wrote}, the last good image", file=sys.stderr)
-        return FAILED
-    print(f"interrupted; {wrote}" if asked else wrote, file=sys.stderr)
-    return INTERRUPTED if asked else OK
+@dataclass
+class _Work:
+    """Everything read and checked: what is left is to optimize, and to write what comes out."""
+
+    pictures: Pictures
+    loss: Loss
+    how: Mapping[str, Any]
+    target: Path
+    film: Film | None
+
+    def run(self, content: str) -> int:
+        """Optimize, write, say so, and return the exit code."""
+        try:
+            result, asked = self.optimize()
+        except torch.OutOfMemoryError:
+            raise InputError(f"{content} does not fit into the memory at this size: give a smaller --size") from None
+        wrote = f"wrote {self.target}" if self.film is None else f"wrote {self.target} and {self.film.path}"
+        if result.diverged:
+            print(f"diverged: {result.diverged}; {wrote}, the last good image", file=sys.stderr)
+            return FAILED
+        print(f"interrupted; {wrote}" if asked else wrote, file=sys.stderr)
+        return INTERRUPTED if asked else OK
+
+    def optimize(self) -> tuple[Result, bool]:
+        """Return the result and whether Ctrl-C ended it; the image and the film are written."""
+        pictures = self.pictures
+        with stop_when_asked() as asked, self.film or nullcontext() as film, Watch(asked, film) as watch:
+            result = optimize(
+                pictures.content,
+                pictures.styles,
+                self.loss,
+                init=pictures.init,
+                only=pictures.only,
+                masks=pictures.masks,
+                callback=watch,
+                **self.how,
+            )
+            save_image(result.image, self.target)
+            if film:
+                film.hold(result.image)
+        return result, bool(asked)
+
+
+class Watch(Bar):
+    """A bar that is a callback of `optimize`; ends it at its next step once `asked` holds something.
+
+    Args:
+        asked: Filled by Ctrl-C, see `stylenet.cli.exits.stop_when_asked`.
+        film: Takes the image every few steps.
+    """
+
+    def __init__(self, asked: Sequence[int], film: Film | None = None) -> None:
+        super().__init__("step")
+        self.asked, self.film = asked, film
+
+    def __call__(self, progress: Progress) -> bool:
+        """Show where the run stands, film it, and return whether it shall end."""
+        step, steps = progress.record.step, progress.steps
+        text = " ".join(f"{group} {value.mean():.3g}" for group, value in progress.record.weighted.items())
+        self.move(step, steps, text, line=step in (1, steps))
+        if self.film:
+            self.film.follow(step, steps, progress.image)
+        return bool(self.asked)
+
+
+def _targets(content: str, output: str, video: str | None) -> tuple[Path, Film | None]:
+    """Return the image to write and the film, or None."""
+    if os.path.isdir(content):
+        raise InputError(f"--content={content} is a folder: give one image")
+    (target,) = plan(content, output).values()
+    if not video:
+        return target, None
+    check_writable([Path(video)])
+    return target, Film(video)
+
+
+def _balanced(
+    backbone: str, strength: float | None, given: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Balanced | None]:
+    """Return the options of the loss, and the weighting that has a style strength: its terms have a weight of 1."""
+    if strength is None:
+        return given, None
+    given = {"style_weight": 1.0, **given}
+    weighting = Balanced(gatys_shares(backbone, strength))
+    options = gatys_options(backbone, given)
+    if not (options.content_weight and options.style_weight):
+        raise InputError(
+            "--style-strength balances content and style: give neither a weight of 0, or leave --style-strength out"
+        )
+    return given, weighting
+
+
+def _check_size(content: str, pictures: Pictures, backbone: str) -> None:
+    """Raise for a photograph that is too small to have features."""
+    height, width = pictures.content.shape[-2:]
+    least = get_backbone(backbone).smallest
+    if min(height, width) < least:
+        raise InputError(
+            f"{content} has {width}x{height} pixels at this size: {backbone} needs at least {least} on each side, "
+            "give a larger --size"
+        )

@@ -1,9 +1,15 @@
 """What the optimizer takes by default of a loss network that the trainings read otherwise."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
+from stylenet.losses.perceptual import Loss
+from stylenet.losses.terms import Style
 from stylenet.losses.weighting import strength_shares
 
 VGG = {
@@ -52,3 +58,27 @@ def gatys_shares(backbone: str, strength: float) -> dict[str, float]:
     """
     strength_shares(strength)  # an error names the strength as it was given
     return strength_shares(UNITS.get(backbone, 1.0) * strength)
+
+
+def gatys_loss(
+    backbone: str,
+    weights: str,
+    styles: Sequence[Style] = (),
+    given: Mapping[str, Any] | None = None,
+    device: torch.device | str = "cpu",
+) -> Loss:
+    """Return a loss to optimize images by, on a device.
+
+    Args:
+        backbone: The loss network.
+        weights: Of it, see `FeatureExtractor`.
+        styles: The paintings, on the device; `optimize` takes others.
+        given: Options that were asked for, see `gatys_options`.
+        device: Where it is to be.
+
+    Raises:
+        InputError: An option that cannot be used, or weights that cannot be had.
+    """
+    options = gatys_options(backbone, given or {})
+    extractor = FeatureExtractor(backbone, options.layers, weights, options.pooling).to(device)
+    return perceptual_loss(extractor, list(styles), options).to(device)

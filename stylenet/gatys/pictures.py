@@ -1,6 +1,6 @@
-"""The pictures that `stylenet gatys` is given: read, scaled and checked."""
+"""The pictures of an optimization: read, scaled and checked."""
 
-from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,47 +48,67 @@ class Pictures:
         return lines
 
 
-def load_pictures(options: Namespace, device: torch.device) -> Pictures:
-    """Return what the options of `stylenet gatys` name.
+def load_pictures(
+    content: str,
+    styles: Sequence[str],
+    *,
+    size: int | None = None,
+    style_size: int | None = None,
+    style_weights: Sequence[float] | None = None,
+    masks: Sequence[str] = (),
+    style_masks: Sequence[str] = (),
+    init: str = "content",
+    device: torch.device | str = "cpu",
+) -> Pictures:
+    """Return the pictures that files hold, on a device.
+
+    Args:
+        content: The photograph.
+        styles: Names or paths of paintings.
+        size: Pixels of the photograph's longer side; by default `SIZE` at most.
+        style_size: Pixels of the paintings' shorter side; by default the photograph's.
+        style_weights: Shares of the styles; by default equal.
+        masks: Where to stylize; with several styles one for each.
+        style_masks: Where to look at the paintings, one for each.
+        init: A name of `INITS`, or an image.
+        device: Where the pictures are to be.
 
     Raises:
         InputError: A file that cannot be used, or a number of masks or weights that does not fit the styles.
     """
-    whole = load_image(options.content)
-    content = resize(whole, options.size or min(SIZE, max(whole.shape[-2:])), side="long").to(device)
-    paths = [find_style(style) for style in options.style]
-    images = [load_style(path, options.style_size or min(content.shape[-2:])).to(device) for path in paths]
-    weights = _weights(options.style_weights, len(images))
-    shown = _style_masks(options.style_mask, images)
-    masks = [_load_mask(path, content, whole.shape) for path in options.mask]
-    if masks and len(masks) != len(images):
-        raise InputError(f"{len(masks)} masks for {len(images)} styles: give one --mask for each --style")
+    device = torch.device(device)
+    whole = load_image(content)
+    photograph = resize(whole, size or min(SIZE, max(whole.shape[-2:])), side="long").to(device)
+    paths = [find_style(style) for style in styles]
+    images = [load_style(path, style_size or min(photograph.shape[-2:])).to(device) for path in paths]
+    weights = _weights(style_weights, len(images))
+    shown = _style_masks(style_masks, images)
+    found = [_load_mask(path, photograph, whole.shape) for path in masks]
+    if found and len(found) != len(images):
+        raise InputError(f"{len(found)} masks for {len(images)} styles: give one --mask for each --style")
     return Pictures(
-        content=content,
+        content=photograph,
         styles=[Style(*given) for given in zip(images, weights, shown, strict=True)],
         paths=paths,
-        init=_load_init(options.init, device),
-        only=masks[0] if len(masks) == 1 else None,
-        masks=torch.cat(masks, 1) if len(masks) > 1 else None,
+        init=_load_init(init, device),
+        only=found[0] if len(found) == 1 else None,
+        masks=torch.cat(found, 1) if len(found) > 1 else None,
     )
 
 
-def _weights(text: str | None, styles: int) -> list[float]:
-    """Return the weights of `--style-weights=0.3,0.7`."""
-    if text is None:
+def _weights(weights: Sequence[float] | None, styles: int) -> list[float]:
+    """Return the weights of the styles, checked."""
+    if weights is None:
         return [1.0] * styles
-    try:
-        weights = [float(weight) for weight in text.split(",")]
-    except ValueError:
-        raise InputError(f"--style-weights={text}: give numbers with commas, as in 0.3,0.7") from None
-    if not all(0 < weight < float("inf") for weight in weights):
-        raise InputError(f"--style-weights={text}: give more than 0, or leave the style out")
+    for weight in weights:
+        if not 0 < weight < float("inf"):
+            raise InputError(f"style weight {weight:g}: give more than 0, or leave the style out")
     if len(weights) != styles:
-        raise InputError(f"{len(weights)} --style-weights for {styles} styles: give one for each --style")
-    return weights
+        raise InputError(f"{len(weights)} style weights for {styles} styles: give one for each style")
+    return list(weights)
 
 
-def _style_masks(paths: list[str], images: list[Tensor]) -> list[Tensor | None]:
+def _style_masks(paths: Sequence[str], images: list[Tensor]) -> list[Tensor | None]:
     """Return the mask of each painting: where to look at it."""
     if not paths:
         return [None] * len(images)

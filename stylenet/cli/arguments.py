@@ -1,0 +1,151 @@
+"""One grammar for every command that does not train: a typed function is its own command line."""
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, get_args, get_origin
+
+from jsonargparse import ArgumentParser
+from jsonargparse.typing import restricted_number_type
+
+from stylenet.cli.mistyped import mistyped
+from stylenet.errors import InputError
+
+Pixels = restricted_number_type("Pixels", int, [(">=", 1), ("<=", 16_384)])
+TilePixels = restricted_number_type("TilePixels", int, [(">=", 64), ("<=", 16_384)])
+Steps = restricted_number_type("Steps", int, [(">=", 1), ("<=", 1_000_000)])
+Count = restricted_number_type("Count", int, [(">=", 1), ("<", 2**63)])
+Levels = restricted_number_type("Levels", int, [(">=", 1), ("<=", 8)])
+Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**63)])
+_NAMED = re.compile(r"(-{0,2})([A-Za-z_][\w.-]*)(\+?=)(.*)", re.DOTALL)
+_FLAGS = ("help", "print_config")
+
+
+class CommandParser(ArgumentParser):
+    """jsonargparse's parser, whose errors are `InputError`s of one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise the message in words for who typed the command."""
+        said = mistyped(message)
+        raise InputError(f"{said}; see {self.prog} --help" if said.startswith("give --") else said) from ex
+
+
+def call(
+    command: Callable[..., int],
+    argv: Sequence[str],
+    program: str,
+    groups: Mapping[str, tuple[type, Collection[str]]] | None = None,
+) -> int:
+    """Run a command with the arguments of a command line, and return its exit code.
+
+    `--key value`, `--key=value` and `key=value` mean the same, and so do hyphens and underscores in a key. A list is
+    given as `[a,b]`, as `a,b`, or by an option that comes several times. `style_weight` is `loss.style_weight` where
+    there is no other. What has no name goes to the parameters without a default, in their order. `--config FILE.yaml`
+    reads arguments from a file, which later ones beat.
+
+    Args:
+        command: A function; its parameters, their annotations and its docstring make the command line.
+        argv: What follows the program's name.
+        program: Its name, for the help.
+        groups: Parameters that take a dict, `{name: (class, fields left out)}`: a class whose fields are given as
+            `name.field=value`. The dict has only what was given.
+
+    Raises:
+        InputError: An unknown argument, with the nearest right name; a missing one, or one of a wrong type.
+    """
+    groups = groups or {}
+    parser = CommandParser(prog=program, exit_on_error=False)
+    parser.add_argument("--config", action="config", help="a YAML file of arguments, which those after it beat")
+    parser.add_function_arguments(command, skip=set(groups))
+    for name, (owner, skipped) in groups.items():
+        parser.add_class_arguments(owner, name, skip=set(skipped))
+    parameters = inspect.signature(command).parameters
+    types: dict[str, Any] = {name: p.annotation for name, p in parameters.items() if name not in groups}
+    for name, (owner, skipped) in groups.items():
+        fields = inspect.signature(owner).parameters
+        types |= {f"{name}.{field}": fields[field].annotation for field in fields if field not in skipped}
+    required = [name for name, parameter in parameters.items() if parameter.default is parameter.empty]
+    given = parser.parse_args(written_out(argv, types, required), defaults=False).as_dict()
+    given.pop("config", None)
+    return command(**given)
+
+
+def written_out(argv: Sequence[str], types: Mapping[str, Any], required: Sequence[str]) -> list[str]:
+    """Return the arguments of a command line as `--key=value`, as jsonargparse reads them.
+
+    Args:
+        argv: What was typed.
+        types: The annotation of each argument.
+        required: Names of those that may be given without their name, in order.
+
+    Raises:
+        InputError: An unknown name, an option without its value, or too many values without a name.
+    """
+    options: list[str] = []
+    unnamed = list(required)
+    rest = list(argv)
+    while rest:
+        token = rest.pop(0)
+        if token in ("-h", "--help"):
+            return ["--help"]
+        if named := _NAMED.fullmatch(token):
+            name, value = _known(named[2], token.startswith("-"), types), named[4]
+        elif token.startswith("--no-") and types.get(token[5:].replace("-", "_")) is bool:
+            name, value = token[5:].replace("-", "_"), "false"
+        elif token.startswith("-"):
+            name = _known(token.lstrip("-"), True, types)
+            if name in _FLAGS:
+                options.append(f"--{name}")
+                continue
+            value = _value(token, name, types, rest)
+        elif unnamed:
+            name, value = unnamed[0], token
+        else:
+            raise InputError(f"what is {token!r} for? Options look like --input=photo.jpg or key=value")
+        if name in unnamed:
+            unnamed.remove(name)
+        options += _listed(name, value) if _is_list(types.get(name)) else [f"--{name}={value}"]
+    return options
+
+
+def _known(typed: str, dashed: bool, types: Mapping[str, Any]) -> str:
+    """Return the argument that a typed name means."""
+    name = typed.replace("-", "_")
+    if name in types or name in ("config", *_FLAGS):
+        return name
+    leaves = {known.rpartition(".")[2]: known for known in types}
+    if name in leaves:
+        return leaves[name]
+    nearest = [leaves[leaf] for leaf in difflib.get_close_matches(name.rpartition(".")[2], leaves, 1)]
+
+    def spelled(name: str) -> str:
+        return f"--{name.replace('_', '-')}" if dashed else name
+
+    shown = f"--{typed}" if dashed else typed
+    hint = f"did you mean {spelled(nearest[0])!r}?" if nearest else f"known are {', '.join(map(spelled, types))}"
+    raise InputError(f"unknown option {shown!r}: {hint}")
+
+
+def _value(token: str, name: str, types: Mapping[str, Any], rest: list[str]) -> str:
+    """Return the value of an option that is typed without `=`, taken from the rest."""
+    if types.get(name) is bool and (not rest or rest[0].lower() not in ("true", "false")):
+        return "true"
+    if not rest or rest[0].startswith("--"):
+        raise InputError(f"{token} has no value: give {token}=VALUE")
+    return rest.pop(0)
+
+
+def _is_list(annotation: Any) -> bool:
+    """Tell whether an annotation is a list, or a list or nothing."""
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    return get_origin(annotation) is list or (len(parts) == 1 and get_origin(parts[0]) is list)
+
+
+def _listed(name: str, value: str) -> list[str]:
+    """Return the options that append to a list what was typed: one value, `a,b` or `[a,b]`; a path is one value."""
+    if Path(value).exists():
+        return [f"--{name}+={value}"]
+    inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    return [f"--{name}+={part.strip()}" for part in inner.split(",")] if inner else [f"--{name}=[]"]

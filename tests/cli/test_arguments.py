@@ -1,0 +1,120 @@
+"""The grammar of commands: what is typed, what a function gets, what is refused."""
+
+from typing import Any
+
+import pytest
+
+from stylenet.cli.arguments import Pixels, Steps, call
+from stylenet.errors import InputError
+from stylenet.losses.options import LossOptions
+
+GROUPS = {"loss": (LossOptions, ("pixel_weight",))}
+
+
+def run(*argv: str) -> dict[str, Any]:
+    """Return what a command is given."""
+    got: dict[str, Any] = {}
+
+    def command(
+        content: str,
+        style: list[str],
+        size: Pixels | None = None,
+        steps: Steps = 300,
+        style_weights: list[float] | None = None,
+        quick: bool = False,
+        loss: dict[str, Any] | None = None,
+    ) -> int:
+        """Do it.
+
+        Args:
+            content: The photograph.
+            style: Paintings.
+            size: In pixels.
+            steps: How many.
+            style_weights: Shares.
+            quick: Whether to hurry.
+            loss: What is minimized.
+        """
+        got.update(content=content, style=style, size=size, steps=steps, shares=style_weights, quick=quick, loss=loss)
+        return 0
+
+    assert call(command, argv, "program", GROUPS) == 0
+    return got
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--content=a", "--style=b", "--style-weights=0.5", "--loss.style-weight=2", "--quick"],
+        ["--content", "a", "--style", "b", "--style-weights", "0.5", "--loss.style_weight", "2", "--quick=true"],
+        ["content=a", "style=b", "style_weights=0.5", "loss.style_weight=2", "quick=true"],
+        ["a", "b", "style_weights=[0.5]", "style_weight=2", "--quick", "true"],
+        ["style=[b]", "--quick", "a", "style-weights=0.5", "style_weight=2"],
+    ],
+)
+def test_all_spellings_mean_the_same(argv):
+    wanted = {"content": "a", "style": ["b"], "size": None, "steps": 300, "shares": [0.5], "quick": True}
+    assert run(*argv) == wanted | {"loss": {"style_weight": 2.0}}
+
+
+@pytest.mark.parametrize(
+    "styles", [["--style=b", "--style=c"], ["style=b,c"], ["style=[b, c]"], ["style=b", "style=c"]]
+)
+def test_lists(styles):
+    assert run("a", *styles)["style"] == ["b", "c"]
+
+
+def test_a_path_with_a_comma_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b,c.png").touch()
+    assert run("a", "b,c.png")["style"] == ["b,c.png"]
+
+
+def test_a_file_of_arguments_which_later_ones_beat(tmp_path):
+    (tmp_path / "given.yaml").write_text("content: a\nstyle: [b]\nsteps: 7\nsize: 32\nloss: {style_weight: 3}\n")
+    got = run("--config", str(tmp_path / "given.yaml"), "steps=9")
+    assert (got["content"], got["style"], got["steps"], got["size"]) == ("a", ["b"], 9, 32)
+    assert got["loss"] == {"style_weight": 3.0}
+
+
+def test_a_flag_is_turned_off():
+    assert run("a", "b", "--quick", "--no-quick")["quick"] is False
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        ([], "give --content, --style; see program --help"),
+        (["a", "b", "c"], "what is 'c' for?"),
+        (["a", "b", "--stepps=3"], "unknown option '--stepps': did you mean '--steps'?"),
+        (["a", "b", "stepps=3"], "unknown option 'stepps': did you mean 'steps'?"),
+        (["a", "b", "--style-wieght=3"], "did you mean '--loss.style-weight'?"),
+        (["a", "b", "zzz=3"], "unknown option 'zzz': known are content, style, size,"),
+        (["a", "b", "pixel_weight=3"], "unknown option 'pixel_weight'"),
+        (["a", "b", "--steps"], "--steps has no value: give --steps=VALUE"),
+        (["a", "b", "steps=0"], "steps=0: give a whole number from 1 to 1000000"),
+        (["a", "b", "size=1.5"], "size=1.5: give whole pixels from 1 to 16384 or null"),
+        (["a", "b", "style_weights=x"], "style_weights=x: give a number"),
+        (["a", "b", "style_weight=x"], "loss.style_weight=x: give a number"),
+    ],
+)
+def test_mistakes_are_one_line(argv, line):
+    with pytest.raises(InputError) as caught:
+        run(*argv)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_help_has_types_defaults_and_the_docstring(capsys):
+    with pytest.raises(SystemExit):
+        run("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "usage: program" in text
+    assert "--steps STEPS How many. (type: Steps, default: 300)" in text
+    assert "--loss.style_weight" in text
+
+
+def test_the_configuration_is_printed(capsys):
+    with pytest.raises(SystemExit):
+        run("a", "b", "steps=3", "--print_config")
+    assert "steps: 3" in capsys.readouterr().out
