@@ -31,8 +31,8 @@ from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.weighting import Balanced
 
-LOSS = (LossOptions, ("pixel_weight", "perceptual_weight"))
-"""The options of the loss, but for the weights of pseudo-labels."""
+LOSS = (LossOptions, ("pixel_weight", "perceptual_weight", "temporal_weight"))
+"""The options of the loss, but for the weights of what only trainings have."""
 
 
 def run(argv: Sequence[str]) -> int:

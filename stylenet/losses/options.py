@@ -47,6 +47,8 @@ class LossOptions:
         combined_weight: Weight of the features of the image itself as it stood early in the optimization.
         pixel_weight: Weight of the pixels of a pseudo-label.
         perceptual_weight: Weight of the features of a pseudo-label, at the content layers.
+        temporal_weight: Weight of how differently a photograph is painted once it has moved, see
+            `stylenet.losses.temporal`; for trainings alone.
 
     Raises:
         InputError: An unknown name, a negative weight, or a secondary weight without layers.
@@ -67,6 +69,7 @@ class LossOptions:
     combined_weight: float = 0.0
     pixel_weight: float = 0.0
     perceptual_weight: float = 0.0
+    temporal_weight: float = 0.0
 
     def __post_init__(self) -> None:
         if self.normalization not in NORMALIZATIONS:

@@ -153,6 +153,8 @@ class PerceptualLoss(Loss):
             terms = [*comparisons, *self._other_terms()]
         self.terms = nn.ModuleList(terms)
         self.weights = {name: weight for term in terms for name, weight in term.weights.items()}
+        if options.temporal_weight:  # the term is the training's, which has the network
+            self.weights["temporal"] = options.temporal_weight
 
     def _other_terms(self) -> list[Term]:
         options, terms = self.options, list[Term]()

@@ -13,6 +13,7 @@ from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.losses.temporal import temporal_loss
 from stylenet.losses.terms import Term
 from stylenet.metrics import Judge
 from stylenet.modules.base import StylizerModule
@@ -126,7 +127,10 @@ class AdaINModule(StylizerModule):
             raw = {DEEPEST: wanted[DEEPEST] * self.network.scales[DEEPEST]}
             loss = cast(PerceptualLoss, self.loss)
             targets = loss.targets(photographs, labels=batch.get("labels"), styles=statistics, features=raw)
-        terms = loss.per_item(self.network.decode(wanted), targets)
+        painted = self.network.decode(wanted)
+        terms = loss.per_item(painted, targets)
+        if loss.options.temporal_weight:
+            terms["temporal"] = temporal_loss(photographs, painted, lambda moved: self.network(moved, palette))
         return {name: term.mean() for name, term in terms.items()}
 
     def _read(self, paintings: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.errors import InputError, unknown
 from stylenet.losses.perceptual import Loss, sum_groups
+from stylenet.losses.temporal import temporal_loss
 from stylenet.metrics import Judge, mse, ssim
 from stylenet.modules.muon import Muon
 from stylenet.modules.train import TrainModule, columns, named_network
@@ -137,8 +138,17 @@ class StylizerModule(TrainModule):
 
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the unweighted terms of the loss of a batch, by its columns."""
+        photographs, painted = batch["photographs"], self.stylize(batch)
+        terms = self.loss(painted, photographs, batch.get("labels"))
+        return terms | self.temporal(batch, painted)
+
+    def temporal(self, batch: Mapping[str, Tensor], painted: Tensor) -> dict[str, Tensor]:
+        """Return the temporal term of photographs that were painted so, (B, 3, H, W); nothing if it has no weight."""
+        if not self.loss.options.temporal_weight:
+            return {}
         photographs = batch["photographs"]
-        return self.loss(self.network(photographs), photographs, batch.get("labels"))
+        found = temporal_loss(photographs, painted, lambda moved: self.stylize({**batch, "photographs": moved}))
+        return {"temporal": found.mean()}
 
     def stylize(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the stylized photographs of a batch, (B, 3, H, W)."""

@@ -165,8 +165,9 @@ class MultiStyleModule(JohnsonModule):
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the unweighted terms of the loss of a batch with the row of each photograph's style."""
         _, statistics, *_ = self._outside
-        photographs = batch["photographs"]
-        return self.loss(self.stylize(batch), photographs, batch.get("labels"), statistics(batch["row"]))
+        photographs, painted = batch["photographs"], self.stylize(batch)
+        terms = self.loss(painted, photographs, batch.get("labels"), statistics(batch["row"]))
+        return terms | self.temporal(batch, painted)
 
     def stylize(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the photographs of a batch in their styles, (B, 3, H, W)."""

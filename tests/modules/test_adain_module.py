@@ -275,3 +275,11 @@ def test_the_command_line_trains_it(tmp_path, monkeypatch, bare_environment):
     (events,) = tmp_path.glob("outputs/debug/adain/version_0/events*")
     assert b"train/reconstruction" in events.read_bytes()
     assert b"raw/style/relu4_3" in events.read_bytes()
+
+
+def test_a_photograph_that_moves_is_painted_by_the_same_painting(batch):
+    torch.manual_seed(0)
+    terms = module(temporal_weight=3.0).terms(batch)
+    assert terms["temporal"].requires_grad
+    assert 0 < terms["temporal"] < 0.5
+    assert "temporal" not in module().terms(batch)

@@ -165,3 +165,18 @@ def test_a_training_on_a_cpu_is_accelerated_unless_told_otherwise(bare_environme
     module.setup("fit")
     for part in (module.network, module.loss):
         assert any(type(layer).__module__.startswith("stylenet.acceleration") for layer in part.modules()) == fast
+
+
+@pytest.mark.parametrize("weight", [0.0, 5.0])
+def test_the_temporal_term_is_there_where_it_has_a_weight(bare_environment: None, weight: float):
+    module = JohnsonModule("starry_night", style_size=32, weights="random", width=4, temporal_weight=weight)
+    photographs = torch.rand(2, 3, 32, 32)
+    torch.manual_seed(0)
+    terms = module.terms({"photographs": photographs})
+    assert ("temporal" in terms) == bool(weight)
+    if weight:
+        expected = module.loss.weights["temporal"] * terms["temporal"]
+        assert torch.equal(module.loss.weighted(terms)["temporal"], expected)
+        assert weight == module.loss.weights["temporal"]
+        (gradient,) = torch.autograd.grad(terms["temporal"], module.network.decoder[2].bias)
+        assert gradient.abs().sum() > 0
