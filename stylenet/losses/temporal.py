@@ -17,7 +17,12 @@ NOISE = 0.002
 """The largest standard deviation of the noise."""
 
 
-def temporal_loss(photographs: Tensor, painted: Tensor, paint: Callable[[Tensor], Tensor]) -> Tensor:
+def temporal_loss(
+    photographs: Tensor,
+    painted: Tensor,
+    paint: Callable[[Tensor], Tensor],
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """Return how differently photographs are painted once they have moved: `|f(W x + n) - W f(x)|`, the mean, (B,).
 
     Compound regularization (Wang, Xu, Zhang, Wang, Liu, AAAI 2020, eq. 5): W is a smooth motion, drawn anew for each
@@ -29,15 +34,16 @@ def temporal_loss(photographs: Tensor, painted: Tensor, paint: Callable[[Tensor]
         photographs: x, (B, 3, H, W) in [0, 1].
         painted: f(x), (B, 3, H, W).
         paint: f, with the style that each photograph was painted in.
+        generator: Of the motion and the noise, on the CPU; torch's own by default.
 
     Returns:
         (B,), in the unit of the images: 0.1 is a tenth of the range from black to white.
     """
     count, _, height, width = photographs.shape
-    grid = random_motion(count, height, width).to(photographs.device)
+    grid = random_motion(count, height, width, generator).to(photographs.device)
     moved, seen = warp(photographs.float(), grid)
-    noise = NOISE * torch.rand(len(moved), 1, 1, 1, device=moved.device) * torch.randn_like(moved)
-    again = paint((moved + noise).to(photographs.dtype))
+    noise = NOISE * torch.rand(count, 1, 1, 1, generator=generator) * torch.randn(moved.shape, generator=generator)
+    again = paint((moved + noise.to(moved.device)).to(photographs.dtype))
     expected, _ = warp(painted.float(), grid)
     difference = (again.float() - expected).abs().mean(1, keepdim=True) * seen  # (B, 1, H, W)
     return difference.sum((1, 2, 3)) / seen.sum((1, 2, 3)).clamp(min=1)
@@ -50,7 +56,7 @@ def random_motion(count: int, height: int, width: int, generator: torch.Generato
         count: How many motions, B.
         height: Of the images.
         width: Of the images.
-        generator: Of the random numbers; torch's own by default, so that a resumed training goes on with its own.
+        generator: Of the random numbers; torch's own by default.
     """
 
     def uniform(*shape: int) -> Tensor:

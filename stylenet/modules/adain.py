@@ -130,7 +130,8 @@ class AdaINModule(StylizerModule):
         painted = self.network.decode(wanted)
         terms = loss.per_item(painted, targets)
         if loss.options.temporal_weight:
-            terms["temporal"] = temporal_loss(photographs, painted, lambda moved: self.network(moved, palette))
+            motion = self.motion()
+            terms["temporal"] = temporal_loss(photographs, painted, lambda moved: self.network(moved, palette), motion)
         return {name: term.mean() for name, term in terms.items()}
 
     def _read(self, paintings: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

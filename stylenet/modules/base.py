@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.acceleration.accelerate import accelerate
+from stylenet.data.sampling import generator
 from stylenet.errors import InputError, unknown
 from stylenet.losses.perceptual import Loss, sum_groups
 from stylenet.losses.temporal import temporal_loss
@@ -19,6 +20,8 @@ from stylenet.networks.checkpoint import load_network
 from stylenet.networks.layers import ConditionalNorm
 
 OPTIMIZERS = ("adam", "muon")
+MOTION = 6
+"""Marks the random numbers of motions, see `stylenet.data.sampling.generator`."""
 NORMS = (nn.InstanceNorm2d, nn.BatchNorm2d, ConditionalNorm)
 """Layers whose tensors are scales and shifts."""
 
@@ -146,9 +149,17 @@ class StylizerModule(TrainModule):
         """Return the temporal term of photographs that were painted so, (B, 3, H, W); nothing if it has no weight."""
         if not self.loss.options.temporal_weight:
             return {}
-        photographs = batch["photographs"]
-        found = temporal_loss(photographs, painted, lambda moved: self.stylize({**batch, "photographs": moved}))
-        return {"temporal": found.mean()}
+
+        def paint(moved: Tensor) -> Tensor:
+            return self.stylize({**batch, "photographs": moved})
+
+        return {"temporal": temporal_loss(batch["photographs"], painted, paint, self.motion()).mean()}
+
+    def motion(self) -> torch.Generator:
+        """Return the random numbers of this step's motions: those that a resumed training has at the same step."""
+        seed = getattr(getattr(self._trainer, "datamodule", None), "seed", 0)
+        numbers = generator(seed, MOTION, self.global_step, self.global_rank)
+        return torch.Generator().manual_seed(int(numbers.integers(2**63)))
 
     def stylize(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the stylized photographs of a batch, (B, 3, H, W)."""
