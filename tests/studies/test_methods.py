@@ -1,4 +1,4 @@
-"""What takes part in an evaluation: methods, photographs, styles, pseudo-labels."""
+"""The methods of an evaluation."""
 
 import json
 
@@ -9,15 +9,13 @@ from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.defaults import gatys_shares
 from stylenet.gatys.optimize import optimize
-from stylenet.images import load_image, save_image
+from stylenet.images import save_image
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
-from stylenet.studies.digests import file_digest
-from stylenet.studies.lineup import find_labels, find_methods, find_photographs, find_styles
-from stylenet.studies.methods import PLUS_STRENGTHS, Stopped
+from stylenet.studies.methods import PLUS_STRENGTHS, Stopped, find_methods
 
 CPU = torch.device("cpu")
 
@@ -148,41 +146,7 @@ def test_unknown_methods(given):
         methods(given)
 
 
-def test_photographs_by_name():
-    for name in ("in/b.png", "in/a/c.png", "in/a/c.jpg"):
-        save_image(picture(0), name)
-    assert list(find_photographs("in")) == ["a/c.jpg", "a/c.png", "b"]
-    assert list(find_photographs("in", 1)) == ["a/c.jpg"]
-
-
-def test_styles_by_name():
-    assert list(find_styles(["two.png", "one.png"])) == ["two", "one"]
-    save_image(picture(0), "other/one.png")
-    with pytest.raises(InputError, match="two styles have one name"):
-        find_styles(["one.png", "other/one.png"])
-
-
-def test_labels_are_found_by_the_content_of_the_photograph(place):
-    save_image(picture(0), "photo.png")
-    save_image(picture(0, 20, 24), "labels/photographs/photo.png")
-    save_image(picture(5, 20, 24), "labels/labels/one/photo.png")
-    line = {
-        "photograph": "photographs/photo.png",
-        "label": "labels/one/photo.png",
-        "style": "styles/one.png",
-        "style_name": "one",
-        "source": "elsewhere.png",
-        "photograph_sha256": file_digest(place / "labels/photographs/photo.png"),
-        "label_sha256": file_digest(place / "labels/labels/one/photo.png"),
-        "style_sha256": "",
-        "source_sha256": file_digest(place / "photo.png"),
-        "method": "gatys",
-    }
-    line |= {"settings": {}, "losses": {}, "seconds": 1.0, "width": 24, "height": 20}
-    (place / "labels" / "manifest.jsonl").write_text(json.dumps(line) + "\n")
-    labels = find_labels("labels")
-    for name in ("photo.png", "labels/photographs/photo.png"):
-        assert torch.equal(
-            load_image(labels[file_digest(place / name), "one"]), load_image("labels/labels/one/photo.png")
-        )
-    assert find_labels(None) == {}
+def test_recipes_are_plain():
+    network("net.safetensors", made={"style": "one"}, width=1)
+    for method in methods("net.safetensors", "gatys", "gatys+").values():
+        assert json.loads(json.dumps(method.recipe()))["kind"] == method.kind
