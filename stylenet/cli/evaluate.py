@@ -14,8 +14,7 @@ from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_aske
 from stylenet.cli.options import OneLineParser, pixels, whole
 
 if TYPE_CHECKING:
-    from stylenet.studies.evaluation import Evaluation
-    from stylenet.studies.runtime import Costs
+    from stylenet.studies.evaluation import Costs, Evaluation
 
 
 GRID = "grid.png"
@@ -67,8 +66,8 @@ def run(argv: Sequence[str]) -> int:
     keep_memory()
     from stylenet.cli.card import print_card
     from stylenet.images import save_image, written_beside
+    from stylenet.studies.evaluation import Costs
     from stylenet.studies.report import evaluation_report, picture_grid
-    from stylenet.studies.runtime import Costs
 
     evaluation = prepare(flags)
     costs = Costs(evaluation)

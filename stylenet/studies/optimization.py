@@ -28,36 +28,26 @@ from stylenet.losses.weighting import Balanced, strength_shares
 from stylenet.metrics import Judge
 from stylenet.resources import ROOT, network_file
 from stylenet.studies.measure import Jury, figures
-from stylenet.studies.settings import Settings, check_types, defaults_of, types_of
+from stylenet.studies.settings import RunSettings, Settings, check_types, defaults_of, types_of
 
 
 @dataclass(frozen=True)
-class Own:
-    """What can be set besides `RUN` and the options of the loss, and its default.
+class GatysSettings(RunSettings):
+    """What can be set besides `RUN` and the options of the loss.
 
     Args:
-        backbone: The loss network.
-        weights: Of it.
-        size: Pixels of the photograph's longer side.
         style_size: Pixels of the painting's shorter side; by default as the photograph's.
         style_strength: The balance of `stylenet gatys --style-strength`.
         labels: A checkpoint of AdaIN that paints pseudo-labels.
         every: Steps from one measurement to the next.
         film: Whether to film.
-        judge: The network that measures.
-        device: Where.
     """
 
-    backbone: str = "vgg16"
-    weights: str = "auto"
-    size: int = 256
     style_size: int | None = None
     style_strength: float | None = None
     labels: str | None = None
     every: int | None = None
     film: bool = False
-    judge: str | None = None
-    device: str = "auto"
 
 
 RUN = (
@@ -66,8 +56,8 @@ RUN = (
 )
 """Parameters of `optimize` that can be set."""
 LOSS = types_of(LossOptions)
-OWN = defaults_of(Own)
-KNOWN = {name: types_of(optimize)[name] for name in RUN} | LOSS | types_of(Own) | {"init": str}
+DEFAULTS = defaults_of(GatysSettings)
+KNOWN = {name: types_of(optimize)[name] for name in RUN} | LOSS | types_of(GatysSettings) | {"init": str}
 """Every setting and its type."""
 
 
@@ -90,7 +80,7 @@ def find_checkpoint(name: str) -> Path:
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Raise an InputError for settings that no run can use, as far as can be told without reading any file."""
     check_types(settings, KNOWN)
-    full = OWN | dict(settings)
+    full = DEFAULTS | dict(settings)
     for name in ("size", "style_size", "steps", "pyramid", "every"):
         if full.get(name) is not None and full[name] < 1:
             raise InputError(f"{name} is {full[name]}: give at least 1")

@@ -163,7 +163,7 @@ def evaluation_report(evaluation: Evaluation, costs: Sequence[Row]) -> str:
 
     Args:
         evaluation: With its rows.
-        costs: Rows of `stylenet.studies.runtime.Costs`; none where nothing was measured.
+        costs: Rows of `stylenet.studies.evaluation.Costs`; none where nothing was measured.
     """
     columns = ["method", "kind", "style", "photograph", *NUMBERS, "error"]
     rows = pd.DataFrame(evaluation.rows, columns=columns).astype(dict.fromkeys(NUMBERS, float))

@@ -29,7 +29,7 @@ from stylenet.studies.study import Study
 KNOWN = {"gatys": optimization.KNOWN, "johnson": training.KNOWN}
 """Settings that each kind of study takes."""
 CHECKS = {"gatys": optimization.check_settings, "johnson": training.check_settings}
-DEFAULTS = {"gatys": optimization.OWN, "johnson": training.OWN}
+DEFAULTS = {"gatys": optimization.DEFAULTS, "johnson": training.DEFAULTS}
 METHODS = {"gatys": optimization.run_gatys, "johnson": training.run_johnson}
 DONE, NOT_AT_HAND, FAILED, NOT_RUN = "done", "not at hand", "failed", "not run"
 """What a run's status can be."""

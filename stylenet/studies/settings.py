@@ -5,6 +5,7 @@ import json
 from argparse import ArgumentError
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from inspect import formatannotation, signature
 from pathlib import Path
 from types import NoneType
@@ -16,6 +17,25 @@ from yaml import YAMLError
 from stylenet.errors import InputError
 
 Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What can be set for every kind of run.
+
+    Args:
+        backbone: The loss network.
+        weights: Of it.
+        size: Pixels of the photographs' longer side, where they are stylized.
+        judge: The network that measures.
+        device: Where.
+    """
+
+    backbone: str = "vgg16"
+    weights: str = "auto"
+    size: int = 256
+    judge: str | None = None
+    device: str = "auto"
 
 
 def read_yaml(text: str, name: str) -> Any:

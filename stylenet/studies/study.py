@@ -193,9 +193,9 @@ SHAPES: dict[str, tuple[Any, str]] = {
     "quick": _SETTINGS,
     "photographs": _PICTURES,
     "styles": _PICTURES,
-    "claims": (list[Claim], "{source: ..., says: ...} for each"),
+    "claims": (list[Claim], "a list of {source: ..., says: ...}"),
     "figures": (list[str], "a list of names, as in [ssim]"),
-    "plots": (list[Plot], "{x: ..., y: [...]} for each"),
+    "plots": (list[Plot], "a list of {x: ..., y: [...]}"),
 }
 """What each part of a file has to be, for jsonargparse and in words."""
 
@@ -246,21 +246,19 @@ def _shaped(part: Settings, path: Path | None = None) -> Settings:
     """
     where, found = f"{path}: " if path else "", dict(part)
     for name, value in part.items():
-        if name in ("claims", "plots") and not isinstance(value, list):
-            found[name] = [value]
         if name in ("photographs", "styles"):
             names = value.split(",") if isinstance(value, str) else value
             found[name] = list(map(str, names)) if isinstance(names, list) else names
-        for plot in found[name] if name == "plots" else []:
+        for plot in value if name == "plots" and isinstance(value, list) else []:
             _check(path, "key of a plot", plot if isinstance(plot, dict) else [], types_of(Plot))
         kind, words = SHAPES.get(name, (Any, ""))
-        if not fits(found[name], kind) or (found[name] == [] and name in ("photographs", "styles")):
+        if not fits(found[name], kind) or (value == [] and name not in ("claims", "plots")):
             raise InputError(f"{where}{name} is {value!r}: give {words}")
     if "grid" in part:
         sets = part["grid"] if isinstance(part["grid"], list) else [part["grid"]]
         found["grid"] = [_axes(axes, where) for axes in sets]
     if "plots" in part:
-        found["plots"] = [Plot(**plot) for plot in found["plots"]]
+        found["plots"] = [Plot(**{key: it for key, it in plot.items() if it is not None}) for plot in part["plots"]]
     return found
 
 
@@ -283,7 +281,7 @@ def _check_names(path: Path, study: Study) -> None:
         noted = NOTED if study.kind == "gatys" else plot.y  # a training logs what it likes
         _check(path, "axis of log", plot.log, ("x", "y"))
         _check(path, "x of a plot", [plot.x], ("step", "seconds") if plot.history else (*study.axes, *MEASURED))
-        _check(path, "y of a plot", plot.y, noted if plot.history else MEASURED)
+        _check(path, "y of a plot", plot.y or [""], noted if plot.history else MEASURED)
         _check(path, "series of a plot", [plot.series] if plot.series else [], study.axes)
     names = [" ".join(variant.labels.values()) for variant in study.variants()]
     if study.baseline is not None:

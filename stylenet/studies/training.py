@@ -25,28 +25,18 @@ from stylenet.inference.stylizer import Stylizer
 from stylenet.losses.options import LossOptions
 from stylenet.modules.johnson import JohnsonModule
 from stylenet.studies.measure import Jury, figures
-from stylenet.studies.settings import check_types, defaults_of, types_of
+from stylenet.studies.settings import RunSettings, check_types, defaults_of, types_of
 
 
 @dataclass(frozen=True)
-class Own:
-    """What can be set besides options of `stylenet train`, and its default.
+class TrainingSettings(RunSettings):
+    """What can be set besides options of `stylenet train`.
 
     Args:
-        backbone: The loss network.
-        weights: Of it.
         images: To train on in all, in place of `trainer.max_steps`.
-        size: Pixels of the longer side of the photographs that are stylized at the end.
-        judge: The network that measures.
-        device: Where it does.
     """
 
-    backbone: str = "vgg16"
-    weights: str = "auto"
     images: int | None = None
-    size: int = 256
-    judge: str | None = None
-    device: str = "auto"
 
 
 OWNERS = (
@@ -54,8 +44,8 @@ OWNERS = (
     *(("data", StylizationData), ("trainer", pl.Trainer), ("checkpoint", LastCheckpoint)),
 )
 """Groups of options of `stylenet train`, and whose parameters they are."""
-OWN = defaults_of(Own)
-KNOWN = types_of(Own) | {"recipe": str}
+DEFAULTS = defaults_of(TrainingSettings)
+KNOWN = types_of(TrainingSettings) | {"recipe": str}
 KNOWN |= {f"{group}.{name}": kind for group, owner in OWNERS for name, kind in types_of(owner).items()}
 """Every setting and its type."""
 
@@ -66,7 +56,7 @@ OF_A_RANK = ("RANK", "WORLD_SIZE", "LOCAL_", "GROUP_RANK", "MASTER_ADDR", "MASTE
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Raise an InputError for settings that no run can use, as far as can be told without reading any file."""
     check_types(settings, KNOWN)
-    get_backbone(settings.get("backbone", OWN["backbone"]))
+    get_backbone(settings.get("backbone", DEFAULTS["backbone"]))
 
 
 def run_johnson(

@@ -4,12 +4,12 @@ import json
 
 import pytest
 import torch
+from support import picture
 
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.defaults import gatys_shares
 from stylenet.gatys.optimize import optimize
-from stylenet.images import save_image
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.networks.adain import AdaIN
@@ -19,10 +19,7 @@ from stylenet.studies.methods import PLUS_STRENGTHS, Stopped, find_methods
 
 CPU = torch.device("cpu")
 
-
-def picture(seed, height=40, width=48):
-    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def network(path, kind=JohnsonNet, made=None, **arguments):
@@ -30,15 +27,6 @@ def network(path, kind=JohnsonNet, made=None, **arguments):
     net = kind(**arguments)
     save_network(net, path, describe(net, **made or {}))
     return net.eval()
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch, bare_environment):
-    """A working folder with two paintings."""
-    monkeypatch.chdir(tmp_path)
-    save_image(picture(1), "one.png")
-    save_image(picture(2), "two.png")
-    return tmp_path
 
 
 def methods(*given, styles=("one", "two"), steps=2):

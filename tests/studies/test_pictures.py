@@ -4,32 +4,21 @@ import json
 
 import pytest
 import torch
+from support import picture
 
 from stylenet.errors import InputError
 from stylenet.images import load_image, save_image
 from stylenet.studies.pictures import find_labels, find_photographs, find_styles, photographs_in
 from stylenet.studies.settings import file_digest
 
-
-def picture(seed, height=40, width=48):
-    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch, bare_environment):
-    """A working folder with two paintings."""
-    monkeypatch.chdir(tmp_path)
-    save_image(picture(1), "one.png")
-    save_image(picture(2), "two.png")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def test_photographs_by_name():
-    for name in ("in/b.png", "in/a/c.png", "in/a/c.jpg"):
+    for name in ("new/b.png", "new/a/c.png", "new/a/c.jpg"):
         save_image(picture(0), name)
-    assert list(photographs_in("in")) == ["a/c.jpg", "a/c.png", "b"]
-    assert list(photographs_in("in", 1)) == ["a/c.jpg"]
+    assert list(photographs_in("new")) == ["a/c.jpg", "a/c.png", "b"]
+    assert list(photographs_in("new", 1)) == ["a/c.jpg"]
 
 
 def test_styles_by_name():
