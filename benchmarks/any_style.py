@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -26,17 +27,10 @@ from stylenet.images import grid, resize, save_image
 from stylenet.metrics import row_ratio, shift_error
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
-from stylenet.studies.judges import Jury
-from stylenet.studies.measure import figures
-from stylenet.studies.tables import markdown, means
+from stylenet.studies.measure import Jury, figures
+from stylenet.studies.report import HEADINGS, markdown
 
-FIGURES = {
-    "gram_difference": "Gram difference",
-    "content_distance": "content distance",
-    "ssim": "SSIM",
-    "rows": "rows",
-    "shift": "shift",
-}
+FIGURES = ["gram_difference", "content_distance", "ssim", "rows", "shift"]
 
 
 def held_out(val_count: int, pairs: int, size: int) -> list[tuple[Tensor, Tensor]]:
@@ -87,9 +81,9 @@ def _compare() -> int:
             found.append({"image": name} | figures(image, photograph, judge) | own)
             shown += [] if name == "photograph" else [image]
         rows.append(shown)
-    table = [[row[name] for name in ("image", *FIGURES)] for row in means(found, ("image",), FIGURES)]
+    table = pd.DataFrame(found).groupby("image", sort=False, as_index=False)[FIGURES].mean()
     print(f"{given.pairs} pairs, {given.size} px, judge {given.judge}\n")
-    print(markdown(["image", *FIGURES.values()], table))
+    print(markdown(table.rename(columns=HEADINGS)))
     if given.picture:
         save_image(grid(rows), given.picture)
     return 0

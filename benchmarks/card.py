@@ -13,20 +13,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from stylenet.cli.exits import guarded
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style, load_style
-from stylenet.studies.judges import Jury
-from stylenet.studies.measure import figures
-from stylenet.studies.methods import Photograph
-from stylenet.studies.tables import markdown, means
-from stylenet.studies.trained import Trained
+from stylenet.studies.measure import Jury, figures
+from stylenet.studies.methods import Photograph, Trained
+from stylenet.studies.report import HEADINGS, markdown
 
-GROUP = ("style", "image")
-FIGURES = {"gram_difference": "Gram difference", "content_distance": "content distance", "ssim": "SSIM"}
+FIGURES = ["gram_difference", "content_distance", "ssim"]
 
 
 def rows(network: Trained, photographs: Sequence[Tensor], jury: Jury, size: int) -> Iterator[dict[str, str | float]]:
@@ -56,8 +54,8 @@ def _card() -> int:
     print(f"{len(photographs)} held-out photographs of {data.describe()}, {given.size} px, judge {given.backbone}\n")
     networks = [Trained(path, given.style, cpu) for path in given.checkpoints]
     found = [row for network in networks for row in rows(network, photographs, jury, given.size)]
-    shown = [[row[name] for name in (*GROUP, *FIGURES)] for row in means(found, GROUP, FIGURES)]
-    print(markdown([*GROUP, *FIGURES.values()], shown))
+    table = pd.DataFrame(found).groupby(["style", "image"], sort=False, as_index=False)[FIGURES].mean()
+    print(markdown(table.rename(columns=HEADINGS)))
     return 0
 
 

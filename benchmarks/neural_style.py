@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from pytorch_tutorial import CONTENT, style_layers
 from torch import Tensor
@@ -42,10 +43,9 @@ from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image, to_size
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.resources import DATA
-from stylenet.studies.judges import Jury, choose_judge
-from stylenet.studies.measure import figures
-from stylenet.studies.sheets import captioned
-from stylenet.studies.tables import markdown, means
+from stylenet.studies.measure import Jury, choose_judge, figures
+from stylenet.studies.plots import captioned
+from stylenet.studies.report import HEADINGS, markdown
 
 PAIRS = {"astronaut": "starry_night", "chelsea": "great_wave", "coffee": "the_scream", "rocket": "composition_vii"}
 """Photographs of scikit-image, and files in data/styles."""
@@ -53,7 +53,7 @@ CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 5.0, 100.0, 1e-3
 Tick = Callable[[int], None]
 Paint = partial[Tensor]
 OUR_STEPS = 300
-FIGURES = {"gram_difference": "Gram difference", "content_distance": "content distance", "ssim": "SSIM"}
+FIGURES = ["gram_difference", "content_distance", "ssim"]
 
 
 def neural_style(photograph: Tensor, painting: Tensor, backbone: str, weights: str, steps: int, tick: Tick) -> Tensor:
@@ -197,9 +197,9 @@ def _main() -> int:
         for name, image in images.items():
             found.append({"image": name, "pair": ", ".join(pair.names)} | figures(image, pair.photograph, judge))
         rows.append([pair.painting, *images.values()])
-    for group in (("image",), ("pair", "image")):
-        shown = [[row[name] for name in (*group, *FIGURES)] for row in means(found, group, FIGURES)]
-        print(f"\n{markdown([*group, *FIGURES.values()], shown)}")
+    for group in (["image"], ["pair", "image"]):
+        table = pd.DataFrame(found).groupby(group, sort=False, as_index=False)[FIGURES].mean()
+        print(f"\n{markdown(table.rename(columns=HEADINGS))}")
     save_image(captioned(rows, ["painting", *images]), given.output / "sheet.png")
     return 0
 

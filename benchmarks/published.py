@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -27,17 +28,14 @@ from stylenet.cli.exits import guarded
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style, load_style
 from stylenet.images import save_image
-from stylenet.studies.judges import Jury
-from stylenet.studies.measure import figures
-from stylenet.studies.methods import Method, Painter, Photograph, Tick
-from stylenet.studies.sheets import captioned
-from stylenet.studies.tables import markdown, means
-from stylenet.studies.trained import Trained
+from stylenet.studies.measure import Jury, figures
+from stylenet.studies.methods import Method, Painter, Photograph, Tick, Trained
+from stylenet.studies.plots import captioned
+from stylenet.studies.report import HEADINGS, markdown
 
 STYLES = {"starry_night": 19, "great_wave": 24, "shipwreck": 23}
 COUNT = 26
-GROUP = ("painting", "its size", "image")
-FIGURES = {"ssim": "SSIM", "gram_difference": "Gram difference", "content_distance": "content distance"}
+FIGURES = ["ssim", "gram_difference", "content_distance"]
 
 
 class Published(Method):
@@ -115,8 +113,10 @@ def _main() -> int:
         if any(network.paints(style) for network in ours):
             painting = [method for method in methods if method.paints(style)]
             found += compare(painting, style, photographs, jury, given.sizes)
-    rows = sorted(means(found, GROUP, FIGURES), key=lambda row: (list(STYLES).index(row["painting"]), row["its size"]))
-    print(markdown([*GROUP, *FIGURES.values()], [[row[name] for name in (*GROUP, *FIGURES)] for row in rows]))
+    table = pd.DataFrame(found).groupby(["painting", "its size", "image"], sort=False, as_index=False)[FIGURES].mean()
+    order = {name: str(place) for place, name in enumerate(STYLES)}
+    table = table.sort_values(["painting", "its size"], key=lambda column: column.replace(order))
+    print(markdown(table.rename(columns=HEADINGS)))
     if given.picture:
         picture(methods, photographs[::13], given.picture)
     return 0

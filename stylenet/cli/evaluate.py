@@ -14,8 +14,7 @@ from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_aske
 from stylenet.cli.options import OneLineParser, pixels, whole
 
 if TYPE_CHECKING:
-    from stylenet.studies.costs import Costs
-    from stylenet.studies.evaluate import Evaluation
+    from stylenet.studies.evaluation import Costs, Evaluation
 
 
 GRID = "grid.png"
@@ -67,14 +66,14 @@ def run(argv: Sequence[str]) -> int:
     keep_memory()
     from stylenet.cli.card import print_card
     from stylenet.images import save_image, written_beside
-    from stylenet.studies.costs import Costs
-    from stylenet.studies.report import picture_grid, report
+    from stylenet.studies.evaluation import Costs
+    from stylenet.studies.report import evaluation_report, picture_grid
 
     evaluation = prepare(flags)
     costs = Costs(evaluation)
     print_card(describe(evaluation))
     asked = work(evaluation, costs, measured=not flags.no_runtime)
-    text = report(evaluation, costs.rows)
+    text = evaluation_report(evaluation, costs.rows)
     with written_beside(evaluation.output / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     save_image(picture_grid(evaluation), evaluation.output / GRID)
@@ -94,12 +93,13 @@ def prepare(flags: argparse.Namespace) -> "Evaluation":
     """
     from stylenet.devices import pick_device
     from stylenet.inference.outputs import check_writable
-    from stylenet.studies.evaluate import PICTURES, RESULTS, Evaluation
-    from stylenet.studies.lineup import find_labels, find_methods, find_photographs, find_styles
+    from stylenet.studies.evaluation import PICTURES, RESULTS, Evaluation
+    from stylenet.studies.methods import find_methods
+    from stylenet.studies.pictures import find_labels, find_styles, photographs_in
 
     device, output = pick_device(flags.device), Path(flags.output)
     check_writable([output / RESULTS])
-    photographs = find_photographs(flags.photographs, flags.limit, without=[output / PICTURES, output / GRID])
+    photographs = photographs_in(flags.photographs, flags.limit, without=[output / PICTURES, output / GRID])
     styles = find_styles(flags.styles.split(","))
     methods = find_methods(flags.methods.split(","), list(styles), flags.steps, device)
     labels = find_labels(flags.labels)

@@ -55,10 +55,10 @@ def run(argv: Sequence[str]) -> int:
     options = split(rest, parser.flags)
     path = find_study(flags.name)
     keep_memory()
-    from stylenet.studies.findings import write_findings
+    from stylenet.studies.report import write_study_report
     from stylenet.studies.runs import FAILED as RUN_FAILED
     from stylenet.studies.runs import KNOWN, NOT_AT_HAND, check, check_spared, outcome, plan
-    from stylenet.studies.study_file import load_study
+    from stylenet.studies.study import load_study
 
     study = load_study(path, KNOWN)
     study = study.quickened() if flags.quick else study
@@ -73,7 +73,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         _run_under_a_bar(cells, flags.workers)
     finally:  # what there is, even after Ctrl-C
-        write_findings(study, cells, folder, shlex.join(["stylenet", "study", *argv]))
+        write_study_report(study, cells, folder, shlex.join(["stylenet", "study", *argv]))
     statuses = [outcome(cell)["status"] for cell in cells]
     failed, absent = statuses.count(RUN_FAILED), statuses.count(NOT_AT_HAND)
     notes = [f"{len(cells)} runs"]

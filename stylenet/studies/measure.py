@@ -1,9 +1,17 @@
-"""The figures of one image."""
+"""The figures of an image, the network that judges it, and LPIPS."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
 from torch import Tensor
+from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
+from stylenet.features.backbones import get_backbone
+from stylenet.features.extractor import FeatureExtractor
+from stylenet.features.weights import find_weights, resolve_weights
 from stylenet.metrics import Judge, mse, ssim
-from stylenet.studies.lpips import Lpips
 
 FIGURES = {
     "ssim": "structural similarity to the photograph, 1 at best",
@@ -15,6 +23,42 @@ FIGURES = {
     "label_mse": "mean squared difference from the pseudo-label",
 }
 """Every figure, and what it says."""
+CANDIDATES = ("vgg19", "squeezenet1_1", "resnet50", "vgg16")
+"""The first of them that is at hand and the loss network of no method is the judge."""
+ORIGINS = {"vgg_normalised": "vgg19"}
+"""Networks that were made from others, by rescaling."""
+
+LpipsNetwork = Literal["alex", "vgg", "squeeze"]
+LPIPS_FILES: dict[LpipsNetwork, str] = {
+    "alex": "alexnet-owt-7be5be79.pth",
+    "vgg": "vgg16-397923af.pth",
+    "squeeze": "squeezenet1_1-b8a52dc0.pth",
+}
+"""What torchmetrics calls its networks, and torchvision their files; the paper advises the first for comparisons."""
+
+
+def lpips_at_hand() -> LpipsNetwork | None:
+    """Return the first network whose file is in torch hub's cache, where torchvision looks, or None."""
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    return next((name for name, file in LPIPS_FILES.items() if (folder / file).is_file()), None)
+
+
+class Lpips:
+    """LPIPS (Zhang et al. 2018) of two images, by torchmetrics; nothing is downloaded for it.
+
+    Args:
+        network: One of `LPIPS_FILES`, whose file is there.
+        device: Where images will lie.
+    """
+
+    def __init__(self, network: LpipsNetwork, device: str | torch.device = "cpu") -> None:
+        metric = LearnedPerceptualImagePatchSimilarity(net_type=network, normalize=True)  # takes [0, 1]
+        self.network, self.metric = network, metric.to(device)
+
+    @torch.no_grad()
+    def __call__(self, image: Tensor, photograph: Tensor) -> float:
+        """Return the distance, 0 at best, of images (1, 3, H, W) in [0, 1]."""
+        return float(self.metric(image.float(), photograph.float()))
 
 
 def figures(
@@ -25,12 +69,80 @@ def figures(
     Args:
         image: Stylized, (1, 3, H, W) in [0, 1]; on the judge's device, as are the others.
         photograph: What it was made from, of the same shape.
-        judge: Of the painting, see `stylenet.studies.judges`.
+        judge: Of the painting, from a `Jury`.
         label: Pseudo-label, of the same shape.
-        lpips: See `stylenet.studies.lpips`.
+        lpips: LPIPS.
     """
     found = {"ssim": ssim(image, photograph), "mse": mse(image, photograph)} | judge(image, photograph)
     if label is not None:
         found |= {"label_ssim": ssim(image, label), "label_mse": mse(image, label)}
     values = {name: float(value) for name, value in found.items()}
     return values if lpips is None else values | {"lpips": lpips(image, photograph)}
+
+
+class Jury:
+    """Makes judges, one for each painting, which share a network.
+
+    Args:
+        backbone: Whose default layers are compared.
+        weights: Of the backbone.
+        device: Where images will lie.
+
+    Raises:
+        InputError: There is no such backbone, or its weights cannot be had.
+    """
+
+    def __init__(self, backbone: str, weights: str, device: str | torch.device = "cpu") -> None:
+        spec = get_backbone(backbone)
+        self.style_layers, self.content_layers = spec.style_layers, spec.content_layers
+        layers = list(dict.fromkeys([*self.style_layers, *self.content_layers]))
+        self.extractor, self.device = FeatureExtractor(backbone, layers, weights).to(device), device
+
+    def judge(self, painting: Tensor) -> Judge:
+        """Return the judge of a painting, (1, 3, H, W) in [0, 1]."""
+        return Judge(self.extractor, painting.to(self.device), self.style_layers, self.content_layers).to(self.device)
+
+
+def choose_judge(seen: Mapping[str, str | None], asked: str | None = None) -> tuple[str, str]:
+    """Return backbone and weights of the judge; nothing is downloaded unless asked for.
+
+    The loss network of a method would measure that method by its own rule. Where every candidate at hand is some
+    method's, the first at hand judges, and `describe_judge`, whose line belongs into every report, says so.
+
+    Args:
+        seen: The loss network of each method; None where there was none or it is unknown.
+        asked: A backbone, taken whoever used it.
+
+    Raises:
+        InputError: There is no such backbone.
+    """
+    if asked is None:
+        at_hand = [name for name in CANDIDATES if _is_at_hand(name)]
+        asked = next((name for name in at_hand if name not in seen.values()), at_hand[0])
+    return asked, resolve_weights(asked, "auto")
+
+
+def _is_at_hand(backbone: str) -> bool:
+    spec = get_backbone(backbone)
+    return bool(spec.bundled_file) or find_weights(spec.weights_file) is not None
+
+
+def describe_judge(backbone: str, weights: str, seen: Mapping[str, str | None]) -> str:
+    """Return a line about the judge: its name, whose loss network it is, and whose its kin are.
+
+    Args:
+        backbone: Of the judge.
+        weights: Of the judge.
+        seen: The loss network of each method; None where there was none or it is unknown.
+    """
+    line = f"{backbone}, {weights} weights"
+    own = [method for method, network in seen.items() if network == backbone]
+    kin = {method: network for method, network in seen.items() if network and network != backbone}
+    kin = {m: network for m, network in kin.items() if ORIGINS.get(network, network) == ORIGINS.get(backbone, backbone)}
+    if own:
+        line += f"; THE LOSS NETWORK OF {', '.join(own)}: its figures flatter that"
+    else:
+        line += "; not known to be the loss network of any method"
+    if kin:
+        line += f"; but it is kin of {', '.join(dict.fromkeys(kin.values()))}, the loss network of {', '.join(kin)}"
+    return line

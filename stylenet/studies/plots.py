@@ -1,48 +1,101 @@
-"""The figures of a study, by matplotlib."""
+"""The plots of a study, the power laws fitted to them, and sheets of pictures under captions."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+from scipy.optimize import least_squares
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms.functional import to_tensor
+from torchvision.utils import make_grid
 
-from stylenet.errors import InputError
-from stylenet.images import written_beside
-from stylenet.studies.fit import fit_power_law
-from stylenet.studies.runs import DONE, Cell, outcome
+from stylenet.images import load_image, resize, save_image, to_uint8, written_beside
+from stylenet.studies.runs import DONE, Cell, outcome, results
 from stylenet.studies.study import Plot, Study
-from stylenet.studies.tables import means, read_csv
 
-Line = tuple[list[Any], list[float]]
+GAP, LINE = 4, 16
+"""Pixels between the pictures of a sheet, and of a caption's height."""
+MOST_PAIRS, MOST_COLUMNS, SIDE = 4, 8, 160
+"""Of a study's sheet: rows, columns, and pixels of a picture's longer side."""
 
 
-def draw(study: Study, cells: Sequence[Cell], folder: Path) -> list[tuple[str, list[str]]]:
+@dataclass(frozen=True)
+class PowerLaw:
+    """`y = limit + slope * x^-exponent`.
+
+    Args:
+        limit: What y tends to.
+        slope: Distance from that at x = 1.
+        exponent: How fast it gets there.
+        r2: Share of the variance that is explained.
+    """
+
+    limit: float
+    slope: float
+    exponent: float
+    r2: float
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return y."""
+        return self.limit + self.slope * x**-self.exponent
+
+    def __str__(self) -> str:
+        sign = "-" if self.slope < 0 else "+"
+        return f"{self.limit:.3g} {sign} {abs(self.slope):.3g} n^-{self.exponent:.2f} (R² {self.r2:.3f})"
+
+    @property
+    def nine_tenths(self) -> float:
+        """The x at which nine tenths of the way from x = 1 to the limit are gone."""
+        return 10 ** (1 / self.exponent)
+
+
+def fit_power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw | None:
+    """Return the power law of the least squared error, None where there are fewer than four points.
+
+    Args:
+        x: More than 0.
+        y: As many values.
+    """
+    if len(x) < 4:
+        return None
+    xs, ys = np.asarray(x, float), np.asarray(y, float)
+
+    def fit(exponent: float) -> Any:
+        start, bounds = [ys[-1], ys[0] - ys[-1], exponent], ([-np.inf, -np.inf, 0.05], [np.inf, np.inf, 5])
+        return least_squares(lambda law: law[0] + law[1] * xs ** -law[2] - ys, start, bounds=bounds, x_scale="jac")
+
+    best = min(map(fit, (0.1, 0.5, 2)), key=lambda found: found.cost)  # it may end in a local minimum
+    spread = float(np.square(ys - ys.mean()).sum())
+    limit, slope, exponent = best.x.tolist()
+    return PowerLaw(limit, slope, exponent, r2=1 - 2 * float(best.cost) / spread if spread else 1.0)
+
+
+def draw_plots(study: Study, cells: Sequence[Cell], folder: Path) -> list[tuple[str, list[str]]]:
     """Write `plot_1.png`, `plot_2.png`, ... and return their names, each with the power laws that were fitted.
 
     Args:
-        study: Names the figures.
+        study: Names the plots.
         cells: Its runs; those without a result are left out.
         folder: Where they go.
-
-    Raises:
-        InputError: matplotlib is not installed.
     """
-    if not study.plots:
-        return []
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("plots need matplotlib, which is not installed: pip install 'stylenet[studies]'") from None
     done = [cell for cell in cells if outcome(cell)["status"] == DONE]
     drawn = []
     for number, plot in enumerate(study.plots, start=1):
         figure = Figure(figsize=(5.2 * len(plot.y), 4), layout="constrained")
-        FigureCanvasAgg(figure)
+        panels = figure.subplots(1, len(plot.y), squeeze=False)[0]
         laws = []
-        for place, y in enumerate(plot.y, start=1):
+        for axes, y in zip(panels, plot.y, strict=True):
             lines = (_histories if plot.history else _results)(study, plot, y, done)
-            laws += _panel(figure.add_subplot(1, len(plot.y), place), plot, y, lines)
+            laws += _draw_panel(axes, plot, y, lines)
         path = folder / f"plot_{number}.png"
         with written_beside(path) as temporary:
             figure.savefig(temporary, format="png", dpi=100)
@@ -50,25 +103,21 @@ def draw(study: Study, cells: Sequence[Cell], folder: Path) -> list[tuple[str, l
     return drawn
 
 
-def _panel(axes: Any, plot: Plot, y: str, lines: dict[str, Line]) -> list[str]:
-    """Draw one panel and return its power laws in words."""
+def _draw_panel(axes: Axes, plot: Plot, y: str, lines: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Draw one panel, a line for each table of x and y, and return its power laws in words."""
     laws = []
-    for name, (xs, ys) in lines.items():
+    for name, line in lines.items():
         marker = None if plot.history and not plot.fit else "o"
-        (line,) = axes.plot(xs, ys, marker=marker, markersize=4, label=name)
-        law = fit_power_law(xs, ys) if plot.fit else None
+        (drawn,) = axes.plot(line[plot.x].tolist(), line[y], marker=marker, markersize=4, label=name)
+        law = fit_power_law(line[plot.x], line[y]) if plot.fit else None
         if law:
-            smooth = np.geomspace(min(xs), max(xs), 100)
-            axes.plot(smooth, law(smooth), "--", color=line.get_color(), linewidth=1)
-            seen = law.nine_tenths <= max(xs)
+            smooth = np.geomspace(line[plot.x].min(), line[plot.x].max(), 100)
+            axes.plot(smooth, law(smooth), "--", color=drawn.get_color(), linewidth=1)
+            seen = law.nine_tenths <= line[plot.x].max()
             end = f"nine tenths of the way after {law.nine_tenths:.0f}" if seen else "its limit is beyond what was run"
             laws.append(f"{y}, {name}: {law}; {end}")
-    axes.set(xlabel=plot.x, ylabel=y)
-    if "x" in plot.log:
-        axes.set_xscale("log")
-    if "y" in plot.log:
-        axes.set_yscale("log")
-    if any(isinstance(x, str) and len(x) > 6 for xs, _ in lines.values() for x in xs):
+    axes.set(xlabel=plot.x, ylabel=y, **{f"{axis}scale": "log" for axis in plot.log})
+    if any(isinstance(x, str) and len(x) > 6 for line in lines.values() for x in line[plot.x]):
         axes.tick_params("x", rotation=30)
     if len(lines) > 1:
         axes.legend(fontsize=7)
@@ -76,52 +125,93 @@ def _panel(axes: Any, plot: Plot, y: str, lines: dict[str, Line]) -> list[str]:
     return laws
 
 
-def _series(study: Study, plot: Plot, labels: dict[str, str]) -> str:
-    """Return the name of the line that a variant belongs to."""
+def _line_name(study: Study, plot: Plot, cell: Cell) -> str:
+    """Return the name of the line that a run belongs to."""
     axes = [plot.series] if plot.series else [axis for axis in study.axes if axis != plot.x]
-    return ", ".join(labels[axis] for axis in axes if axis in labels) or "all"
+    return ", ".join(cell.labels[axis] for axis in axes if axis in cell.labels) or "all"
 
 
-def _results(study: Study, plot: Plot, y: str, cells: Sequence[Cell]) -> dict[str, Line]:
+def _results(study: Study, plot: Plot, y: str, cells: Sequence[Cell]) -> dict[str, pd.DataFrame]:
     """Return lines through the mean figures of the variants; they go by an axis, or by a figure, a point each."""
-    axes = [name for name in (plot.x, plot.series) if name in study.axes]
-    rows = [
-        {**outcome(cell)["figures"], **cell.labels, "line": _series(study, plot, cell.labels), "variant": cell.name}
-        for cell in cells
-        if all(name in cell.labels for name in axes)
-    ]
-    rows = [row for row in rows if y in row and plot.x in row]
-    lines: dict[str, Line] = {}
-    for row in means(rows, ["line", plot.x], [y]) if plot.x in axes else means(rows, ["line", "variant"], [plot.x, y]):
-        xs, ys = lines.setdefault(row["line"], ([], []))
-        xs.append(row[plot.x])
-        ys.append(row[y])
-    if plot.x not in axes:
-        return lines
-    labels = [x for xs, _ in lines.values() for x in xs]
-    return {name: (_as_numbers(xs, labels), ys) for name, (xs, ys) in lines.items()}
+    by_axis = plot.x in study.axes
+    needed = [plot.x, y] + ([plot.series] if plot.series else [])
+    table = results(cells)
+    if not set(needed) <= set(table):
+        return {}
+    table["line"] = [_line_name(study, plot, cell) for cell in cells]
+    table["variant"] = table[plot.x] if by_axis else [cell.name for cell in cells]
+    groups = table.dropna(subset=needed).groupby(["line", "variant"], sort=False)
+    means = groups[[y] if by_axis else [plot.x, y]].mean().reset_index()
+    if by_axis:
+        numbers = pd.to_numeric(means["variant"], errors="coerce")
+        means[plot.x] = means["variant"] if numbers.isna().any() else numbers
+    return {str(name): line for name, line in means.groupby("line", sort=False)}
 
 
-def _as_numbers(labels: Sequence[str], every: Sequence[str]) -> list[Any]:
-    """Return labels as numbers if every label of the axis is one."""
-    try:
-        numbers = {label: float(label) for label in every}
-    except ValueError:
-        return list(labels)
-    return [numbers[label] for label in labels]
-
-
-def _histories(study: Study, plot: Plot, y: str, cells: Sequence[Cell]) -> dict[str, Line]:
+def _histories(study: Study, plot: Plot, y: str, cells: Sequence[Cell]) -> dict[str, pd.DataFrame]:
     """Return the mean history of each line's runs, at the steps where `y` was measured."""
-    groups: dict[str, list[list[tuple[float, float]]]] = {}
+    groups: dict[str, list[pd.DataFrame]] = {}
     for cell in cells:
-        rows = read_csv(cell.folder / "history.csv", (plot.x, y))
-        points = [(row[plot.x], row[y]) for row in rows if row.get(y) is not None]
-        if points:
-            groups.setdefault(_series(study, plot, cell.labels), []).append(points)
-    lines: dict[str, Line] = {}
-    for name, members in groups.items():
-        shortest = min(len(points) for points in members)
-        mean = np.mean([points[:shortest] for points in members], 0)  # (steps, 2)
-        lines[name] = mean[:, 0].tolist(), mean[:, 1].tolist()
-    return lines
+        path = cell.folder / "history.csv"
+        history = pd.read_csv(path) if path.is_file() else pd.DataFrame()
+        points = history.reindex(columns=[plot.x, y]).dropna(ignore_index=True)
+        if len(points):
+            groups.setdefault(_line_name(study, plot, cell), []).append(points)
+    return {
+        name: pd.concat(runs).groupby(level=0).mean().head(min(map(len, runs)))  # by the place in the history
+        for name, runs in groups.items()
+    }
+
+
+def captioned(rows: Sequence[Sequence[Tensor]], columns: Sequence[str]) -> Tensor:
+    """Return one image, (1, 3, H, W): rows of images under the names of their columns.
+
+    Args:
+        rows: Rows of (1, 3, h, w) images in [0, 1], smaller ones are centered; an image for each column.
+        columns: A caption for each column; columns are as wide as the widest picture or caption.
+    """
+    font = ImageFont.load_default(12)
+    pictures = [image[0].float().cpu() for row in rows for image in row]
+    width = max(*(picture.shape[2] for picture in pictures), *(math.ceil(font.getlength(t)) + GAP for t in columns))
+    height = max(picture.shape[1] for picture in pictures)
+    for number, picture in enumerate(pictures):
+        right, below = width - picture.shape[2], height - picture.shape[1]
+        margins = right // 2, right - right // 2, below // 2, below - below // 2
+        pictures[number] = F.pad(picture, margins, value=1.0)
+    grid = make_grid(pictures, nrow=len(columns), padding=GAP, pad_value=1.0)
+    sheet = Image.fromarray(to_uint8(F.pad(grid, (0, 0, GAP + LINE, 0), value=1.0)).permute(1, 2, 0).numpy())
+    for number, text in enumerate(columns):
+        ImageDraw.Draw(sheet).text((GAP + number * (width + GAP), GAP + 1), text, "black", font)
+    return to_tensor(sheet)[None]
+
+
+def draw_sheets(cells: Sequence[Cell], folder: Path) -> list[str]:
+    """Write `pictures_1.png`, ..., a row for each photograph and painting and a column for each variant.
+
+    Returns:
+        Their names.
+    """
+    for old in folder.glob("pictures_*.png"):
+        old.unlink()
+    made: dict[str, dict[tuple[str, str], Path]] = {}
+    for cell in cells:
+        for path in cell.photographs:
+            picture = cell.folder / f"{path.stem}.png"
+            if picture.is_file():
+                made.setdefault(cell.name, {})[path.stem, cell.style.stem] = picture
+    names: list[str] = []
+    for start in range(0, len(made), MOST_COLUMNS):
+        columns = dict(list(made.items())[start : start + MOST_COLUMNS])
+        rows = []
+        for pair in list(dict.fromkeys(pair for pictures in columns.values() for pair in pictures))[:MOST_PAIRS]:
+            paths = [pictures.get(pair) for pictures in columns.values()]
+            photograph = next(path for path in paths if path).with_name(f"{pair[0]}.photograph.png")
+            rows.append([_small(path) for path in (photograph, *paths)])
+        names.append(f"pictures_{len(names) + 1}.png")
+        save_image(captioned(rows, ["photograph", *columns]), folder / names[-1])
+    return names
+
+
+def _small(path: Path | None) -> Tensor:
+    """Return a picture, small; white where there is none."""
+    return torch.ones(1, 3, SIDE, SIDE) if path is None else resize(load_image(path), SIDE, side="long")

@@ -1,20 +1,20 @@
-"""What an evaluation found: tables in Markdown and a grid of pictures."""
+"""The reports of a study and of an evaluation: tables in Markdown, and what they were made of."""
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import Tensor
 
-from stylenet.images import load_image, resize
-from stylenet.studies.evaluate import Evaluation
-from stylenet.studies.lpips import NETWORKS
-from stylenet.studies.measure import FIGURES
-from stylenet.studies.methods import Gatys, Method
-from stylenet.studies.published import SOURCE, SURVEY
+from stylenet.images import load_image, resize, written_beside
+from stylenet.studies.evaluation import NUMBERS, Evaluation, Row
+from stylenet.studies.measure import FIGURES, LPIPS_FILES, describe_judge
+from stylenet.studies.methods import Gatys
+from stylenet.studies.plots import captioned, draw_plots, draw_sheets
+from stylenet.studies.runs import DONE, FAILED, NOT_AT_HAND, NOT_RUN, Cell, results
 from stylenet.studies.runtime import SIDES
-from stylenet.studies.sheets import captioned
-from stylenet.studies.tables import markdown, means
+from stylenet.studies.study import Study
 
 HEADINGS = {
     "ssim": "SSIM",
@@ -25,82 +25,198 @@ HEADINGS = {
     "label_ssim": "SSIM to label",
     "label_mse": "MSE to label",
 }
-Row = dict[str, Any]
-Cells = list[str | float | None]
+SURVEY = pd.DataFrame(
+    [
+        ("Gatys", 0.58, 0.67, "55", "320", "2300"),
+        ("Johnson", 0.61, 0.59, "5", "30", "1500"),
+        ("dynamic weights and combined-image loss", 0.65, 0.48, "30", "150", "2100"),
+    ],
+    index=["gatys", "johnson", "gatys+"],
+    columns=["method", "SSIM", "Gram difference", "s at 256 px", "s at 1024 px", "MB"],
+)
+"""What others measured, by kind of method: seconds for images of 256x256 and 1024x1024 pixels, and the peak memory."""
+SOURCE = (
+    "a survey's table for this method family; it names neither the Gram normalization of its GMD, nor its images, nor "
+    "its machine: what compares is the order of its rows"
+)
 
 
-def report(evaluation: Evaluation, costs: Sequence[Row]) -> str:
+def markdown(table: pd.DataFrame) -> str:
+    """Return a table in Markdown: numbers with about three digits, nothing for what is missing."""
+    shown = [list(map(_shown, row)) for row in table.astype(object).itertuples(index=False, name=None)]
+    lines = [list(table.columns), ["---"] * table.shape[1], *shown]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _shown(value: object) -> str:
+    """Return a cell of a table."""
+    if pd.isna(value):
+        return ""
+    if not isinstance(value, float):
+        return str(value).replace("|", r"\|").replace("\n", " ")
+    if 0 < abs(value) < 0.1:
+        return f"{value:.2g}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+# Of a study
+
+
+def write_study_report(study: Study, cells: Sequence[Cell], folder: Path, command: str) -> None:
+    """Write all that can be told of a study as it stands; runs that are missing are named.
+
+    Args:
+        study: The study.
+        cells: Its runs.
+        folder: Gets `results.csv`, `pictures_N.png`, `plot_N.png` and `report.md`.
+        command: What makes this report.
+
+    Raises:
+        InputError: The place cannot be written.
+    """
+    table = results(cells)
+    with written_beside(folder / "results.csv") as temporary:
+        table.to_csv(temporary, index=False, float_format="%.7g")
+    parts = [f"# Study: {study.name}", study.question, "## Setting", f"    {command}", _study_setting(study, cells)]
+    if study.claims:
+        parts += ["## What the documents say", _listed([f"{c['source']}: {c['says']}" for c in study.claims])]
+    parts += ["## Result", _study_means(study, table), _compared(study, table)]
+    for name, laws in draw_plots(study, cells, folder):
+        parts += [f"![{name}]({name})", _listed(laws)]
+    parts += [f"![{name}]({name})" for name in draw_sheets(cells, folder)]
+    films = [cell.folder / "film.mp4" for cell in cells if (cell.folder / "film.mp4").is_file()]
+    parts += [f"[{film.parent.name}]({film.relative_to(folder).as_posix()})" for film in films]
+    parts += _missing(study, table)
+    with written_beside(folder / "report.md") as temporary:
+        temporary.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+
+
+def _study_setting(study: Study, cells: Sequence[Cell]) -> str:
+    """Return how it was run."""
+    first = cells[0].settings
+    networks = {cell.name: cell.settings["backbone"] for cell in cells}
+    same = {key: value for key, value in first.items() if all(cell.settings.get(key) == value for cell in cells)}
+    shown = [f"`{key}={value}`" for key, value in same.items() if value not in (None, False) and "judge" not in key]
+    photographs = dict.fromkeys(path.stem for cell in cells for path in cell.photographs)
+    paintings = dict.fromkeys(cell.style.stem for cell in cells)
+    lines = [
+        f"{len(cells)} runs ({study.kind}): {' x '.join(study.axes)}; photographs {', '.join(photographs)}; "
+        f"paintings {', '.join(paintings)}.",
+        f"Settings of all runs: {', '.join(shown)}.",
+        f"Judge: {describe_judge(first['judge'], first['judge_weights'], networks)}.",
+        f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; seconds are those of a clock on the wall.",
+    ]
+    return _listed(lines)
+
+
+def _study_means(study: Study, table: pd.DataFrame) -> str:
+    """Return the table of means over photographs and paintings."""
+    done = table[table["status"] == DONE].reindex(columns=[*table, *(set(study.figures) - set(table))])
+    if done.empty:
+        return "No run is finished."
+    groups = done.fillna(dict.fromkeys(study.axes, "")).groupby(study.axes, sort=False)
+    means = groups[[name for name in study.figures if name not in study.axes]].mean()
+    return markdown(means.assign(runs=groups.size()).reset_index())
+
+
+def _compared(study: Study, table: pd.DataFrame) -> str:
+    """Return on how many pairs of photograph and painting each variant beats the baseline, nothing without one.
+
+    More is better for an SSIM, less for all others.
+    """
+    figures = [name for name in study.figures if name not in ("steps", "loss", *study.axes)]
+    done = table[table["status"] == DONE].set_index(["photographs", "style"]).reindex(columns=[*study.axes, *figures])
+    variants = done[study.axes].apply(lambda labels: " ".join(labels.dropna()), axis=1)
+    baseline, lines = str(study.baseline), []
+    for name in variants.unique() if baseline in variants.to_numpy() else ():
+        ours, base = (done.loc[variants == which, figures] for which in (name, baseline))
+        ours, base = ours.align(base, "inner", axis=0)
+        wins = [(ours > base if "ssim" in figure else ours < base)[figure].sum() for figure in figures]
+        lines.append([name, *(f"{count} of {len(ours)}" for count in wins)])
+    lines = [line for line in lines if line[0] != baseline]
+    table = pd.DataFrame(lines, columns=["", *figures])
+    return f"Pairs on which a variant is better than {baseline}:\n\n{markdown(table)}" if lines else ""
+
+
+def _missing(study: Study, table: pd.DataFrame) -> list[str]:
+    """Return what failed and what was not at hand, with the reasons."""
+    titles = {FAILED: "## Failed", NOT_AT_HAND: "## Not at hand", NOT_RUN: "## Not run yet"}
+    parts = []
+    for status, title in titles.items():
+        rows = table[table["status"] == status].reindex(columns=[*study.axes, "photographs", "style", "error"])
+        reasons = rows.pop("error").fillna("the study was stopped")
+        names = rows.apply(lambda row: ", ".join(row.dropna()), axis=1)
+        lines = [f"{'; '.join(names[reasons == reason])}: {reason}" for reason in reasons.unique()]
+        parts += [title, _listed(lines)] if lines else []
+    return parts
+
+
+# Of an evaluation
+
+
+def evaluation_report(evaluation: Evaluation, costs: Sequence[Row]) -> str:
     """Return `table.md`.
 
     Args:
         evaluation: With its rows.
-        costs: Rows of `stylenet.studies.costs`; none where nothing was measured.
+        costs: Rows of `stylenet.studies.evaluation.Costs`; none where nothing was measured.
     """
-    parts = ["# Evaluation", _setting(evaluation), "## By method", _by_method(evaluation, costs)]
+    columns = ["method", "kind", "style", "photograph", *NUMBERS, "error"]
+    rows = pd.DataFrame(evaluation.rows, columns=columns).astype(dict.fromkeys(NUMBERS, float))
+    good = rows[rows["error"].isna()].rename(columns=HEADINGS)
+    shown = [heading for name, heading in HEADINGS.items() if good[heading].notna().any()]
+    parts = ["# Evaluation", _evaluation_setting(evaluation, shown)]
+    parts += ["## By method", markdown(_by_method(evaluation, good, shown, costs))]
     if any(row["estimated"] for row in costs):
         parts.append("~ estimated: the seconds of a few steps, times the number of steps.")
-    parts += ["## By style", _by_style(evaluation)]
-    parts += ["## Beside a survey", _beside(evaluation, costs), f"Theirs: {SOURCE}. Our MB are those at 1024 px."]
-    if failed := _failures(evaluation, costs):
-        parts += ["## What failed", "\n".join(f"- {line}" for line in failed)]
-    return "\n\n".join(parts) + "\n"
+    by_style = good.sort_values("style", key=lambda column: column.map(list(evaluation.styles).index), kind="stable")
+    by_style = by_style.groupby(["style", "method"], sort=False)[shown].mean().reset_index()
+    parts += ["## By style", markdown(by_style), "## Beside a survey", markdown(_beside(evaluation, good, costs))]
+    parts.append(f"Theirs: {SOURCE}. Our MB are those at 1024 px.")
+    failed = [f"{r['method']}, {r['style']}, {r['photograph']}: {r['error']}" for r in evaluation.rows if r["error"]]
+    failed += [f"{row['method']} at {row['side']:.0f} px: {row['error']}" for row in costs if row["error"]]
+    return "\n\n".join(parts + (["## What failed", _listed(failed)] if failed else [])) + "\n"
 
 
-def _failures(evaluation: Evaluation, costs: Sequence[Row]) -> list[str]:
-    """Return a line for everything that failed."""
-    pictures = [row for row in evaluation.rows if row["error"]]
-    lines = [f"{row['method']}, {row['style']}, {row['photograph']}: {row['error']}" for row in pictures]
-    return lines + [f"{row['method']} at {row['side']:.0f} px: {row['error']}" for row in costs if row["error"]]
-
-
-def _setting(evaluation: Evaluation) -> str:
+def _evaluation_setting(evaluation: Evaluation, shown: Sequence[str]) -> str:
     """Return the list of what was compared, and how."""
-    styles = ", ".join(evaluation.styles)
     lines = [
-        f"photographs: {len(evaluation.photographs)}, their longer side {evaluation.size} pixels; styles {styles}, "
-        f"their shorter side {evaluation.size} pixels; on {evaluation.device}",
+        f"photographs: {len(evaluation.photographs)}, their longer side {evaluation.size} pixels; styles "
+        f"{', '.join(evaluation.styles)}, their shorter side {evaluation.size} pixels; on {evaluation.device}",
         f"judge: {evaluation.judge_line}",
     ]
     for method in evaluation.methods:
         if isinstance(method, Gatys):
             lines.append(f"{method.name}: {method.steps} steps of L-BFGS, loss network {method.loss_network}")
-    lines += [f"{HEADINGS[name]}: {meaning}" for name, meaning in FIGURES.items() if name in _present(evaluation)]
+    lines += [f"{HEADINGS[name]}: {meaning}" for name, meaning in FIGURES.items() if HEADINGS[name] in shown]
     lines.append("a copy of the photograph is best by most of these: read every row beside the untouched photograph's")
     if evaluation.lpips is None:
-        lines.append(f"LPIPS: left out, none of {', '.join(NETWORKS.values())} is in torch hub's cache")
+        lines.append(f"LPIPS: left out, none of {', '.join(LPIPS_FILES.values())} is in torch hub's cache")
     else:
         lines.append(f"LPIPS: by the network {evaluation.lpips.network}")
-    return "\n".join(f"- {line}" for line in lines)
+    return _listed(lines)
 
 
-def _present(evaluation: Evaluation) -> list[str]:
-    """Return the figures that some row has; those of labels are not always there."""
-    return [name for name in FIGURES if any(row.get(name) is not None for row in evaluation.rows)]
+def _by_method(evaluation: Evaluation, good: pd.DataFrame, shown: Sequence[str], costs: Sequence[Row]) -> pd.DataFrame:
+    """Return the table of means over all pictures of a method, what one costs, and what is known of its training."""
+    groups = good.groupby("method", sort=False)
+    table = groups[list(shown)].mean()
+    table.insert(0, "pictures", groups.size())
+    for unit, name in (("s", "seconds"), ("MB", "memory_mb")) if costs else ():
+        for side in SIDES:
+            table[f"{unit} at {side} px"] = [_cost(costs, method, side, name) for method in table.index]
+    if any(method.trained for method in evaluation.methods):
+        units = {"steps": "steps", "seconds": "s"}
+        trained = {method.name: method.trained for method in evaluation.methods}
+        table["training"] = [", ".join(f"{n:,.0f} {units[key]}" for key, n in trained[m].items()) for m in table.index]
+    return table.reset_index()
 
 
-def _by_method(evaluation: Evaluation, costs: Sequence[Row]) -> str:
-    """Return the table of means over all pictures of a method."""
-    shown = _present(evaluation)
-    header = ["method", "pictures", *(HEADINGS[name] for name in shown)]
-    if costs:
-        header += [f"s at {side} px" for side in SIDES] + [f"MB at {side} px" for side in SIDES]
-    methods = {method.name: method for method in evaluation.methods}
-    trained = any(method.trained for method in evaluation.methods)
-    rows: list[Cells] = []
-    for mean in means(_good(evaluation.rows), ["method"], shown):
-        cells: Cells = [mean["method"], str(mean["count"]), *(mean[name] for name in shown)]
-        if costs:
-            cells += [_cost(costs, mean["method"], side, "seconds") for side in SIDES]
-            cells += [_cost(costs, mean["method"], side, "memory_mb") for side in SIDES]
-        rows.append(cells + ([_training(methods[mean["method"]])] if trained else []))
-    return markdown(header + (["training"] if trained else []), rows)
-
-
-def _good(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if not row["error"]]
-
-
-def _cost(costs: Sequence[Row], method: str, side: int, name: str) -> str | float | None:
+def _cost(costs: Sequence[Row], method: str, side: int, name: str) -> str | None:
     """Return the seconds or the megabytes of a method; `~` marks an estimate."""
     for row in costs:
         if row["method"] == method and row["side"] == side and row[name] is not None:
@@ -109,41 +225,18 @@ def _cost(costs: Sequence[Row], method: str, side: int, name: str) -> str | floa
     return None
 
 
-def _training(method: Method) -> str | None:
-    """Return what is known of a method's training."""
-    units = {"steps": "steps", "seconds": "s"}
-    return ", ".join(f"{value:,.0f} {units[key]}" for key, value in method.trained.items()) or None
-
-
-def _by_style(evaluation: Evaluation) -> str:
-    """Return the table of means over the photographs, for each style and method."""
-    shown = _present(evaluation)
-    found = means(_good(evaluation.rows), ["style", "method"], shown)
-    found.sort(key=lambda mean: list(evaluation.styles).index(mean["style"]))
-    rows = [[mean["style"], mean["method"], *(mean[name] for name in shown)] for mean in found]
-    return markdown(["style", "method", *(HEADINGS[name] for name in shown)], rows)
-
-
-def _beside(evaluation: Evaluation, costs: Sequence[Row]) -> str:
+def _beside(evaluation: Evaluation, good: pd.DataFrame, costs: Sequence[Row]) -> pd.DataFrame:
     """Return the survey's table, and our means over all methods of a kind."""
-    names = ["SSIM", "Gram difference", "s at 256 px", "s at 1024 px", "MB"]
-    header = ["method", *(f"{name}, {whose}" for name in names for whose in ("theirs", "ours"))]
-    ours = {mean["kind"]: mean for mean in means(_good(evaluation.rows), ["kind"], ["ssim", "gram_difference"])}
-    rows: list[Cells] = []
-    for kind, theirs in SURVEY.items():
-        mine, first = ours.get(kind, {}), next((m.name for m in evaluation.methods if m.kind == kind), "")
-        pairs: list[tuple[str | float | None, str | float | None]] = [
-            (theirs.ssim, mine.get("ssim")),
-            (theirs.gram_difference, mine.get("gram_difference")),
-            (f"{theirs.seconds_256:.0f}", _cost(costs, first, 256, "seconds")),
-            (f"{theirs.seconds_1024:.0f}", _cost(costs, first, 1024, "seconds")),
-            (f"{theirs.memory_mb:.0f}", _cost(costs, first, 1024, "memory_mb")),
-        ]
-        rows.append([f"{theirs.name} (`{kind}`)", *(cell for pair in pairs for cell in pair)])
-    if "photograph" in ours:
-        untouched = ours["photograph"]
-        rows.append(["untouched photograph", None, untouched["ssim"], None, untouched["gram_difference"], *[None] * 6])
-    return markdown(header, rows)
+    ours = good.groupby("kind")[["SSIM", "Gram difference"]].mean()
+    firsts = {method.kind: method.name for method in reversed(evaluation.methods)}
+    measured = {"s at 256 px": (256, "seconds"), "s at 1024 px": (1024, "seconds"), "MB": (1024, "memory_mb")}
+    for heading, (side, name) in measured.items():
+        ours[heading] = [_cost(costs, firsts[kind], side, name) for kind in ours.index]
+    named = SURVEY.assign(method=SURVEY["method"] + " (`" + SURVEY.index + "`)")
+    if "photograph" in ours.index:
+        named.loc["photograph", "method"] = "untouched photograph"
+    both = named.join(ours, lsuffix=", theirs", rsuffix=", ours")
+    return both[["method", *(f"{name}, {whose}" for name in ours for whose in ("theirs", "ours"))]]
 
 
 def picture_grid(evaluation: Evaluation) -> Tensor:
@@ -151,13 +244,13 @@ def picture_grid(evaluation: Evaluation) -> Tensor:
 
     What a method cannot paint, or failed at, is left white.
     """
-    made = {(row["method"], row["style"], row["photograph"]): row["picture"] for row in _good(evaluation.rows)}
+    made = {(row["method"], row["style"], row["photograph"]): row["picture"] for row in evaluation.rows}
     names = [method.name for method in evaluation.methods]
     rows = []
     for style in evaluation.styles:
-        painting = evaluation.painting(style)
+        painting = resize(evaluation.painting(style), evaluation.size, side="long")
         for photograph in evaluation.photographs:
             row = [made.get((name, style, photograph)) for name in names]
             pictures = [load_image(evaluation.output / path) if path else torch.ones(1, 3, 1, 1) for path in row]
-            rows.append([*pictures, resize(painting, evaluation.size, side="long")])
+            rows.append([*pictures, painting])
     return captioned(rows, [*names, "style"])

@@ -12,21 +12,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
+from stylenet.devices import pick_device
 from stylenet.errors import InputError, MissingWeights
+from stylenet.features.weights import resolve_weights
 from stylenet.images import written_beside
 from stylenet.studies import optimization, training
-from stylenet.studies.digests import file_digest
-from stylenet.studies.ingredients import NotAtHand, find_checkpoint, find_device
-from stylenet.studies.judges import Jury, choose_judge
+from stylenet.studies.measure import Jury, choose_judge
+from stylenet.studies.optimization import NotAtHand, find_checkpoint
 from stylenet.studies.pictures import find_photographs, find_styles
+from stylenet.studies.settings import file_digest
 from stylenet.studies.study import Study
 
 KNOWN = {"gatys": optimization.KNOWN, "johnson": training.KNOWN}
 """Settings that each kind of study takes."""
 CHECKS = {"gatys": optimization.check_settings, "johnson": training.check_settings}
-RESOLVED = {"gatys": optimization.resolved, "johnson": training.resolved}
+DEFAULTS = {"gatys": optimization.DEFAULTS, "johnson": training.DEFAULTS}
 METHODS = {"gatys": optimization.run_gatys, "johnson": training.run_johnson}
 DONE, NOT_AT_HAND, FAILED, NOT_RUN = "done", "not at hand", "failed", "not run"
 """What a run's status can be."""
@@ -67,12 +70,6 @@ class Cell:
         """The labels in a line."""
         return " ".join(self.labels.values())
 
-    @property
-    def row(self) -> dict[str, Any]:
-        """The columns of the table that say which run this is."""
-        names = "+".join(path.stem for path in self.photographs)
-        return {**self.labels, "photographs": names, "style": self.style.stem}
-
 
 def plan(study: Study, output: Path) -> list[Cell]:
     """Return every run of a study.
@@ -84,8 +81,10 @@ def plan(study: Study, output: Path) -> list[Cell]:
     Raises:
         InputError: Photographs, paintings or a judge that cannot be found.
     """
-    photographs, styles = find_photographs(study.photographs), find_styles(study.styles)
-    variants = [(variant, RESOLVED[study.kind](variant.settings)) for variant in study.variants()]
+    photographs, styles = find_photographs(study.photographs), find_styles(study.styles).values()
+    variants = [(variant, DEFAULTS[study.kind] | variant.settings) for variant in study.variants()]
+    for _, settings in variants:
+        settings["weights"] = resolve_weights(settings["backbone"], settings["weights"])
     seen = {variant.name: settings["backbone"] for variant, settings in variants}
     sets = [[photograph] for photograph in photographs] if study.kind == "gatys" else [photographs]
     cells: dict[Path, Cell] = {}
@@ -101,6 +100,18 @@ def plan(study: Study, output: Path) -> list[Cell]:
                 if cells.setdefault(folder, cell) != cell:
                     raise InputError(f"two runs are called {folder.name}: rename a picture, or a label of the grid")
     return list(cells.values())
+
+
+def find_device(name: str) -> torch.device:
+    """Return a device; `auto` gives each rank of a machine a GPU of its own.
+
+    Raises:
+        InputError: It is unknown, or not on this machine.
+    """
+    device = pick_device(name)
+    if name == "auto" and device.type == "cuda":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+    return device
 
 
 def check(study: Study) -> None:
@@ -195,15 +206,15 @@ def outcome(cell: Cell) -> dict[str, Any]:
     return result if whole else {"status": NOT_RUN}
 
 
-def rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+def results(cells: Sequence[Cell]) -> pd.DataFrame:
     """Return the table of results: labels, pictures, status, figures (less those an axis is called by), error."""
     found = []
     for cell in cells:
         result = outcome(cell)
-        figures = {name: value for name, value in result.get("figures", {}).items() if name not in cell.labels}
-        error = {"error": result["error"]} if "error" in result else {}
-        found.append({**cell.row, "status": result["status"], **figures, **error})
-    return found
+        figures = {name: value for name, value in result.pop("figures", {}).items() if name not in cell.labels}
+        names = {"photographs": "+".join(path.stem for path in cell.photographs), "style": cell.style.stem}
+        found.append({**cell.labels, **names, "status": result["status"], **figures, **result})
+    return pd.DataFrame(found)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from stylenet.acceleration.allocator import keep_memory
 from stylenet.data.styles import load_style
 from stylenet.devices import pick_device
 from stylenet.errors import InputError
-from stylenet.studies.lineup import find_methods
+from stylenet.studies.methods import find_methods
 
 SIDES = (256, 1024)
 """Pixels of the squares that are painted: those of a survey's table."""
@@ -30,7 +30,7 @@ class Task:
     """One measurement.
 
     Args:
-        method: As `stylenet.studies.lineup.find_methods` takes it.
+        method: As `stylenet.studies.methods.find_methods` takes it.
         style: File.
         style_size: Pixels of its shorter side.
         steps: Of an optimization.

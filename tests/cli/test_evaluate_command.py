@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -14,9 +15,8 @@ from stylenet.cli.exits import guarded
 from stylenet.images import load_image, save_image
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
-from stylenet.studies import costs, methods
+from stylenet.studies import evaluation, methods
 from stylenet.studies.runtime import Cost
-from stylenet.studies.tables import read_csv
 
 
 def picture(seed):
@@ -64,22 +64,22 @@ def test_its_own_pictures_are_no_photographs(command):
     assert command(methods="photograph", output="in") == 0
     assert command(methods="photograph", photographs=".", output="out", limit="9") == 0
     assert command(methods="photograph", photographs=".", output="out", limit="9") == 0
-    assert {row["photograph"] for row in read_csv("in/results.csv")} == {"a", "b"}
-    assert not [row for row in read_csv("out/results.csv") if row["photograph"].startswith("out/")]
+    assert set(pd.read_csv("in/results.csv")["photograph"]) == {"a", "b"}
+    assert not pd.read_csv("out/results.csv")["photograph"].str.startswith("out/").any()
 
 
 def test_limit_takes_the_first_photographs(command):
     assert command("--limit=1") == 0
-    assert {row["photograph"] for row in read_csv("out/results.csv")} == {"a"}
+    assert set(pd.read_csv("out/results.csv")["photograph"]) == {"a"}
     assert command() == 0
-    assert {row["photograph"] for row in read_csv("out/results.csv")} == {"a", "b"}
+    assert set(pd.read_csv("out/results.csv")["photograph"]) == {"a", "b"}
 
 
 def test_runtime_is_measured_unless_told_not_to(command, monkeypatch):
-    monkeypatch.setattr(costs, "measure", lambda task: Cost(1.5, 800.0, False))
+    monkeypatch.setattr(evaluation, "measure", lambda task: Cost(1.5, 800.0, False))
     given = ["--photographs=in", "--styles=one.png", "--methods=net.safetensors", "--output=out", "--size=48"]
     assert guarded(lambda: evaluate.run([*given, "--device=cpu"])) == 0
-    assert [row["side"] for row in read_csv("out/runtime.csv", ["side"])] == [256, 1024]
+    assert pd.read_csv("out/runtime.csv")["side"].tolist() == [256, 1024]
     assert "| 1.5 | 1.5 | 800 | 800 |" in Path("out/table.md").read_text()
 
 
@@ -110,7 +110,7 @@ def test_interrupted_and_taken_up_again(command, capsys, monkeypatch):
     assert "table.md" in files("out")
     assert command() == 0
     assert len(done) == 3  # the first picture is not made again
-    assert len(read_csv("out/results.csv")) == 6
+    assert len(pd.read_csv("out/results.csv")) == 6
 
 
 BAD = {

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from stylenet.errors import InputError
-from stylenet.studies.study import Study
-from stylenet.studies.study_file import load_study
+from stylenet.studies.study import Study, load_study
 
 KNOWN = {"gatys": ["steps", "lr", "optimizer", "style_weight"], "johnson": ["model.norm"]}
 
@@ -95,12 +94,13 @@ def test_values_that_no_list_has_are_taken_as_they_are(tmp_path: Path):
         ("base: {steps: 9}", "base: {steps: 9", "is no YAML"),
         ("base: {steps: 9}", "base: [steps]", r"base is \['steps'\]: give names with values"),
         ("base: {steps: 9}", "base:", "base is None: give names with values"),
-        ("slow: {lr: 1e-4, steps: 50}", "slow: 3", "slow of rate is 3: give names with values"),
-        ("  - {x: rate, y: [ssim]}", "", "None is no plot: give"),
-        ("{x: rate, y: [ssim]}", "{y: [ssim]}", "a plot needs x and y"),
-        ("{x: rate, y: [ssim]}", "{x: rate}", "a plot needs x and y"),
-        ("  - {x: rate, y: [ssim]}", "  {x: rate}", "a plot needs x and y"),
-        ("y: [ssim]", "y: ssim", r"y of a plot is 'ssim': give a list of names, as in \[ssim\]"),
+        ("slow: {lr: 1e-4, steps: 50}", "slow: 3", "rate is no axis: give a list of values, or overrides by label"),
+        ("  - {x: rate, y: [ssim]}", "", "plots is None: give a list of {x: ..., y: .*}"),
+        ("{x: rate, y: [ssim]}", "{y: [ssim]}", "plots is .*: give a list of {x: ..., y: .*}"),
+        ("{x: rate, y: [ssim]}", "{x: rate}", "plots is .*: give a list of {x: ..., y: .*}"),
+        ("  - {x: rate, y: [ssim]}", "  {x: rate}", "plots is .*: give a list of {x: ..., y: .*}"),
+        ("y: [ssim]", "y: ssim", r"plots is .*: give a list of {x: ..., y: \[...\]}"),
+        ("y: [ssim]", "y: []", "unknown y of a plot in .* ''"),
         ("y: [ssim]", "y: [sim]", "unknown y of a plot in .* 'sim': did you mean 'ssim'"),
         ("x: rate", "x: rat", "unknown x of a plot in .* 'rat': did you mean 'rate'"),
         ("y: [ssim]", "y: [ssim], series: optimiser", "unknown series of a plot in .*: did you mean 'optimizer'"),
@@ -108,8 +108,8 @@ def test_values_that_no_list_has_are_taken_as_they_are(tmp_path: Path):
         ("y: [ssim]", "y: [loss], history: true", "unknown x of a plot in .* 'rate': .*known are seconds, step"),
         ("kind:", "figures: [ssmi]\nkind:", "unknown figure in .* 'ssmi': did you mean 'ssim'"),
         ("kind:", "baseline: nope\nkind:", "unknown baseline in .* 'nope': known are adam fast"),
-        ("kind:", "claims: [{source: x}]\nkind:", "is no claim: give {source: ..., says: ...}"),
-        ("kind:", "claims: [hello]\nkind:", "'hello' is no claim"),
+        ("kind:", "claims: [{source: x}]\nkind:", "claims is .*: give a list of {source: ..., says: ...}"),
+        ("kind:", "claims: [hello]\nkind:", "claims is .*: give a list of {source: ..., says: ...}"),
         ("kind:", "photographs: 0\nkind:", "photographs is 0: give names, or how many, at least 1"),
         ("kind:", "photographs: []\nkind:", r"photographs is \[\]: give names"),
         ("kind:", "styles:\nkind:", "styles is None: give names"),

@@ -1,6 +1,4 @@
-"""Figures of one image, the choice of the judge, tables and captioned grids."""
-
-import csv
+"""Figures of one image, LPIPS, and the choice of the judge."""
 
 import numpy as np
 import pytest
@@ -9,11 +7,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.studies.judges import Jury, choose_judge, describe_judge
-from stylenet.studies.lpips import Lpips, lpips_at_hand
-from stylenet.studies.measure import FIGURES, figures
-from stylenet.studies.sheets import GAP, LINE, captioned
-from stylenet.studies.tables import markdown, means, read_csv, write_csv
+from stylenet.studies.measure import FIGURES, Jury, Lpips, choose_judge, describe_judge, figures, lpips_at_hand
 
 STYLES, CONTENT = ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), "relu2_2"
 
@@ -74,11 +68,8 @@ def test_lpips_only_where_its_weights_are(pictures, judge, bare_environment, mon
     assert lpips(pictures[1], pictures[1]) == 0  # it remembers nothing
 
 
-# The judge
-
-
 def at_hand(monkeypatch, *names):
-    monkeypatch.setattr("stylenet.studies.judges._is_at_hand", lambda name: name in names or name == "vgg16")
+    monkeypatch.setattr("stylenet.studies.measure._is_at_hand", lambda name: name in names or name == "vgg16")
 
 
 def test_the_judge_trained_no_method(monkeypatch):
@@ -127,71 +118,3 @@ def test_a_partial_judge_is_told():
     assert describe_judge("vgg19", "imagenet", {"any": "vgg_normalised"}).endswith(
         "but it is kin of vgg_normalised, the loss network of any"
     )
-
-
-# Tables and grids
-
-
-def test_a_table_survives_its_file(tmp_path):
-    rows = [{"a": "x, y", "b": 0.25, "c": None}, {"a": 'say "z"', "b": 1e-9, "d": "7"}]
-    write_csv(rows, tmp_path / "new" / "t.csv")
-    assert (tmp_path / "new" / "t.csv").read_text().splitlines()[0] == "a,b,c,d"
-    with (tmp_path / "new" / "t.csv").open(newline="") as file:
-        assert [row["a"] for row in csv.DictReader(file)] == ["x, y", 'say "z"']
-    back = read_csv(tmp_path / "new" / "t.csv", ["b"])
-    assert back == [row | {key: None for key in "cd" if key not in row} for row in rows]
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["t.csv"]
-    assert read_csv(tmp_path / "none.csv") == []
-
-
-def test_a_damaged_table_is_refused(tmp_path):
-    (tmp_path / "t.csv").write_text("a,b\n1,two\n")
-    with pytest.raises(InputError, match=r"t\.csv .*delete it to begin anew"):
-        read_csv(tmp_path / "t.csv", ["b"])
-
-
-def test_markdown():
-    table = markdown(["a", "b"], [["x|y", 0.12345], [None, 1234.5], ["z", 0.0], ["small", 0.00056]])
-    assert table.splitlines() == [
-        "| a | b |",
-        "| --- | --- |",
-        r"| x\|y | 0.123 |",
-        "|  | 1234 |",
-        "| z | 0.000 |",
-        "| small | 0.00056 |",
-    ]
-
-
-def test_means_leave_out_what_is_missing():
-    rows = [{"m": "a", "x": 1.0, "y": None}, {"m": "b", "x": None, "y": None}, {"m": "a", "x": 2.0, "y": 5.0}]
-    assert means(rows, ["m"], ["x", "y"]) == [
-        {"m": "a", "x": 1.5, "y": 5.0, "count": 2},
-        {"m": "b", "x": None, "y": None, "count": 1},
-    ]
-
-
-def test_captions_stand_over_their_columns():
-    white, black = torch.ones(1, 3, 20, 60), torch.zeros(1, 3, 20, 60)
-    sheet = captioned([[white, black], [white, black]], ["name", ""])
-    top = GAP + LINE
-    assert sheet.shape == (1, 3, top + GAP + 2 * (20 + GAP), GAP + 2 * (60 + GAP))
-    assert sheet[..., :top, : 60 + GAP].min() < 0.5  # ink
-    assert sheet[..., :top, 60 + GAP :].min() == 1
-    assert torch.equal(sheet[..., top + GAP : top + GAP + 20, 60 + 2 * GAP : -GAP], black)
-
-
-def test_captions_are_whole_and_apart_over_narrow_pictures():
-    narrow = torch.zeros(1, 3, 20, 30)
-    wide = captioned([[narrow, narrow]], ["photograph", "photograph"])
-    column = (wide.shape[-1] - GAP) // 2
-    alone = captioned([[torch.zeros(1, 3, 20, 300)]], ["photograph"])[
-        ..., : GAP + LINE, :
-    ]  # with all the room there is
-    (ink,) = (alone.amin((0, 1, 2)) < 0.5).nonzero().T
-    for left in (0, column):
-        strip = wide[..., : GAP + LINE, left : left + column]
-        assert torch.equal(strip[..., : ink.max() + 1], alone[..., : ink.max() + 1])
-        assert strip[..., ink.max() + 2 :].min() > 0.9
-    picture = wide[..., GAP + LINE + GAP : -GAP, GAP:column]
-    assert picture[..., : (column - GAP - 30) // 2].min() == 1  # white beside it
-    assert (picture == 0).sum() == narrow.numel()

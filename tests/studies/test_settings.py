@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stylenet.errors import InputError
-from stylenet.studies.digests import file_digest, recipe_digest
+from stylenet.studies.settings import file_digest, recipe_digest
 
 
 def test_a_file_is_known_by_its_sha256(tmp_path: Path):

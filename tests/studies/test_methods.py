@@ -1,30 +1,25 @@
-"""What takes part in an evaluation: methods, photographs, styles, pseudo-labels."""
+"""The methods of an evaluation."""
 
 import json
 
 import pytest
 import torch
+from support import picture
 
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.defaults import gatys_shares
 from stylenet.gatys.optimize import optimize
-from stylenet.images import load_image, save_image
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
-from stylenet.studies.digests import file_digest
-from stylenet.studies.lineup import find_labels, find_methods, find_photographs, find_styles
-from stylenet.studies.methods import PLUS_STRENGTHS, Stopped
+from stylenet.studies.methods import PLUS_STRENGTHS, Stopped, find_methods
 
 CPU = torch.device("cpu")
 
-
-def picture(seed, height=40, width=48):
-    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def network(path, kind=JohnsonNet, made=None, **arguments):
@@ -32,15 +27,6 @@ def network(path, kind=JohnsonNet, made=None, **arguments):
     net = kind(**arguments)
     save_network(net, path, describe(net, **made or {}))
     return net.eval()
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch, bare_environment):
-    """A working folder with two paintings."""
-    monkeypatch.chdir(tmp_path)
-    save_image(picture(1), "one.png")
-    save_image(picture(2), "two.png")
-    return tmp_path
 
 
 def methods(*given, styles=("one", "two"), steps=2):
@@ -131,7 +117,7 @@ def test_adain_paints_any_style(exchange):
     assert (method.kind, method.loss_network) == ("adain", "vgg16")
     with torch.no_grad():
         expected = net(picture(0), net.palette(picture(1)))
-    assert torch.allclose(paint(method, "whatever"), expected, atol=1e-6)
+    assert torch.allclose(paint(method, "whatever"), expected, atol=1e-3)  # an untrained decoder amplifies rounding
 
 
 def test_files_of_one_name_are_told_apart():
@@ -148,41 +134,7 @@ def test_unknown_methods(given):
         methods(given)
 
 
-def test_photographs_by_name():
-    for name in ("in/b.png", "in/a/c.png", "in/a/c.jpg"):
-        save_image(picture(0), name)
-    assert list(find_photographs("in")) == ["a/c.jpg", "a/c.png", "b"]
-    assert list(find_photographs("in", 1)) == ["a/c.jpg"]
-
-
-def test_styles_by_name():
-    assert list(find_styles(["two.png", "one.png"])) == ["two", "one"]
-    save_image(picture(0), "other/one.png")
-    with pytest.raises(InputError, match="two styles have one name"):
-        find_styles(["one.png", "other/one.png"])
-
-
-def test_labels_are_found_by_the_content_of_the_photograph(place):
-    save_image(picture(0), "photo.png")
-    save_image(picture(0, 20, 24), "labels/photographs/photo.png")
-    save_image(picture(5, 20, 24), "labels/labels/one/photo.png")
-    line = {
-        "photograph": "photographs/photo.png",
-        "label": "labels/one/photo.png",
-        "style": "styles/one.png",
-        "style_name": "one",
-        "source": "elsewhere.png",
-        "photograph_sha256": file_digest(place / "labels/photographs/photo.png"),
-        "label_sha256": file_digest(place / "labels/labels/one/photo.png"),
-        "style_sha256": "",
-        "source_sha256": file_digest(place / "photo.png"),
-        "method": "gatys",
-    }
-    line |= {"settings": {}, "losses": {}, "seconds": 1.0, "width": 24, "height": 20}
-    (place / "labels" / "manifest.jsonl").write_text(json.dumps(line) + "\n")
-    labels = find_labels("labels")
-    for name in ("photo.png", "labels/photographs/photo.png"):
-        assert torch.equal(
-            load_image(labels[file_digest(place / name), "one"]), load_image("labels/labels/one/photo.png")
-        )
-    assert find_labels(None) == {}
+def test_recipes_are_plain():
+    network("net.safetensors", made={"style": "one"}, width=1)
+    for method in methods("net.safetensors", "gatys", "gatys+").values():
+        assert json.loads(json.dumps(method.recipe()))["kind"] == method.kind

@@ -1,28 +1,64 @@
-"""Methods x photographs x styles: a picture and a row of figures for each."""
+"""Methods x photographs x styles: a picture and a row of figures for each; and what each method costs."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from stylenet.data.styles import load_style
-from stylenet.images import load_image, resize, save_image
+from stylenet.errors import InputError
+from stylenet.images import load_image, resize, save_image, written_beside
 from stylenet.metrics import Judge
-from stylenet.studies.digests import file_digest, recipe_digest
-from stylenet.studies.judges import Jury, choose_judge, describe_judge
-from stylenet.studies.lineup import Labels
-from stylenet.studies.lpips import Lpips, lpips_at_hand
-from stylenet.studies.measure import FIGURES, figures
+from stylenet.studies.measure import FIGURES, Jury, Lpips, choose_judge, describe_judge, figures, lpips_at_hand
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
-from stylenet.studies.tables import read_csv, write_csv
+from stylenet.studies.pictures import Labels
+from stylenet.studies.runtime import SIDES, Task, measure
+from stylenet.studies.settings import file_digest, recipe_digest
 
-RESULTS, PICTURES = "results.csv", "pictures"
+RESULTS, COSTS, PICTURES = "results.csv", "runtime.csv", "pictures"
 NUMBERS = (*FIGURES, "seconds")
+Row = dict[str, Any]
+
+
+class KeyedRows:
+    """Rows of a CSV file, each with a `key`, the digest of all that it depends on; those of an earlier run are kept.
+
+    Args:
+        path: The file.
+        numbers: Columns that hold numbers; the others hold text.
+        keys: Of all rows that there will be, in order.
+
+    Raises:
+        InputError: The file is no such table.
+    """
+
+    def __init__(self, path: Path, numbers: Iterable[str], keys: Iterable[str]) -> None:
+        self.path, self.rows, earlier = path, list[Row](), list[Row]()
+        try:
+            types = defaultdict[str, type](lambda: str, dict.fromkeys(numbers, float))
+            table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+            earlier = table.astype(object).where(table.notna(), None).to_dict("records")
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot read {path} ({error}): delete it to begin anew") from None
+        known = {row.get("key"): row for row in earlier}
+        self.earlier = {key: known[key] for key in keys if key in known}
+
+    def add(self, row: Row) -> None:
+        """Add a row and write the file; rows still to be reached stay in it: an interruption must not lose them."""
+        self.rows.append(row)
+        done = {row["key"] for row in self.rows}
+        later = [row for key, row in self.earlier.items() if key not in done]
+        with written_beside(self.path) as temporary:
+            pd.DataFrame(self.rows + later).to_csv(temporary, index=False, float_format="%.7g")
 
 
 @dataclass(frozen=True)
@@ -85,11 +121,11 @@ class Evaluation:
         self.lpips = Lpips(network, device) if network else None
         self._digests = {path: file_digest(path) for path in (*photographs.values(), *styles.values())}
         self._keys = {cell: self._key(cell) for cell in self.cells()}
-        self._earlier = {row["key"]: row for row in read_csv(output / RESULTS, NUMBERS) if row.get("key")}
+        self._table = KeyedRows(output / RESULTS, NUMBERS, self._keys.values())
+        self.rows = self._table.rows
         self._paintings = {name: load_style(path, size) for name, path in styles.items()}
         self._judges: dict[str, Judge] = {}
         self._painters: dict[tuple[str, str], Painter] = {}
-        self.rows: list[dict[str, Any]] = []
 
     def cells(self) -> list[Cell]:
         """Return every picture to make, method by method; a style that a method does not know is left out."""
@@ -105,20 +141,12 @@ class Evaluation:
         """Return a style image, (1, 3, h, w) in [0, 1]."""
         return self._paintings[style]
 
-    def photograph(self, name: str) -> Tensor:
-        """Return a photograph at the evaluation's size, (1, 3, H, W) in [0, 1].
-
-        Raises:
-            InputError: It cannot be read.
-        """
-        return resize(load_image(self.photographs[name]), self.size, side="long")
-
     def finished(self, cell: Cell) -> bool:
         """Tell whether an earlier run left the row and the picture of a cell."""
-        row = self._earlier.get(self._keys[cell])
+        row = self._table.earlier.get(self._keys[cell])
         return row is not None and row["error"] is None and (self.output / cell.picture).is_file()
 
-    def fill(self, cell: Cell, tick: Tick) -> dict[str, Any]:
+    def fill(self, cell: Cell, tick: Tick) -> Row:
         """Add the row of a cell, computed unless it is finished, write `results.csv`, and return it.
 
         Whatever goes wrong with the cell is the row's `error`.
@@ -130,22 +158,16 @@ class Evaluation:
         Raises:
             Stopped: `tick` said so; there is no row.
         """
-        row = self._earlier[self._keys[cell]] if self.finished(cell) else self._computed(cell, tick)
-        self.rows.append(row)
-        write_csv(self.rows + self._others(), self.output / RESULTS)
+        row = self._table.earlier[self._keys[cell]] if self.finished(cell) else self._computed(cell, tick)
+        self._table.add(row)
         return row
 
-    def _others(self) -> list[dict[str, Any]]:
-        """Return the rows of earlier runs that are still to be reached: an interruption must not lose them."""
-        done = {row["key"] for row in self.rows}
-        return [self._earlier[key] for key in self._keys.values() if key in self._earlier and key not in done]
-
-    def _computed(self, cell: Cell, tick: Tick) -> dict[str, Any]:
-        row: dict[str, Any] = {"method": cell.method.name, "kind": cell.method.kind, "style": cell.style}
+    def _computed(self, cell: Cell, tick: Tick) -> Row:
+        row: Row = {"method": cell.method.name, "kind": cell.method.kind, "style": cell.style}
         row |= {"photograph": cell.photograph} | dict.fromkeys(NUMBERS) | {"picture": cell.picture}
         row |= {"error": None, "key": self._keys[cell]}
         try:
-            photograph = self.photograph(cell.photograph)
+            photograph = resize(load_image(self.photographs[cell.photograph]), self.size, side="long")
             painter = self._painter(cell)
             began = time.perf_counter()
             image = painter(photograph, tick)
@@ -170,7 +192,9 @@ class Evaluation:
         if cell.style not in self._judges:
             self._judges[cell.style] = self._jury.judge(self.painting(cell.style))
         path = self._label(cell)
-        label = None if path is None else _at_size_of(image, load_image(path)).to(self.device)
+        label = load_image(path).to(self.device) if path else None
+        if label is not None and label.shape != image.shape:
+            label = F.interpolate(label, image.shape[-2:], mode="bicubic", antialias=True).clamp(0, 1)
         return figures(image.to(self.device), photograph.to(self.device), self._judges[cell.style], label, self.lpips)
 
     def _label(self, cell: Cell) -> Path | None:
@@ -194,8 +218,49 @@ class Evaluation:
         )
 
 
-def _at_size_of(image: Tensor, label: Tensor) -> Tensor:
-    """Return a pseudo-label, (1, 3, h, w) in [0, 1], at the height and width of an image."""
-    if label.shape == image.shape:
-        return label
-    return F.interpolate(label, image.shape[-2:], mode="bicubic", antialias=True).clamp(0, 1)
+class Costs:
+    """Seconds and memory of each method that makes pictures, at each of `SIDES`, kept in `runtime.csv`.
+
+    Args:
+        evaluation: Whose methods and styles are taken.
+
+    Raises:
+        InputError: Earlier measurements are damaged.
+    """
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+        keys = [self._key(method, side) for method, side in self.wanted()]
+        self._table = KeyedRows(evaluation.output / COSTS, ("side", "seconds", "memory_mb"), keys)
+        self.rows = self._table.rows
+
+    def wanted(self) -> list[tuple[Method, int]]:
+        """Return what to measure: methods and pixels of the square."""
+        return [(method, side) for method in self.evaluation.methods if method.kind != "photograph" for side in SIDES]
+
+    def fill(self, method: Method, side: int) -> Row:
+        """Add the row of a method at a size, measured unless it was before, write the file, and return it.
+
+        Whatever goes wrong is the row's `error`.
+        """
+        key = self._key(method, side)
+        row = self._table.earlier.get(key)
+        if row is None or row["error"]:
+            row = {"method": method.name, "side": float(side), "seconds": None, "memory_mb": None}
+            row |= {"estimated": None, "device": str(self.evaluation.device), "error": None, "key": key}
+            try:
+                row |= asdict(measure(self._task(method, side)))
+                row["estimated"] = "estimated" if row["estimated"] else None
+            except InputError as error:
+                row["error"] = str(error)
+        self._table.add(row | {"method": method.name})
+        return row
+
+    def _key(self, method: Method, side: int) -> str:
+        """Return the digest of all that a measurement depends on, but for the machine."""
+        return recipe_digest([method.recipe(), side, str(self.evaluation.device), self.evaluation.size])
+
+    def _task(self, method: Method, side: int) -> Task:
+        style = next(path for name, path in self.evaluation.styles.items() if method.paints(name))
+        device, size = str(self.evaluation.device), self.evaluation.size
+        return Task(method.given, str(style), size, method.steps, side, device)
