@@ -15,8 +15,6 @@ ANIMATIONS = frozenset({".gif", ".webp"})
 """Suffixes of pictures that may move."""
 FILMS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"})
 """Suffixes of films that are read."""
-WRITTEN = (FILMS - {".avi"}) | ANIMATIONS
-"""Suffixes of films that are written; an AVI holds no time stamps."""
 BT709, BT601 = 1, 6
 """FFmpeg's numbers of the matrices of HD and of SD video; the first is also that of its primaries and transfer."""
 MATRICES = frozenset({1, 4, 5, 6, 7, 9})
@@ -117,11 +115,6 @@ def is_film(path: str | Path) -> bool:
             return bool(getattr(picture, "is_animated", False))
     except Exception:  # decoders raise nearly anything on broken bytes; reading it will tell
         return False
-
-
-def writes_film(path: str | Path) -> bool:
-    """Tell whether a film can be written under this name."""
-    return Path(path).suffix.lower() in WRITTEN
 
 
 def seconds(time: float | Fraction | None) -> Fraction | None:
