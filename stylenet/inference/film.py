@@ -23,6 +23,7 @@ from stylenet.inference.film_formats import FORMATS
 from stylenet.inference.film_reader import FilmReader
 from stylenet.inference.film_writer import FilmWriter
 
+FULL_DISK = "the disk is full"
 Stylize = Callable[[Tensor], Tensor]
 """Takes and gives (1, 3, H, W) in [0, 1]."""
 Progress = Callable[[int, int | None], None]
@@ -112,6 +113,8 @@ def stylize_film(
         for note in notes:
             (say or print)(note)
         interrupted, broken = _run(stylize, reader, sinks, progress or (lambda done, total: None))
+    if sinks[0].unfinished:
+        broken = FULL_DISK
     return Result(sinks[0].frames, sinks[0].seconds, interrupted, broken)
 
 
@@ -130,7 +133,7 @@ def check_target(source: Path, target: Path) -> None:
 class FrameFolder:
     """Write a film's pictures as PNGs; see `FilmWriter` for what it shares with it."""
 
-    full = False
+    full = unfinished = False
 
     def __init__(self, folder: Path, time_base: Fraction) -> None:
         self.folder, self._base = folder, time_base
@@ -161,19 +164,21 @@ def _run(
             interrupted, broken = _stylize_all(stylize, raw, ready, lambda done: progress(done, reader.facts.frames))
             raw.stop()
             ready.end()
-            for stage in (reading, writing):
+            for stage in (writing, reading):
                 try:
                     stage.result()
                 except InputError as error:
+                    if stage is writing and not sinks[0].frames:
+                        raise
                     broken = broken or str(error)
         except BaseException:
             raw.stop()
             ready.stop()
             raise
     if any(sink.full for sink in sinks):
-        broken = "the disk is full"
-    if broken and not sinks[0].frames:
-        raise InputError(broken)
+        broken = FULL_DISK
+        if not sinks[0].frames:
+            raise InputError(f"{FULL_DISK}: make room")
     return interrupted, broken or (None if interrupted else reader.broken)
 
 

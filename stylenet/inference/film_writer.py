@@ -74,6 +74,11 @@ class FilmWriter:
         """Whether the disk is full."""
         return self._file.full
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether pictures are missing from the file, once it is closed."""
+        return bool(self._lasting)
+
     def add(self, picture: Picture) -> None:
         """Append a picture; one that comes sooner after the last than the format can tell is left out.
 
@@ -131,12 +136,14 @@ class FilmWriter:
         if self._form.pixels == "yuv420p":
             context.colorspace, context.color_range = colors.matrix, colors.range
             context.color_primaries, context.color_trc = colors.primaries, colors.transfer
-        if not self._form.square:
+        if not self._form.square and self.facts.aspect != 1:
             context.sample_aspect_ratio = self.facts.aspect
 
     def _mux(self, packets: list[Any]) -> None:
-        """Write what the encoder gives."""
+        """Write what the encoder gives, until the disk is full."""
         for packet in packets:
+            if self.full:
+                return
             if packet.pts in self._lasting:
                 packet.duration = self._lasting.pop(packet.pts)
             end = float((packet.pts + (packet.duration or 0)) * self._base)
@@ -161,6 +168,7 @@ class FilmWriter:
         if self._form.whole:
             last = max(held)
             self.frames, self.seconds = len(held), float((last + held[last]) * self._base)
+            self._lasting = {}
             set_last_duration(self._temporary, held[last])
 
 
