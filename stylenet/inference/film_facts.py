@@ -47,7 +47,7 @@ class Facts:
         time_base: Seconds that time stamps count in.
         rate: Pictures a second, on average.
         frames: How many are to come, if that is known; about.
-        aspect: Width of a pixel by its height.
+        aspect: Width of a pixel by its height, if that is told.
         colors: How numbers stand for colors.
         metadata: Title and the like.
         notes: What will not be kept, a line for each.
@@ -58,7 +58,7 @@ class Facts:
     time_base: Fraction
     rate: Fraction
     frames: int | None
-    aspect: Fraction = Fraction(1)
+    aspect: Fraction | None = None
     colors: Colors = field(default_factory=Colors)
     metadata: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

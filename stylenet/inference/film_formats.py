@@ -101,7 +101,7 @@ def to_frame(pixels: np.ndarray, form: Format, facts: Facts) -> Any:
         facts: Of the film.
     """
     height, width = pixels.shape[:2]
-    if form.square and facts.aspect != 1:
+    if form.square and facts.aspect not in (None, 1):
         size = max(1, round(width * facts.aspect)), height
         pixels = np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
     if form.even:

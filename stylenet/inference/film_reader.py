@@ -13,6 +13,7 @@ from stylenet.inference.film_pixels import Pixels, colors_of
 
 COPIED = ("audio", "subtitle")
 """Kinds of streams whose packets are copied."""
+UNKNOWN = "left out: sound or subtitles in a codec that is unknown here"
 MANY = 64
 """Packets that are handed on without a picture."""
 SECOND = 1_000_000
@@ -64,7 +65,9 @@ class FilmReader:
         """Find the stream of pictures, and its first picture."""
         self._video = self._find()
         streams = self._container.streams
-        self.streams = [stream for stream in streams if stream.type in COPIED and stream.codec_context is not None]
+        copied = [stream for stream in streams if stream.type in COPIED]
+        self.streams = [stream for stream in copied if stream.codec_context is not None]
+        self._unknown = len(self.streams) < len(copied)
         zero = Fraction(self._container.start_time or 0, SECOND)
         self._start, self._end = (None if time is None else zero + time for time in (start, end))
         self._origin = None if start else Fraction(0)  # what is taken off all times; None: not yet known
@@ -102,7 +105,7 @@ class FilmReader:
         frames = video.frames
         if start or end or not frames:
             frames = round((min(end or total, total) - start) * rate)
-        aspect = video.sample_aspect_ratio or Fraction(1)
+        aspect = video.sample_aspect_ratio or None
         hdr = HDR.get(colors.transfer)
         note = f"{self.path} is HDR ({hdr}): 8 bits are kept, mastering data is not, and the network sees flat colors"
         return Facts(
@@ -111,10 +114,10 @@ class FilmReader:
             time_base=video.time_base,
             rate=rate,
             frames=frames if frames > 0 else None,
-            aspect=1 / aspect if self._pixels.turned else aspect,
+            aspect=1 / aspect if aspect and self._pixels.turned else aspect,
             colors=colors,
             metadata=dict(self._container.metadata),
-            notes=(note,) if hdr else (),
+            notes=(*[note] * bool(hdr), *[UNKNOWN] * self._unknown),
         )
 
     def _read(self) -> Iterator[Chunk]:

@@ -11,7 +11,7 @@ from stylenet.inference.film_facts import Facts, Picture, pyav
 from stylenet.inference.film_formats import FORMATS, pick_encoder, set_last_duration, time_base, to_frame
 from stylenet.inference.spare import SparedFile
 
-ROOM, ROOM_PER_FRAME = 4 << 20, 64
+ROOM, ROOM_PER_FRAME = 16 << 20, 64
 """Bytes kept free so that a film can be closed on a full disk: in all, and for each frame, which its index lists."""
 STALE = ("brand", "encoder", "duration", "statistics", "minor_version")
 """What metadata are not copied if their name holds it: they tell of the old file."""
@@ -99,7 +99,8 @@ class FilmWriter:
             self._lasting[start] = max(1, end - start)
             self._mux(self._stream.encode(frame))
         except self._av.FFmpegError as error:
-            raise InputError(f"cannot write {self.path}: {error.strerror} ({width}x{height} pixels)") from None
+            what = f"cannot write {self.path}: {error.strerror} ({width}x{height} pixels)"
+            raise InputError(f"{what}; scale it down, or give another suffix") from None
 
     def copy(self, packet: Any) -> None:
         """Append a packet of sound or the like after the first picture, if the format takes its stream.
@@ -126,7 +127,8 @@ class FilmWriter:
                 copy.metadata.update(_lasting(stream.metadata))
                 continue
             kind = "sound" if stream.type == "audio" else "subtitles"
-            self.notes.append(f"left out: {kind} ({codec}), which {self.path.suffix} cannot hold; .mkv can")
+            mend = "; .mkv can" if stream.type == "audio" else ""
+            self.notes.append(f"left out: {kind} ({codec}), which {self.path.suffix} cannot hold{mend}")
 
     def _describe(self, frame: Any) -> None:
         """Tell the encoder what the pictures are like."""
@@ -136,7 +138,7 @@ class FilmWriter:
         if self._form.pixels == "yuv420p":
             context.colorspace, context.color_range = colors.matrix, colors.range
             context.color_primaries, context.color_trc = colors.primaries, colors.transfer
-        if not self._form.square and self.facts.aspect != 1:
+        if not self._form.square and self.facts.aspect is not None:
             context.sample_aspect_ratio = self.facts.aspect
 
     def _mux(self, packets: list[Any]) -> None:

@@ -137,6 +137,35 @@ def test_a_sound_that_the_format_cannot_hold_is_left_out_and_named(place):
     assert facts_of("out.webm")["streams"] == [("video", "vp9")]
 
 
+def with_subtitles(path):
+    """A film with two lines of text."""
+    make_film("plain.mp4")
+    with av.open("plain.mp4") as old, av.open(path, "w") as new:
+        streams = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
+        text = new.add_mux_stream("subrip")
+        for packet in old.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                new.mux(packet)
+        for time in (50, 200):
+            packet = av.Packet(b"Hello")
+            packet.pts = packet.dts = time
+            packet.duration, packet.time_base, packet.stream = 100, Fraction(1, 1000), text
+            new.mux(packet)
+    Path("plain.mp4").unlink()
+
+
+def test_subtitles_are_kept_or_named(place):
+    with_subtitles("in.mkv")
+    said = []
+    stylize_film(same, "in.mkv", "out.mkv", say=said.append)
+    assert packets_of("out.mkv", "subtitle") == packets_of("in.mkv", "subtitle")
+    assert said == []
+    stylize_film(same, "in.mkv", "out.mp4", say=said.append)
+    assert [kind for kind, _ in facts_of("out.mp4")["streams"]] == ["video", "audio"]
+    assert said == ["left out: subtitles (srt), which .mp4 cannot hold"]
+
+
 def test_a_film_without_sound(place):
     make_film("in.mp4", sound=None)
     stylize_film(same, "in.mp4", "out.mp4")
@@ -697,11 +726,18 @@ def test_a_missing_encoder_is_named(place, monkeypatch):
         stylize_film(same, "in.mp4", "out.webm")
 
 
-def test_a_picture_that_the_format_cannot_hold_is_one_line(place):
+@pytest.mark.parametrize("suffix", [".webp", ".mp4", ".mkv"])
+def test_a_picture_that_the_format_cannot_hold_is_one_line(place, suffix):
     make_film("in.mp4", sound=None)
-    with pytest.raises(InputError, match=r"cannot write out\.webp: .*\(17000x1 pixels\)"):
-        stylize_film(lambda image: torch.zeros(1, 3, 1, 17_000), "in.mp4", "out.webp")
+    with pytest.raises(InputError, match=rf"cannot write out\{suffix}: .*\(17000x2 pixels\); scale it down"):
+        stylize_film(lambda image: torch.zeros(1, 3, 2, 17_000), "in.mp4", f"out{suffix}")
     assert names() == ["in.mp4"]
+
+
+def test_pictures_of_16000_pixels_in_width(place):
+    make_film("in.mp4", (0, 40), sound=None)
+    stylize_film(lambda image: torch.zeros(1, 3, 2, 16_000), "in.mp4", "out.mp4")
+    assert facts_of("out.mp4")["size"] == (2, 16_000)
 
 
 def test_too_many_pixels_are_refused(place, monkeypatch):
