@@ -168,7 +168,7 @@ def _run(
                 try:
                     stage.result()
                 except InputError as error:
-                    if stage is writing and not sinks[0].frames:
+                    if stage is writing and not sinks[-1].frames:  # an encoder holds its first frames
                         raise
                     broken = broken or str(error)
         except BaseException:

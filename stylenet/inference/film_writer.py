@@ -172,6 +172,8 @@ class FilmWriter:
             self.frames, self.seconds = len(held), float((last + held[last]) * self._base)
             self._lasting = {}
             set_last_duration(self._temporary, held[last])
+        if not self.frames:
+            raise InputError(f"cannot write {self.path}: the disk is full")
 
 
 def _lasting(metadata: dict[str, str]) -> dict[str, str]:

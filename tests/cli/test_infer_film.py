@@ -313,13 +313,13 @@ def test_without_pyav_the_mend_is_named(place, monkeypatch, capsys):
 
 
 def test_the_program_stylizes_a_film_and_stops_when_asked(place):
-    film("long.mp4", times=tuple(range(0, 60_000, 40)), sound=None)
+    film("long.mp4", times=tuple(range(0, 24_000, 40)), sound=None)
     options = ["--ckpt=net.safetensors", "--input=long.mp4", "--output=out.mp4", "--device=cpu"]
     code = (
         "import sys, threading, time, os, signal, runpy\n"
         "def press():\n"
         "    while not any(n.endswith('.tmp') for n in os.listdir()): time.sleep(.01)\n"
-        "    time.sleep(.3); os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(.1); os.kill(os.getpid(), signal.SIGINT)\n"
         "threading.Thread(target=press, daemon=True).start()\n"
         "sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')"
     )
@@ -328,5 +328,5 @@ def test_the_program_stylizes_a_film_and_stops_when_asked(place):
     assert done.returncode == 130
     line = done.stderr.splitlines()[-1]
     assert line.startswith("interrupted; wrote out.mp4: ")
-    assert len(pixels_of("out.mp4")) == int(re.search(r"(\d+) frames", line)[1]) < 1500
+    assert len(pixels_of("out.mp4")) == int(re.search(r"(\d+) frames", line)[1]) < 600
     assert files() == ["film.mp4", "long.mp4", "net.safetensors", "out.mp4"]

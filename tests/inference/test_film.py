@@ -562,6 +562,21 @@ def test_a_disk_that_is_full_while_the_encoder_gives_its_last(place, monkeypatch
     assert len(pixels_of("out.mp4")) == result.frames
 
 
+def test_frames_that_cannot_be_written_leave_a_film_of_the_others(place, monkeypatch):
+    make_film("in.mp4")
+    save, left = Image.Image.save, iter(range(6))
+
+    def limited(picture, *given, **options):
+        if next(left) == 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(picture, *given, **options)
+
+    monkeypatch.setattr(Image.Image, "save", limited)
+    result = stylize_film(same, "in.mp4", "out.mp4", frames="frames")
+    assert result.broken == "cannot write frames/frame_000006.png: No space left on device"
+    assert (len(list(Path("frames").iterdir())), result.frames) == (5, 6)
+
+
 def test_a_disk_that_is_full_from_the_start_is_one_line(place, monkeypatch):
     make_film("in.mp4")
 
