@@ -121,6 +121,7 @@ def stylize_one(
         InputError: The film cannot be read or written; nothing was written.
     """
     began, speed = time.perf_counter(), ""
+    cut = {"start": options.start, "end": options.end, "frames": options.frames}
 
     def stylize(frame: Tensor) -> Tensor:
         return stylizer(frame if options.size is None else resize(frame, options.size, side="long"))
@@ -132,9 +133,7 @@ def stylize_one(
         if asked:
             raise KeyboardInterrupt
 
-    cut = {"start": options.start, "end": options.end, "frames": options.frames}
     result = stylize_film(stylize, film, target, **cut, progress=progress, say=say)
     written = f"wrote {target or options.frames}: {result.frames} frames, {result.seconds:.1f} s, {speed}"
-    if result.interrupted:
-        return result, one_line(f"interrupted; {written}")
-    return result, one_line(f"{film}: {result.broken}; {written}" if result.broken else written)
+    ended = "interrupted; " if result.interrupted else f"{film}: {result.broken}; " if result.broken else ""
+    return result, one_line(ended + written)

@@ -83,7 +83,7 @@ def stylize_film(
 ) -> Result:
     """Stylize a film frame by frame, with its sound, times, shape and colors.
 
-    Ctrl-C, a broken end of the source, a full disk: what was written until then is a film that can be played.
+    After Ctrl-C, a broken end or a full disk, what was written until then is a film that can be played.
 
     Args:
         stylize: Called with each frame, upright.
@@ -99,18 +99,17 @@ def stylize_film(
         InputError: The film cannot be read or written; nothing was written.
         KeyboardInterrupt: Before the first frame was done.
     """
+    if target is None and frames is None:
+        raise InputError("give a film to write, or a folder for frames")
     with ExitStack() as stack:
         reader = stack.enter_context(open_film(source, start, end))
         sinks: list[FilmWriter | FrameFolder] = []
-        notes = reader.facts.notes
         if target is not None:
             check_target(Path(source), Path(target))
-            film = stack.enter_context(FilmWriter(Path(target), reader.facts, reader.streams))
-            sinks.append(film)
-            notes = (*notes, *film.notes)
+            sinks.append(stack.enter_context(FilmWriter(Path(target), reader.facts, reader.streams)))
         if frames is not None:
             sinks.append(FrameFolder(Path(frames), reader.facts.time_base))
-        for note in notes:
+        for note in (*reader.facts.notes, *sinks[0].notes):
             (say or print)(note)
         interrupted, broken = _run(stylize, reader, sinks, progress or (lambda done, total: None))
     if sinks[0].unfinished:
@@ -137,6 +136,7 @@ class FrameFolder:
 
     def __init__(self, folder: Path, time_base: Fraction) -> None:
         self.folder, self._base = folder, time_base
+        self.notes: list[str] = []
         self.frames, self.seconds = 0, 0.0
 
     def add(self, picture: Picture) -> None:

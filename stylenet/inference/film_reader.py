@@ -13,11 +13,11 @@ from stylenet.inference.film_pixels import Pixels, colors_of
 
 COPIED = ("audio", "subtitle")
 """Kinds of streams whose packets are copied."""
-UNKNOWN = "left out: sound or subtitles in a codec that is unknown here"
 MANY = 64
 """Packets that are handed on without a picture."""
 SECOND = 1_000_000
 """What a second has of the units in which FFmpeg gives a file's times."""
+UNKNOWN = "left out: sound or subtitles in a codec that is unknown here"
 MISSING = 0.5
 """Seconds that a film may end before the time that its head tells, without being called broken."""
 

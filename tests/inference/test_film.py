@@ -166,6 +166,15 @@ def test_subtitles_are_kept_or_named(place):
     assert said == ["left out: subtitles (srt), which .mp4 cannot hold"]
 
 
+def test_a_sound_that_nobody_knows_is_left_out_and_named(place):
+    raw = make_film("in.mp4").read_bytes()
+    Path("in.mp4").write_bytes(raw.replace(b"mp4a", b"zzzz").replace(b"esds", b"zzzz"))
+    said = []
+    assert stylize_film(same, "in.mp4", "out.mp4", say=said.append).frames == 10
+    assert said == ["left out: sound or subtitles in a codec that is unknown here"]
+    assert facts_of("out.mp4")["streams"] == [("video", "h264")]
+
+
 def test_a_film_without_sound(place):
     make_film("in.mp4", sound=None)
     stylize_film(same, "in.mp4", "out.mp4")
@@ -721,6 +730,7 @@ def test_bad_films(place, case):
         ({"target": "./in.mp4"}, "in.mp4 would overwrite the film: give another output"),
         ({"target": "folder.mp4"}, "cannot write folder.mp4: "),
         ({"target": "in.mp4/out.mp4"}, "cannot write in.mp4/out.mp4: "),
+        ({"target": None}, "give a film to write, or a folder for frames"),
         ({"start": 99}, "in.mp4 has no picture that can be read: give another start"),
         ({"start": 0.2, "end": 0.1}, "end 0.1 s is not after start 0.2 s"),
         ({"start": -1}, "start -1: give seconds from 0 on"),
