@@ -10,10 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from torch import Tensor
 
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
+from stylenet.cli.infer_film import Move, check_films, commonest_film, run_film, stylize_one
 from stylenet.color import luminance
 from stylenet.errors import InputError
 from stylenet.images import load_image, resize, save_image
-from stylenet.inference.outputs import keep_inputs, plan
+from stylenet.inference.film_facts import is_film
+from stylenet.inference.outputs import keep_inputs, plan, stays_film
 from stylenet.inference.sizes import commonest
 from stylenet.inference.stylizer import Stylizer
 from stylenet.inference.tiles import Callback
@@ -27,16 +29,36 @@ def run_job(options: Namespace) -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    jobs = plan(options.input, options.output)
-    keep_inputs(jobs.values(), [options.ckpt, *options.style, *options.mask])
+    jobs = _plan(options)
     stylizer = _stylizer(options)
     if not Path(options.input).is_dir():
         ((photograph, target),) = jobs.items()
+        if target is None or stays_film(photograph, target):
+            return run_film(stylizer, photograph, target, options)
+        if is_film(photograph):
+            _say([f"{photograph} moves, {target} does not: only the first picture; end it with .gif or .mp4 for all"])
         return _run_one(stylizer, photograph, target, options.size)
     _say(stylizer.notes())
-    if found := commonest(jobs, options.size):
-        _say([stylizer.prepare(*found)])
-    return stylize_all(stylizer, jobs, options.size)
+    films = {path: target for path, target in jobs.items() if target is not None and stays_film(path, target)}
+    stills = {path: target for path, target in jobs.items() if target is not None and path not in films}
+    if found := [size for size in (commonest(stills, options.size), commonest_film(films, options)) if size]:
+        _say([stylizer.prepare(*max(found))])
+    return stylize_all(stylizer, stills, films, options)
+
+
+def _plan(options: Namespace) -> Mapping[Path, Path | None]:
+    """Return where each file's stylization goes, checked; None: into `--frames` only."""
+    jobs: Mapping[Path, Path | None]
+    if options.output:
+        jobs = plan(options.input, options.output, films=True)
+    elif is_film(options.input) and not Path(options.input).is_dir():
+        jobs = {Path(options.input): None}
+    else:
+        raise InputError("--frames takes the pictures of one film: give a film as --input, or --output")
+    check_films(options, jobs)
+    targets = [target for target in jobs.values() if target is not None]
+    keep_inputs(targets, [options.ckpt, *options.style, *options.mask])
+    return jobs
 
 
 def _run_one(stylizer: Stylizer, photograph: Path, target: Path, size: int | None) -> int:
@@ -91,6 +113,18 @@ def _tiles(progress: Progress, stylizer: Stylizer) -> Callback | None:
     return move
 
 
+def _frames(progress: Progress) -> Move:
+    """Add a line for the frames of a film to a progress bar, and return what moves it."""
+    task = progress.add_task("frames", total=None)
+
+    def move(done: int, total: int | None, speed: str) -> None:
+        if done == 1:  # of the next film
+            progress.reset(task)
+        progress.update(task, completed=done, total=total and max(done, total), description=speed)
+
+    return move
+
+
 def read(photograph: Path, size: int | None) -> Tensor:
     """Return a photograph, (1, 3, H, W) in [0, 1].
 
@@ -105,30 +139,40 @@ def read(photograph: Path, size: int | None) -> Tensor:
     return image if size is None else resize(image, size, side="long")
 
 
-def stylize_all(stylizer: Stylizer, jobs: Mapping[Path, Path], size: int | None) -> int:
+def stylize_all(stylizer: Stylizer, stills: Mapping[Path, Path], films: Mapping[Path, Path], options: Namespace) -> int:
     """Stylize many files under a progress bar, and return the exit code; broken ones are named and skipped.
 
-    Ctrl-C stops after the current image; what is written stays.
+    Ctrl-C stops after the current image, or the current frame of a film; what is written stays.
 
     Args:
         stylizer: The network.
-        jobs: Where each photograph's stylization goes.
-        size: Pixels of the longer side, or None: as it is.
+        stills: Where each photograph's stylization goes.
+        films: Where each film's goes.
+        options: Of `infer`.
     """
     done, failed = 0, []
     with stop_when_asked() as asked, _bar() as progress:
-        callback = _tiles(progress, stylizer)
-        for photograph in progress.track(jobs, description="stylizing"):
+        tell = progress.console.print
+        tiles = _tiles(progress, stylizer)
+        move = _frames(progress) if films else None
+        for path in progress.track(sorted([*stills, *films]), description="stylizing"):
             try:
-                save_image(stylizer(read(photograph, size), callback), jobs[photograph])
+                if move is None or path in stills:
+                    save_image(stylizer(read(path, options.size), tiles), stills[path])
+                else:
+                    result, line = stylize_one(stylizer, path, films[path], options, asked, move, tell)
+                    tell(line)
+                    if result.broken:
+                        failed.append(str(path))
+                        continue
                 done += 1
             except InputError as error:
-                failed.append(str(photograph))
-                progress.console.print(f"failed: {one_line(str(error))}")
+                failed.append(str(path))
+                tell(f"failed: {one_line(str(error))}")
             if asked:
                 break
-    left = len(jobs) - done - len(failed)
-    progress.console.print(_summary(done, failed) + (f"; interrupted with {left} left" if asked else ""))
+    left = len(stills) + len(films) - done - len(failed)
+    tell(_summary(done, failed) + (f"; interrupted with {left} left" if asked else ""))
     return INTERRUPTED if asked else FAILED if failed else OK
 
 

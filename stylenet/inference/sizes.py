@@ -21,7 +21,7 @@ def commonest(paths: Iterable[Path], size: int | None = None) -> tuple[int, int,
     sizes: Counter[tuple[int, int]] = Counter()
     for found, count in Counter(map(_size, paths)).items():
         if found is not None:
-            sizes[found if size is None else _resized(found, size)] += count
+            sizes[found if size is None else resized(found, size)] += count
     if not sizes:
         return None
     ((height, width), count) = sizes.most_common(1)[0]
@@ -39,7 +39,12 @@ def _size(path: Path) -> tuple[int, int] | None:
     return (width, height) if turned else (height, width)
 
 
-def _resized(found: tuple[int, int], size: int) -> tuple[int, int]:
-    """Return the height and width that `resize` would give."""
+def resized(found: tuple[int, int], size: int) -> tuple[int, int]:
+    """Return the height and width that `resize` would give.
+
+    Args:
+        found: Height and width as they are.
+        size: Pixels that the longer side is scaled to.
+    """
     height, width = resize(torch.empty(1, 3, *found, device="meta"), size, side="long").shape[-2:]
     return height, width

@@ -37,7 +37,7 @@ class Moments:
         self.count += places
 
     def statistics(self) -> Tensor:
-        """Return means and deviations as AdaIN takes them, (1, 2, C): see `losses.functional.moments`."""
+        """Return means and deviations as AdaIN takes them, (1, 2, C): see `stylenet.functional.moments`."""
         return torch.stack([self.mean, (self.variance + 1e-5).sqrt()]).unsqueeze(0)
 
 

@@ -1,0 +1,139 @@
+"""Films in `infer`: one, or several of a folder."""
+
+import sys
+import time
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from torch import Tensor
+
+from stylenet.cli.bar import Bar
+from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
+from stylenet.errors import InputError
+from stylenet.images import resize
+from stylenet.inference.film import Result, open_film, stylize_film
+from stylenet.inference.film_formats import pick_encoder
+from stylenet.inference.outputs import check_writable, stays_film
+from stylenet.inference.sizes import resized
+from stylenet.inference.stylizer import Stylizer
+
+Move = Callable[[int, int | None, str], None]
+"""Told how many frames are done, of how many, and how fast."""
+
+
+def check_films(options: Namespace, jobs: Mapping[Path, Path | None]) -> None:
+    """Raise unless films can be made as the options of `infer` say.
+
+    Args:
+        options: Of `infer`.
+        jobs: Where each file's stylization goes; None: into `--frames` only.
+
+    Raises:
+        InputError: There are options for films but no film, or a film cannot be written.
+    """
+    films = {path: target for path, target in jobs.items() if target is None or stays_film(path, target)}
+    for name in ("start", "end", "frames"):
+        if getattr(options, name) is not None and not films:
+            raise InputError(f"--{name} is for films, and {options.input} is none: leave it out")
+    if options.frames is not None:
+        if len(jobs) > 1:
+            raise InputError("--frames takes the pictures of one film: give one as --input")
+        check_writable([Path(options.frames, "frame_000001.png")])
+    for target in {target.suffix: target for target in films.values() if target is not None}.values():
+        pick_encoder(target)
+
+
+def run_film(stylizer: Stylizer, film: Path, target: Path | None, options: Namespace) -> int:
+    """Stylize a film that is alone, and return the exit code.
+
+    Args:
+        stylizer: The network.
+        film: The film.
+        target: The new one; None: only PNGs are written.
+        options: Of `infer`.
+
+    Raises:
+        InputError: The film cannot be read or written; nothing was written.
+    """
+    pictures = _pictures(film, options)
+    with Bar("frame") as bar, stop_when_asked() as asked:
+        for line in (*stylizer.notes(), stylizer.prepare(*pictures)):
+            bar.console.print(line)
+
+        def move(done: int, total: int | None, speed: str) -> None:
+            bar.move(done, max(done, total or 0), speed)
+
+        result, line = stylize_one(stylizer, film, target, options, asked, move, bar.console.print)
+    print(line, file=sys.stderr)
+    return INTERRUPTED if result.interrupted else FAILED if result.broken else OK
+
+
+def commonest_film(films: Iterable[Path], options: Namespace) -> tuple[int, int, int] | None:
+    """Return how many frames have the size that most of them have, its height and its width; None if there are none.
+
+    Args:
+        films: Their files; broken ones do not count.
+        options: Of `infer`.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    for film in films:
+        with suppress(InputError):
+            frames, *size = _pictures(film, options)
+            sizes[size[0], size[1]] += frames
+    if not sizes:
+        return None
+    ((height, width), count) = sizes.most_common(1)[0]
+    return count, height, width
+
+
+def _pictures(film: Path, options: Namespace) -> tuple[int, int, int]:
+    """Return about how many frames of a film are stylized, and in which height and width."""
+    with open_film(film, options.start, options.end) as reader:
+        facts = reader.facts
+    size = facts.height, facts.width
+    return facts.frames or 1, *(size if options.size is None else resized(size, options.size))
+
+
+def stylize_one(
+    stylizer: Stylizer,
+    film: Path,
+    target: Path | None,
+    options: Namespace,
+    asked: Collection[int],
+    move: Move,
+    say: Callable[[str], None],
+) -> tuple[Result, str]:
+    """Stylize a film, and return what came of it, and a line that says so.
+
+    Args:
+        stylizer: The network.
+        film: The film.
+        target: The new one, or None.
+        options: Of `infer`.
+        asked: Once it holds something, the film ends with the current frame.
+        move: Told about each frame.
+        say: Told what is not kept.
+
+    Raises:
+        InputError: The film cannot be read or written; nothing was written.
+    """
+    began, speed = time.perf_counter(), ""
+    cut = {"start": options.start, "end": options.end, "frames": options.frames}
+
+    def stylize(frame: Tensor) -> Tensor:
+        return stylizer(frame if options.size is None else resize(frame, options.size, side="long"))
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal speed
+        speed = f"{done / (time.perf_counter() - began):.3g} frames/s"
+        move(done, total, speed)
+        if asked:
+            raise KeyboardInterrupt
+
+    result = stylize_film(stylize, film, target, **cut, progress=progress, say=say)
+    written = f"wrote {target or options.frames}: {result.frames} frames, {result.seconds:.1f} s, {speed}"
+    ended = "interrupted; " if result.interrupted else f"{film}: {result.broken}; " if result.broken else ""
+    return result, one_line(ended + written)
