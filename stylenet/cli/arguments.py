@@ -37,6 +37,7 @@ def call(
     argv: Sequence[str],
     program: str,
     groups: Mapping[str, tuple[type, Collection[str]]] | None = None,
+    others: str | None = None,
 ) -> int:
     """Run a command with the arguments of a command line, and return its exit code.
 
@@ -51,6 +52,7 @@ def call(
         program: Its name, for the help.
         groups: Parameters that take a dict, `{name: (class, fields left out)}`: a class whose fields are given as
             `name.field=value`. The dict has only what was given.
+        others: Parameter that takes a dict of all arguments that the function has no parameter for, as text.
 
     Raises:
         InputError: An unknown argument, with the nearest right name; a missing one, or one of a wrong type.
@@ -58,27 +60,31 @@ def call(
     groups = groups or {}
     parser = CommandParser(prog=program, exit_on_error=False)
     parser.add_argument("--config", action="config", help="a YAML file of arguments, which those after it beat")
-    parser.add_function_arguments(command, skip=set(groups))
+    parser.add_function_arguments(command, skip={*groups, *([others] if others else [])})
     for name, (owner, skipped) in groups.items():
         parser.add_class_arguments(owner, name, skip=set(skipped))
     parameters = inspect.signature(command).parameters
-    types: dict[str, Any] = {name: p.annotation for name, p in parameters.items() if name not in groups}
+    types: dict[str, Any] = {name: p.annotation for name, p in parameters.items() if name not in (*groups, others)}
     for name, (owner, skipped) in groups.items():
         fields = inspect.signature(owner).parameters
         types |= {f"{name}.{field}": fields[field].annotation for field in fields if field not in skipped}
     required = [name for name, parameter in parameters.items() if parameter.default is parameter.empty]
-    given = parser.parse_args(written_out(argv, types, required), defaults=False).as_dict()
+    unknown: dict[str, str] | None = None if others is None else {}
+    given = parser.parse_args(written_out(argv, types, required, unknown), defaults=False).as_dict()
     given.pop("config", None)
-    return command(**given)
+    return command(**given, **({} if others is None else {others: unknown}))
 
 
-def written_out(argv: Sequence[str], types: Mapping[str, Any], required: Sequence[str]) -> list[str]:
+def written_out(
+    argv: Sequence[str], types: Mapping[str, Any], required: Sequence[str], others: dict[str, str] | None = None
+) -> list[str]:
     """Return the arguments of a command line as `--key=value`, as jsonargparse reads them.
 
     Args:
         argv: What was typed.
         types: The annotation of each argument.
         required: Names of those that may be given without their name, in order.
+        others: Takes `key=value` of unknown keys; without it they are refused.
 
     Raises:
         InputError: An unknown name, an option without its value, or too many values without a name.
@@ -90,7 +96,11 @@ def written_out(argv: Sequence[str], types: Mapping[str, Any], required: Sequenc
         token = rest.pop(0)
         if token in ("-h", "--help"):
             return ["--help"]
-        if named := _NAMED.fullmatch(token):
+        named = _NAMED.fullmatch(token)
+        if named and others is not None and named[2].replace("-", "_") not in types:
+            others[named[2]] = named[4]
+            continue
+        if named:
             name, value = _known(named[2], token.startswith("-"), types), named[4]
         elif token.startswith("--no-") and types.get(token[5:].replace("-", "_")) is bool:
             name, value = token[5:].replace("-", "_"), "false"

@@ -1,54 +1,23 @@
-"""The command `stylenet evaluate`: compare methods in figures and pictures.
+"""The command `stylenet evaluate`: compare methods in figures and pictures."""
 
-PyTorch is imported only once the flags are right, so that `--help` and mistyped flags are answered at once.
-"""
-
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stylenet.acceleration.allocator import keep_memory
+from stylenet.cli.arguments import Count, Pixels, Steps, call
+from stylenet.cli.bar import Bar
+from stylenet.cli.card import print_card
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
-from stylenet.cli.options import OneLineParser, pixels, whole
-
-if TYPE_CHECKING:
-    from stylenet.studies.evaluation import Costs, Evaluation
-
+from stylenet.devices import pick_device
+from stylenet.images import save_image, written_beside
+from stylenet.inference.outputs import check_writable
+from stylenet.studies.evaluation import PICTURES, RESULTS, Costs, Evaluation
+from stylenet.studies.methods import Stopped, find_methods
+from stylenet.studies.pictures import find_labels, find_styles, photographs_in
+from stylenet.studies.report import evaluation_report, picture_grid
 
 GRID = "grid.png"
-
-
-def build_parser() -> OneLineParser:
-    """Return the parser."""
-    parser = OneLineParser(
-        prog="stylenet evaluate",
-        description="Paint photographs by several methods, and measure what comes out. Writes results.csv, table.md, "
-        "grid.png and every picture; what an earlier run finished in the output folder is not done again.",
-        epilog="Exit codes: 0 done, 1 something failed (named in table.md), 2 bad input, 130 interrupted (what is "
-        "done stays).",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("--photographs", help="a folder, with its sub-folders (required)")
-    add("--styles", help="names or paths of paintings, with commas (required)")
-    add(
-        "--methods",
-        default="gatys,gatys+",
-        help="with commas: gatys; gatys+, with dynamic weights and the combined image; or files of networks, as "
-        "FILE=STYLE where the file does not say its style; default: gatys,gatys+; the untouched photograph is always "
-        "measured too",
-    )
-    add("--output", help="a folder (required)")
-    add("--size", type=pixels, default=256, help="longer side of photographs, shorter side of paintings; default: 256")
-    add("--steps", type=whole(1, 1_000_000), default=300, help="of gatys and gatys+; default: 300")
-    add("--limit", type=whole(1, 1_000_000), help="take so many photographs, the first ones")
-    add("--judge", help="backbone that measures; default: the best at hand that is the loss network of none")
-    add("--labels", help="a folder of stylenet pseudo-label, to compare with those too")
-    add("--device", default="auto", help="auto (default), cpu, cuda, cuda:N or mps")
-    add("--no-runtime", action="store_true", help="leave out seconds and memory at 256 and 1024 pixels")
-    return parser
 
 
 def run(argv: Sequence[str]) -> int:
@@ -60,53 +29,65 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    parser = build_parser()
-    flags = parser.options(argv)
-    parser.require(flags, "photographs", "styles", "output")
-    keep_memory()
-    from stylenet.cli.card import print_card
-    from stylenet.images import save_image, written_beside
-    from stylenet.studies.evaluation import Costs
-    from stylenet.studies.report import evaluation_report, picture_grid
+    return call(evaluate, argv, "stylenet evaluate")
 
-    evaluation = prepare(flags)
+
+def evaluate(
+    photographs: str,
+    styles: list[str],
+    output: str,
+    methods: list[str] | None = None,
+    size: Pixels = 256,
+    steps: Steps = 300,
+    limit: Count | None = None,
+    judge: str | None = None,
+    labels: str | None = None,
+    device: str = "auto",
+    runtime: bool = True,
+) -> int:
+    """Paint photographs by several methods, and measure what comes out.
+
+    Writes results.csv, table.md, grid.png and every picture; what an earlier run finished in the output folder is not
+    done again. Exit codes: 0 done, 1 something failed (named in table.md), 2 bad input, 130 interrupted (what is done
+    stays).
+
+    Args:
+        photographs: A folder, with its sub-folders.
+        styles: Names or paths of paintings.
+        output: A folder.
+        methods: gatys; gatys+, with dynamic weights and the combined image; or files of networks, as FILE=STYLE where
+            the file does not say its style; by default gatys,gatys+. The untouched photograph is always measured too.
+        size: Longer side of photographs, shorter side of paintings.
+        steps: Of gatys and gatys+.
+        limit: Take so many photographs, the first ones.
+        judge: Backbone that measures; by default the best at hand that is the loss network of none.
+        labels: A folder of stylenet pseudo-label, to compare with those too.
+        device: auto, cpu, cuda, cuda:N or mps.
+        runtime: Measure seconds and memory at 256 and 1024 pixels too.
+    """
+    keep_memory()
+    place, folder = pick_device(device), Path(output)
+    check_writable([folder / RESULTS])
+    found = photographs_in(photographs, limit, without=[folder / PICTURES, folder / GRID])
+    paintings = find_styles(styles)
+    chosen = find_methods(methods or ["gatys", "gatys+"], list(paintings), steps, place)
+    evaluation = Evaluation(chosen, found, paintings, folder, size, place, judge, find_labels(labels))
     costs = Costs(evaluation)
     print_card(describe(evaluation))
-    asked = work(evaluation, costs, measured=not flags.no_runtime)
+    asked = work(evaluation, costs, measured=runtime)
     text = evaluation_report(evaluation, costs.rows)
-    with written_beside(evaluation.output / "table.md") as temporary:
+    with written_beside(folder / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
-    save_image(picture_grid(evaluation), evaluation.output / GRID)
+    save_image(picture_grid(evaluation), folder / GRID)
     print(text)
     failed = any(row["error"] for row in (*evaluation.rows, *costs.rows))
     left = len(evaluation.cells()) - len(evaluation.rows)
     ending = f"; interrupted with {left} pictures left, repeat the command to go on" if asked else ""
-    print(f"wrote {evaluation.output}{ending}", file=sys.stderr)
+    print(f"wrote {folder}{ending}", file=sys.stderr)
     return INTERRUPTED if asked else FAILED if failed else OK
 
 
-def prepare(flags: argparse.Namespace) -> "Evaluation":
-    """Return the evaluation that the flags ask for; everything is checked, and nothing written.
-
-    Raises:
-        InputError: Bad input.
-    """
-    from stylenet.devices import pick_device
-    from stylenet.inference.outputs import check_writable
-    from stylenet.studies.evaluation import PICTURES, RESULTS, Evaluation
-    from stylenet.studies.methods import find_methods
-    from stylenet.studies.pictures import find_labels, find_styles, photographs_in
-
-    device, output = pick_device(flags.device), Path(flags.output)
-    check_writable([output / RESULTS])
-    photographs = photographs_in(flags.photographs, flags.limit, without=[output / PICTURES, output / GRID])
-    styles = find_styles(flags.styles.split(","))
-    methods = find_methods(flags.methods.split(","), list(styles), flags.steps, device)
-    labels = find_labels(flags.labels)
-    return Evaluation(methods, photographs, styles, output, flags.size, device, flags.judge, labels)
-
-
-def describe(evaluation: "Evaluation") -> dict[str, str]:
+def describe(evaluation: Evaluation) -> dict[str, str]:
     """Return the lines of the card."""
     cells = evaluation.cells()
     finished = sum(evaluation.finished(cell) for cell in cells)
@@ -121,7 +102,7 @@ def describe(evaluation: "Evaluation") -> dict[str, str]:
     }
 
 
-def work(evaluation: "Evaluation", costs: "Costs", measured: bool) -> bool:
+def work(evaluation: Evaluation, costs: Costs, measured: bool) -> bool:
     """Fill the rows under a progress bar, and return whether Ctrl-C ended it.
 
     It stops after the current step; a picture that it cuts short is not kept.
@@ -131,9 +112,6 @@ def work(evaluation: "Evaluation", costs: "Costs", measured: bool) -> bool:
         costs: What to time.
         measured: Whether to time at all.
     """
-    from stylenet.cli.evaluate_watch import Watch
-    from stylenet.studies.methods import Stopped
-
     cells = evaluation.cells()
     steps = sum(cell.method.steps for cell in cells if not evaluation.finished(cell))
     with stop_when_asked() as asked, Watch(steps, asked) as watch:
@@ -155,3 +133,27 @@ def work(evaluation: "Evaluation", costs: "Costs", measured: bool) -> bool:
             if row["error"]:
                 watch.console.print(one_line(f"failed: {method.name} at {side} pixels: {row['error']}"))
         return bool(asked)
+
+
+class Watch(Bar):
+    """A bar whose `tick` also tells whether Ctrl-C was pressed.
+
+    Args:
+        steps: Of the whole work.
+        asked: Filled by Ctrl-C, see `stylenet.cli.exits.stop_when_asked`.
+    """
+
+    def __init__(self, steps: int, asked: Sequence[int]) -> None:
+        super().__init__("step")
+        self.steps, self.asked, self.done, self.doing = steps, asked, 0, ""
+
+    def begin(self, doing: str) -> None:
+        """Say what is done from now on."""
+        self.doing = doing
+        self.move(self.done, self.steps, doing)
+
+    def tick(self) -> bool:
+        """Count a step, and return whether the work shall end."""
+        self.done += 1
+        self.move(self.done, self.steps, self.doing)
+        return bool(self.asked)

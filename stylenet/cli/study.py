@@ -1,44 +1,23 @@
-"""The command `stylenet study`: run an experiment of configs/studies, or of a YAML file of one's own.
-
-PyTorch is imported only once the flags are right, so that `--help` and mistyped flags are answered at once.
-"""
+"""The command `stylenet study`: run an experiment of configs/studies, or of a YAML file of one's own."""
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stylenet.acceleration.allocator import keep_memory
+from stylenet.cli.arguments import Count, call
+from stylenet.cli.bar import Bar
 from stylenet.cli.exits import FAILED, OK, one_line
-from stylenet.cli.options import OneLineParser, split, whole
 from stylenet.errors import unknown
 from stylenet.resources import CONFIGS
-
-if TYPE_CHECKING:
-    from stylenet.studies.runs import Cell
+from stylenet.studies.report import write_study_report
+from stylenet.studies.runs import DONE, KNOWN, NOT_AT_HAND, Cell, check, check_spared, mine, outcome, plan, run_all
+from stylenet.studies.runs import FAILED as RUN_FAILED
+from stylenet.studies.study import load_study
 
 STUDIES = CONFIGS / "studies"
-
-
-def build_parser() -> OneLineParser:
-    """Return the parser of the flags; key=value options are left over."""
-    parser = OneLineParser(
-        prog="stylenet study",
-        usage="stylenet study NAME [key=value ...] [--quick] [--output=FOLDER] [--workers=N]",
-        description="Run a study: each point of its grid on each photograph and painting. Started again, it finishes "
-        "what is missing.",
-        epilog="key=value sets any setting of all runs but those where the grid sets it, e.g. steps=100 size=512; "
-        "photographs=a,b and styles=c name the pictures, or say how many; a grid's own setting keeps those "
-        "values alone, e.g. lr=0.1. Exit codes: 0 done (also where weights were not at hand: the report says how to "
-        "get them), 1 runs failed, 2 bad input, 130 interrupted.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("name", metavar="NAME", help="a file of configs/studies, or the path of one")
-    parser.add_argument("--quick", action="store_true", help="tiny settings: does it run at all?")
-    parser.add_argument("--output", help="folder of the study; default: studies/NAME, with --quick studies/NAME-quick")
-    parser.add_argument("--workers", type=whole(1, 1024, "processes"), default=1, help="processes; default: 1")
-    return parser
+OPTIONS = ("output", "quick", "workers")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -50,30 +29,47 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         InputError: Bad input; nothing was run.
     """
-    parser = build_parser()
-    flags, rest = parser.parse_known_args(argv)
-    options = split(rest, parser.flags)
-    path = find_study(flags.name)
-    keep_memory()
-    from stylenet.studies.report import write_study_report
-    from stylenet.studies.runs import FAILED as RUN_FAILED
-    from stylenet.studies.runs import KNOWN, NOT_AT_HAND, check, check_spared, outcome, plan
-    from stylenet.studies.study import load_study
+    return call(study, argv, "stylenet study", others="settings")
 
-    study = load_study(path, KNOWN)
-    study = study.quickened() if flags.quick else study
-    study = study.overridden(options, KNOWN[study.kind], parser.flags)
-    check(study)
-    folder = Path(flags.output or Path("studies") / (f"{study.name}-quick" if flags.quick else study.name))
-    cells = plan(study, folder)
+
+def study(
+    name: str,
+    output: str | None = None,
+    quick: bool = False,
+    workers: Count = 1,
+    settings: Mapping[str, str] | None = None,
+) -> int:
+    """Run a study: each point of its grid on each photograph and painting.
+
+    Started again, it finishes what is missing. key=value sets any setting of all runs but those where the grid sets it,
+    e.g. steps=100 size=512; photographs=a,b and styles=c name the pictures, or say how many; a grid's own setting keeps
+    those values alone, e.g. lr=0.1. Exit codes: 0 done (also where weights were not at hand: the report says how to get
+    them), 1 runs failed, 2 bad input, 130 interrupted.
+
+    Args:
+        name: A file of configs/studies, or the path of one.
+        output: Folder of the study; by default studies/NAME, with quick studies/NAME-quick.
+        quick: Tiny settings: does it run at all?
+        workers: Processes.
+        settings: Of the runs.
+    """
+    settings = settings or {}
+    path = find_study(name)
+    keep_memory()
+    found = load_study(path, KNOWN)
+    found = found.quickened() if quick else found
+    found = found.overridden(settings, KNOWN[found.kind], OPTIONS)
+    check(found)
+    folder = Path(output or Path("studies") / (f"{found.name}-quick" if quick else found.name))
+    cells = plan(found, folder)
     check_spared(cells)
-    for key in options:
-        if key not in study.axes and (own := study.set_by_grid(key)):
-            print(f"{key}={options[key]} is not for {'; '.join(own)}: the grid sets it there", file=sys.stderr)
+    for key in settings:
+        if key not in found.axes and (own := found.set_by_grid(key)):
+            print(f"{key}={settings[key]} is not for {'; '.join(own)}: the grid sets it there", file=sys.stderr)
     try:
-        _run_under_a_bar(cells, flags.workers)
+        _run_under_a_bar(cells, workers)
     finally:  # what there is, even after Ctrl-C
-        write_study_report(study, cells, folder, shlex.join(["stylenet", "study", *argv]))
+        write_study_report(found, cells, folder, _typed(name, quick, settings))
     statuses = [outcome(cell)["status"] for cell in cells]
     failed, absent = statuses.count(RUN_FAILED), statuses.count(NOT_AT_HAND)
     notes = [f"{len(cells)} runs"]
@@ -81,6 +77,12 @@ def run(argv: Sequence[str]) -> int:
     notes += [f"{absent} need what is not at hand: the report says how to get it"] if absent else []
     print(f"{', '.join(notes)}; wrote {folder / 'report.md'}", file=sys.stderr)
     return FAILED if failed else OK
+
+
+def _typed(name: str, quick: bool, settings: Mapping[str, str]) -> str:
+    """Return the command that runs a study so."""
+    options = ["--quick"] * quick + [f"{key}={value}" for key, value in settings.items()]
+    return shlex.join(["stylenet", "study", name, *options])
 
 
 def find_study(name: str) -> Path:
@@ -98,11 +100,8 @@ def find_study(name: str) -> Path:
     return named.get(name, Path(name))
 
 
-def _run_under_a_bar(cells: "Sequence[Cell]", workers: int) -> None:
+def _run_under_a_bar(cells: Sequence[Cell], workers: int) -> None:
     """Run this rank's share of the cells under a bar, and print a line for each."""
-    from stylenet.cli.bar import Bar
-    from stylenet.studies.runs import DONE, mine, outcome, run_all
-
     share = mine(cells)
     left = [cell for cell in share if outcome(cell)["status"] != DONE]
     with Bar("run") as bar:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -123,7 +121,7 @@ BAD = {
     "no device": ({"device": "cudda"}, "unknown device 'cudda': did you mean 'cuda'?"),
     "output is a file": ({"output": "one.png"}, "cannot write into one.png: one.png is no folder"),
     "nothing": ({"output": None}, "give --output; see stylenet evaluate --help"),
-    "no steps": ({"steps": "0"}, "--steps: give whole numbers from 1"),
+    "no steps": ({"steps": "0"}, "steps=0: give a whole number from 1"),
     "unknown option": ({"step": "3"}, "unknown option '--step': did you mean '--steps'?"),
 }
 
@@ -138,13 +136,3 @@ def test_bad_input(command, capsys, case):
     assert error.count("\n") == 1
     assert message in error
     assert files() == before
-
-
-def test_help_imports_no_torch():
-    code = (
-        "import sys, stylenet.cli.evaluate as e\n"
-        "try: e.run(['--help'])\nexcept SystemExit: pass\nfinally: print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "--photographs" in done.stdout
-    assert not {"torch", "lightning", "rich", "PIL"} & set(done.stdout.split())

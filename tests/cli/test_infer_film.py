@@ -260,8 +260,8 @@ BAD = {
     "wrong suffix": ({"output": "out.png"}, "cannot write out.png: a film ends with / or one of .gif, .m4v, .mkv"),
     "avi": ({"output": "out.avi"}, "cannot write out.avi: a film ends with / or one of .gif, .m4v, .mkv"),
     "a still as a film": ({"input": "still.png"}, "cannot write out.mp4: end it with / or one of .bmp"),
-    "start in words": ({"start": "soon"}, "--start: give seconds or minutes:seconds, as in 62.5 or 1:02.5, not 'soon'"),
-    "negative start": ({"start": "-1"}, "--start: give seconds or minutes:seconds"),
+    "start in words": ({"start": "soon"}, "start=soon: give seconds or minutes:seconds, as in 62.5 or 1:02.5"),
+    "negative start": ({"start": "-1"}, "start=-1: give seconds or minutes:seconds"),
     "end before start": ({"start": "0.3", "end": "0.1"}, "end 0.1 s is not after start 0.3 s"),
     "start after the end": ({"start": "9:00"}, "film.mp4 has no picture that can be read: give another start"),
     "start of a still": (

@@ -34,14 +34,14 @@ def test_without_a_command_it_is_help_and_a_failure(capsys: pytest.CaptureFixtur
     [
         (["trian"], "error: unknown command 'trian': did you mean 'train'? known are evaluate, export, "),
         (["--version"], "error: unknown command '--version': known are evaluate, export, "),
-        (["infer"], "error: give --ckpt, --input, --output; see stylenet infer --help\n"),
+        (["infer"], "error: give --ckpt, --input; see stylenet infer --help\n"),
         (["gatys"], "error: give --content, --style, --output; see stylenet gatys --help\n"),
-        (["gatys", "--content"], "error: argument --content: expected one argument\n"),
-        (["gatys", "--conten", "a.jpg"], "error: unknown option '--conten': did you mean '--content'? known are "),
-        (["gatys", "a.jpg"], "error: what is 'a.jpg' for? Options look like --content=photo.jpg or key=value\n"),
-        (["gatys", "--steps=0"], "error: argument --steps: give whole numbers from 1 to 1000000, not '0'\n"),
-        (["gatys", "--size=-1"], "error: argument --size: give whole pixels from 1 to 16384, not '-1'\n"),
-        (["gatys", "--lr=fast"], "error: argument --lr: invalid float value: 'fast'\n"),
+        (["gatys", "--content"], "error: --content has no value: give --content=VALUE\n"),
+        (["gatys", "--conten", "a.jpg"], "error: unknown option '--conten': did you mean '--content'?\n"),
+        (["gatys", "a.jpg"], "error: give --style, --output; see stylenet gatys --help\n"),
+        (["gatys", "--steps=0"], "error: steps=0: give a whole number from 1 to 1000000\n"),
+        (["gatys", "--size=-1"], "error: size=-1: give whole pixels from 1 to 16384 or null\n"),
+        (["gatys", "--lr=fast"], "error: lr=fast: give a number or null\n"),
     ],
 )
 def test_mistyped_commands_are_one_line(capsys: pytest.CaptureFixture, argv: list[str], message: str):
@@ -77,12 +77,12 @@ def test_train_finds_its_arguments_in_sys_argv(monkeypatch: pytest.MonkeyPatch, 
     assert seen == ["/bin/stylenet", *left]
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["infer", "--help"], ["gatys", "--help"], ["gatys", "--sise=3"]])
+@pytest.mark.parametrize("argv", [["--help"], ["infer", "--help"], ["infer", "--sise=3"]])
 def test_what_needs_no_pytorch_imports_none(argv: list[str]):
     code = f"import sys; sys.argv[1:] = {argv}\n{IMPORT}\ntry: main()\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode in (0, 2)
-    assert not {"torch", "torchvision", "lightning", "rich", "PIL", "jsonargparse"} & set(done.stdout.split())
+    assert not {"torch", "torchvision", "lightning", "rich", "PIL"} & set(done.stdout.split())
 
 
 @pytest.mark.slow

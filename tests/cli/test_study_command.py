@@ -106,11 +106,10 @@ def test_ctrl_c_reports_what_there_is(place: Path, monkeypatch: pytest.MonkeyPat
         (["init", "init=nose"], "unknown init 'nose': did you mean 'noise'"),
         (["init", "style_weight=abc"], "style_weight=abc cannot be used: give a value of type float"),
         (["init", "device=cuda:99"], "no device cuda:99 here"),
-        (["ratio", "output=x"], "unknown option 'output': did you mean '--output'"),
         (["init", "photographs=astronut"], "unknown photograph 'astronut': did you mean 'astronaut'"),
         (["init", "styles=stary_night"], "unknown style 'stary_night': did you mean 'starry_night'"),
-        (["init", "--workers=0"], "give whole processes"),
-        ([], "required: NAME"),
+        (["init", "--workers=0"], "workers=0: give a whole number from 1"),
+        ([], "give --name; see stylenet study --help"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], message: str, place: Path, capsys: pytest.CaptureFixture):
