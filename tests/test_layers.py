@@ -11,7 +11,7 @@ PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"errors"},
     {"images", "color", "functional", "resources", "devices"},
-    {"features", "data"},
+    {"features", "data", "film"},
     {"losses"},
     {"networks", "metrics"},
     {"acceleration"},

@@ -20,13 +20,13 @@ from stylenet.devices import pick_device
 from stylenet.errors import InputError
 from stylenet.features.backbones import get_backbone
 from stylenet.features.weights import resolve_weights
+from stylenet.film.timelapse import Film
 from stylenet.gatys.defaults import gatys_loss, gatys_options, gatys_shares
 from stylenet.gatys.optimize import Result, check, optimize
 from stylenet.gatys.pictures import Pictures, load_pictures
 from stylenet.gatys.run import Progress
 from stylenet.images import save_image
 from stylenet.inference.outputs import check_writable, keep_inputs, plan
-from stylenet.inference.video import Film
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.weighting import Balanced

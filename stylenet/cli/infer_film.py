@@ -13,9 +13,9 @@ from torch import Tensor
 from stylenet.cli.bar import Bar
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
 from stylenet.errors import InputError
+from stylenet.film.formats import pick_encoder
+from stylenet.film.stylize import Result, open_film, stylize_film
 from stylenet.images import resize
-from stylenet.inference.film import Result, open_film, stylize_film
-from stylenet.inference.film_formats import pick_encoder
 from stylenet.inference.outputs import check_writable, stays_film
 from stylenet.inference.sizes import resized
 from stylenet.inference.stylizer import Stylizer

@@ -13,8 +13,8 @@ from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_aske
 from stylenet.cli.infer_film import Move, check_films, commonest_film, run_film, stylize_one
 from stylenet.color import luminance
 from stylenet.errors import InputError
+from stylenet.film.facts import is_film
 from stylenet.images import load_image, resize, save_image
-from stylenet.inference.film_facts import is_film
 from stylenet.inference.outputs import keep_inputs, plan, stays_film
 from stylenet.inference.sizes import commonest
 from stylenet.inference.stylizer import Stylizer

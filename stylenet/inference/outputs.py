@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stylenet.errors import InputError
+from stylenet.film.facts import FILMS, is_film
+from stylenet.film.formats import FORMATS
 from stylenet.images import SUFFIXES, list_images
-from stylenet.inference.film_facts import FILMS, is_film
-from stylenet.inference.film_formats import FORMATS
 
 INSTEAD = {".avi": ".mkv"}
 """Suffixes of films that are read but not written, and what stands in for them."""

@@ -15,12 +15,12 @@ from stylenet.data.styles import load_style
 from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.film.timelapse import Film
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image
 from stylenet.inference.labelers import AdaINLabeler
-from stylenet.inference.video import Film
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import Loss

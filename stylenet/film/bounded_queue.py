@@ -13,7 +13,7 @@ PATIENCE = 0.1
 T = TypeVar("T")
 
 
-class Belt(Generic[T]):
+class BoundedQueue(Generic[T]):
     """Hand things from one thread to another; who gives waits while `HELD` of them lie there."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Belt(Generic[T]):
         self._stopped = Event()
 
     def put(self, thing: T | None) -> bool:
-        """Hand something on, and return whether it was; it was not if the belt has been stopped."""
+        """Hand something on, and return whether it was; it was not if the queue has been stopped."""
         while not self._stopped.is_set():
             try:
                 self._queue.put(thing, timeout=PATIENCE)

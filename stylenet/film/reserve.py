@@ -10,7 +10,7 @@ from typing import Self
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
-class SparedFile:
+class ReservedFile:
     """A file to write, beside which room is kept; when the disk is full, the room is given back, and writing goes on.
 
     Whoever writes looks at `full` then, and closes the file while there is room.

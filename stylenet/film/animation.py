@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from stylenet.errors import InputError
+from stylenet.film.facts import Chunk, Facts, Picture
 from stylenet.images import MAX_PIXELS
-from stylenet.inference.film_facts import Chunk, Facts, Picture
 
 MILLISECOND = Fraction(1, 1000)
 USUAL = 100

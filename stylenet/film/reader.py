@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from stylenet.errors import InputError
-from stylenet.inference.film_facts import HDR, Chunk, Facts, Picture, pyav
-from stylenet.inference.film_pixels import Pixels, colors_of
+from stylenet.film.facts import HDR, Chunk, Facts, Picture, pyav
+from stylenet.film.pixels import Pixels, colors_of
 
 COPIED = ("audio", "subtitle")
 """Kinds of streams whose packets are copied."""

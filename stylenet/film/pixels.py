@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from stylenet.errors import InputError
+from stylenet.film.facts import BT601, BT709, FULL, HD, LIMITED, MATRICES, Colors
 from stylenet.images import MAX_PIXELS
-from stylenet.inference.film_facts import BT601, BT709, FULL, HD, LIMITED, MATRICES, Colors
 
 
 def colors_of(context: Any) -> Colors:

@@ -6,10 +6,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from stylenet.errors import InputError
+from stylenet.film.facts import Facts, Picture, pyav
+from stylenet.film.formats import FORMATS, pick_encoder, set_last_duration, time_base, to_frame
+from stylenet.film.reserve import ReservedFile
 from stylenet.images import written_beside
-from stylenet.inference.film_facts import Facts, Picture, pyav
-from stylenet.inference.film_formats import FORMATS, pick_encoder, set_last_duration, time_base, to_frame
-from stylenet.inference.spare import SparedFile
 
 ROOM, ROOM_PER_FRAME = 16 << 20, 64
 """Bytes kept free so that a film can be closed on a full disk: in all, and for each frame, which its index lists."""
@@ -51,7 +51,7 @@ class FilmWriter:
         with ExitStack() as stack:
             self._temporary = stack.enter_context(written_beside(path))
             room = ROOM + ROOM_PER_FRAME * (facts.frames or 0)
-            self._file = stack.enter_context(SparedFile(self._temporary, room))
+            self._file = stack.enter_context(ReservedFile(self._temporary, room))
             own = {"video_track_timescale": str(facts.time_base.denominator)} if self._form.exact else {}
             own |= self._form.options
             self._container: Any = self._av.open(self._file, "w", format=self._form.name, container_options=own)

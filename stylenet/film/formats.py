@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from stylenet.errors import InputError
-from stylenet.inference.film_facts import FULL, Facts, pyav
-from stylenet.inference.video import CODECS
+from stylenet.film.facts import FULL, Facts, pyav
+from stylenet.film.timelapse import CODECS
 
 COARSEST = 65_535
 """MPEG-4's largest denominator of a time base; where a film's is larger, `FINE` stands in."""

@@ -15,13 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 from stylenet.errors import InputError
+from stylenet.film.animation import AnimationReader
+from stylenet.film.bounded_queue import BoundedQueue
+from stylenet.film.facts import ANIMATIONS, Chunk, Picture, Reader, check_cut, seconds
+from stylenet.film.formats import FORMATS
+from stylenet.film.reader import FilmReader
+from stylenet.film.writer import FilmWriter
 from stylenet.images import to_uint8, written_beside
-from stylenet.inference.belt import Belt
-from stylenet.inference.film_animation import AnimationReader
-from stylenet.inference.film_facts import ANIMATIONS, Chunk, Picture, Reader, check_cut, seconds
-from stylenet.inference.film_formats import FORMATS
-from stylenet.inference.film_reader import FilmReader
-from stylenet.inference.film_writer import FilmWriter
 
 FULL_DISK = "the disk is full"
 Stylize = Callable[[Tensor], Tensor]
@@ -157,7 +157,7 @@ def _run(
     stylize: Stylize, reader: Reader, sinks: Sequence[FilmWriter | FrameFolder], progress: Progress
 ) -> tuple[bool, str | None]:
     """Stylize, and return whether it was interrupted, and a line if the film ends before its time."""
-    raw, ready = Belt[Chunk](), Belt[Chunk]()
+    raw, ready = BoundedQueue[Chunk](), BoundedQueue[Chunk]()
     with ThreadPoolExecutor(2) as pool:
         try:
             reading, writing = pool.submit(_feed, reader, raw), pool.submit(_drain, ready, sinks)
@@ -182,18 +182,18 @@ def _run(
     return interrupted, broken or (None if interrupted else reader.broken)
 
 
-def _feed(reader: Reader, belt: Belt[Chunk]) -> None:
+def _feed(reader: Reader, line: BoundedQueue[Chunk]) -> None:
     """Read a film until its end, or until nobody wants more."""
     try:
         for chunk in reader.chunks():
-            if not belt.put(chunk):
+            if not line.put(chunk):
                 return
     finally:
-        belt.end()
+        line.end()
 
 
 def _stylize_all(
-    stylize: Stylize, raw: Belt[Chunk], ready: Belt[Chunk], progress: Callable[[int], None]
+    stylize: Stylize, raw: BoundedQueue[Chunk], ready: BoundedQueue[Chunk], progress: Callable[[int], None]
 ) -> tuple[bool, str | None]:
     """Stylize what comes, and return whether it was interrupted, and a line if a frame failed after the first."""
     done = 0
@@ -213,10 +213,10 @@ def _stylize_all(
     return False, None
 
 
-def _drain(belt: Belt[Chunk], sinks: Sequence[FilmWriter | FrameFolder]) -> None:
+def _drain(line: BoundedQueue[Chunk], sinks: Sequence[FilmWriter | FrameFolder]) -> None:
     """Write what comes, until the end or until the disk is full."""
     try:
-        for packets, picture in belt:
+        for packets, picture in line:
             for sink in sinks:
                 if picture is not None:
                     sink.add(picture)
@@ -225,7 +225,7 @@ def _drain(belt: Belt[Chunk], sinks: Sequence[FilmWriter | FrameFolder]) -> None
             if any(sink.full for sink in sinks):
                 return
     finally:
-        belt.stop()
+        line.stop()
 
 
 def _painted(stylize: Stylize, pixels: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from stylenet.errors import InputError
-from stylenet.inference.video import Film
+from stylenet.film.timelapse import Film
 
 av = pytest.importorskip("av")
 

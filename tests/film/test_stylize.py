@@ -24,13 +24,13 @@ from films import (
 from PIL import Image
 
 from stylenet.errors import InputError
-from stylenet.inference import belt
-from stylenet.inference.belt import Belt
-from stylenet.inference.film import open_film, stylize_film
-from stylenet.inference.film_facts import is_film
-from stylenet.inference.film_pixels import Pixels
-from stylenet.inference.film_writer import ROOM
-from stylenet.inference.spare import SparedFile
+from stylenet.film import bounded_queue
+from stylenet.film.bounded_queue import BoundedQueue
+from stylenet.film.facts import is_film
+from stylenet.film.pixels import Pixels
+from stylenet.film.reserve import ReservedFile
+from stylenet.film.stylize import open_film, stylize_film
+from stylenet.film.writer import ROOM
 
 
 def same(image):
@@ -530,7 +530,7 @@ class SmallDisk:
 
     def __init__(self, monkeypatch, size):
         self.left = size
-        write, disk = SparedFile._write, self
+        write, disk = ReservedFile._write, self
 
         def limited(file, data):
             left = disk.left + (ROOM if file.full else 0)
@@ -540,7 +540,7 @@ class SmallDisk:
             disk.left -= written
             return written
 
-        monkeypatch.setattr(SparedFile, "_write", limited)
+        monkeypatch.setattr(ReservedFile, "_write", limited)
 
 
 def noise(image):
@@ -592,7 +592,7 @@ def test_a_disk_that_is_full_from_the_start_is_one_line(place, monkeypatch):
     def refuse(number, room):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(SparedFile, "_reserve", staticmethod(refuse))
+    monkeypatch.setattr(ReservedFile, "_reserve", staticmethod(refuse))
     with pytest.raises(InputError, match=r"cannot write out\.mp4: No space left on device"):
         stylize_film(same, "in.mp4", "out.mp4")
     assert names() == ["in.mp4"]
@@ -648,12 +648,14 @@ def test_reading_waits_for_the_network(place, monkeypatch):
 
     stylize_film(slow, "in.mp4", "out.mp4")
     ahead = [read - done for done, read in enumerate(counts)]
-    assert max(ahead) <= belt.HELD + 4  # those on the belt, one in each hand, and one that waits for the next's time
+    assert (
+        max(ahead) <= bounded_queue.HELD + 4
+    )  # in the queue, in each hand, and waiting
     assert count[0] == len(counts) == 100
 
 
 def test_the_network_waits_for_writing(place, monkeypatch):
-    ready = Belt()
+    ready = BoundedQueue()
     given = []
 
     def give():
@@ -666,13 +668,13 @@ def test_the_network_waits_for_writing(place, monkeypatch):
     giver = threading.Thread(target=give)
     giver.start()
     time.sleep(0.3)
-    assert len(given) == belt.HELD
+    assert len(given) == bounded_queue.HELD
     assert list(ready) == list(range(20))
     giver.join()
 
 
-def test_a_stopped_belt_takes_nothing_and_keeps_nobody_waiting():
-    stopped = Belt()
+def test_a_stopped_queue_takes_nothing_and_keeps_nobody_waiting():
+    stopped = BoundedQueue()
     stopped.put(1)
     stopped.stop()
     assert not stopped.put(2)
@@ -767,7 +769,7 @@ def test_pictures_of_16000_pixels_in_width(place):
 
 def test_too_many_pixels_are_refused(place, monkeypatch):
     make_film("in.mp4")
-    monkeypatch.setattr("stylenet.inference.film_pixels.MAX_PIXELS", 64 * 48 - 1)
+    monkeypatch.setattr("stylenet.film.pixels.MAX_PIXELS", 64 * 48 - 1)
     with pytest.raises(InputError, match="in.mp4 has too many pixels, over 3,071: scale it down"):
         open_film("in.mp4")
 

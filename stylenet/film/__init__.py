@@ -1,0 +1,1 @@
+"""Films: read, stylized frame by frame, and written, in constant memory."""
