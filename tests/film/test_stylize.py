@@ -648,9 +648,7 @@ def test_reading_waits_for_the_network(place, monkeypatch):
 
     stylize_film(slow, "in.mp4", "out.mp4")
     ahead = [read - done for done, read in enumerate(counts)]
-    assert (
-        max(ahead) <= bounded_queue.HELD + 4
-    )  # in the queue, in each hand, and waiting
+    assert max(ahead) <= bounded_queue.HELD + 4  # in the queue, in each hand, and waiting
     assert count[0] == len(counts) == 100
 
 
