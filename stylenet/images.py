@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -177,14 +178,25 @@ def save_image(image: Tensor, path: str | Path, quality: int = 95) -> None:
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"cannot write {path}: use one of {', '.join(sorted(SUFFIXES))}")
-    strips = image.reshape(image.shape[-3:]).split(STRIP, 1)  # (3, h, W): no second float copy of a large image
-    array = torch.cat([to_uint8(strip).permute(1, 2, 0) for strip in strips]).cpu().numpy()  # (H, W, 3)
+    picture = _picture(image)
     kind = Image.registered_extensions()[path.suffix.lower()]
     with written_beside(path) as temporary:
         try:
-            Image.fromarray(array).save(temporary, format=kind, quality=quality)
+            picture.save(temporary, format=kind, quality=quality)
         except (ValueError, OverflowError) as error:  # e.g. WebP ends at 16,383 pixels a side
             raise InputError(f"cannot write {path}: {error}") from None
+
+
+def write_png(image: Tensor, file: BinaryIO) -> None:
+    """Write one image, (1, 3, H, W) or (3, H, W) in [0, 1], as a PNG into an open file."""
+    _picture(image).save(file, format="PNG")
+
+
+def _picture(image: Tensor) -> Image.Image:
+    """Return one image, (1, 3, H, W) or (3, H, W) in [0, 1], as Pillow's."""
+    strips = image.reshape(image.shape[-3:]).split(STRIP, 1)  # (3, h, W): no second float copy of a large image
+    array = torch.cat([to_uint8(strip).permute(1, 2, 0) for strip in strips]).cpu().numpy()  # (H, W, 3)
+    return Image.fromarray(array)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def written_out(
             name, value = _known(named[2], token.startswith("-"), types), named[4]
         elif token.startswith("--no-") and types.get(token[5:].replace("-", "_")) is bool:
             name, value = token[5:].replace("-", "_"), "false"
-        elif token.startswith("-"):
+        elif token.startswith("-") and token != "-":
             name = _known(token.lstrip("-"), True, types)
             if name in _FLAGS:
                 options.append(f"--{name}")

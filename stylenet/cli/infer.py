@@ -57,9 +57,9 @@ def stylize(
 
     Args:
         ckpt: The name of a network that ships, a stylizer.safetensors, a last.ckpt, or a .pth of others.
-        input: An image or a film; or a folder, with its sub-folders.
+        input: An image or a film; or a folder, with its sub-folders; or - for an image on standard input.
         output: An image or a film, whose suffix says the format; or a folder for NAME.png of each image and films of
-            the same names, if it exists, ends with a slash or input is a folder.
+            the same names, if it exists, ends with a slash or input is a folder; or - for a PNG on standard output.
         device: auto, cpu, cuda, cuda:N or mps.
         size: Scale the longer side to this many pixels first.
         tile: Work on tiles of this side: large images in little memory, no seams.

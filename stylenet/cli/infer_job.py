@@ -14,8 +14,8 @@ from stylenet.cli.infer_film import Move, check_films, commonest_film, run_film,
 from stylenet.color import luminance
 from stylenet.errors import InputError
 from stylenet.film.facts import is_film
-from stylenet.images import load_image, resize, save_image
-from stylenet.inference.outputs import keep_inputs, plan, stays_film
+from stylenet.images import decode, load_image, resize, save_image, write_png
+from stylenet.inference.outputs import check_writable, keep_inputs, plan, stays_film
 from stylenet.inference.sizes import commonest
 from stylenet.inference.stylizer import Stylizer
 from stylenet.inference.tiles import Callback
@@ -29,6 +29,8 @@ def run_job(options: Namespace) -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
+    if "-" in (options.input, options.output):
+        return _run_pipe(options)
     jobs = _plan(options)
     stylizer = _stylizer(options)
     if not Path(options.input).is_dir():
@@ -68,6 +70,22 @@ def _run_one(stylizer: Stylizer, photograph: Path, target: Path, size: int | Non
     with _bar(shown=stylizer.tile is not None) as progress:
         save_image(stylizer(image, _tiles(progress, stylizer)), target)
     _say([f"wrote {target}"])
+    return OK
+
+
+def _run_pipe(options: Namespace) -> int:
+    """Stylize an image that is read from standard input, or written to standard output as a PNG, or both."""
+    if options.output is None:
+        raise InputError("--frames takes the pictures of one film: give a film as --input, or --output")
+    if options.output != "-":
+        check_writable([Path(options.output)])
+    piped = options.input == "-"
+    image = decode(sys.stdin.buffer.read(), "standard input") if piped else load_image(options.input)
+    stylized = _stylizer(options)(image if options.size is None else resize(image, options.size, side="long"))
+    if options.output == "-":
+        write_png(stylized, sys.stdout.buffer)
+    else:
+        save_image(stylized, options.output)
     return OK
 
 

@@ -336,6 +336,19 @@ def test_mistyped_command(capsys, argv, message):
 # As a program
 
 
+def test_images_go_through_pipes(place):
+    photograph("pipe.png")
+    assert run(input="pipe.png", output="file.png") == 0
+    program = [sys.executable, str(ROOT / "infer.py"), "--ckpt", "net.safetensors", "--device", "cpu"]
+    raw = Path("pipe.png").read_bytes()
+    done = subprocess.run([*program, "--input", "-", "--output", "-"], input=raw, capture_output=True, check=True)
+    Path("piped.png").write_bytes(done.stdout)
+    assert torch.equal(load_image("piped.png"), load_image("file.png"))
+    done = subprocess.run([*program, "input=-", "output=out.png"], input=b"words", capture_output=True)
+    assert done.returncode == 2
+    assert b"error: standard input is not an image that can be read" in done.stderr
+
+
 def test_help_imports_no_torch():
     code = (
         "import sys, stylenet.cli.infer as i; sys.argv[1:] = ['--help']\ntry: i.infer()\nfinally: print(*sys.modules)"
