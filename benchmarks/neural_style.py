@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylenet.cli.arguments import Steps, call
-from stylenet.cli.bar import Bar
+from stylenet.cli.console import Bar
 from stylenet.cli.exits import guarded
 from stylenet.cli.gatys import LOSS
 from stylenet.data.sources import EMBEDDED, EMBEDDED_HELD_OUT, find_source

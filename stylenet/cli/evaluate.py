@@ -6,8 +6,7 @@ from pathlib import Path
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, Pixels, Steps, call
-from stylenet.cli.bar import Bar
-from stylenet.cli.card import print_card
+from stylenet.cli.console import Bar, print_card
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
 from stylenet.devices import pick_device
 from stylenet.images import save_image, written_beside

@@ -12,8 +12,7 @@ import torch
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Levels, Pixels, Seed, Steps, call
-from stylenet.cli.bar import Bar
-from stylenet.cli.card import print_card
+from stylenet.cli.console import Bar, print_card
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.color import check_preserve_color
 from stylenet.devices import pick_device

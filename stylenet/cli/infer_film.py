@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stylenet.cli.bar import Bar
+from stylenet.cli.console import Bar
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
 from stylenet.errors import InputError
 from stylenet.film.formats import pick_encoder

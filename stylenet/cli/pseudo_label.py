@@ -11,8 +11,7 @@ import torch
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, Levels, Pixels, Seed, Steps, call
-from stylenet.cli.bar import Bar
-from stylenet.cli.card import print_card
+from stylenet.cli.console import Bar, print_card
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
 from stylenet.cli.gatys import LOSS
 from stylenet.color import check_preserve_color

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from stylenet.callbacks import run_folder
-from stylenet.cli.card import print_card
+from stylenet.cli.console import print_card
 from stylenet.data.datamodule import StylizationData
 from stylenet.modules.train import TrainModule
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, call
-from stylenet.cli.bar import Bar
+from stylenet.cli.console import Bar
 from stylenet.cli.exits import FAILED, OK, one_line
 from stylenet.errors import unknown
 from stylenet.resources import CONFIGS

@@ -11,8 +11,8 @@ from torch import Tensor
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.color import prepare_colors, restore_colors
 from stylenet.errors import InputError, unknown
-from stylenet.gatys.descent import SCHEDULES
-from stylenet.gatys.problem import Problem
+from stylenet.gatys.adam import SCHEDULES
+from stylenet.gatys.objective import Problem
 from stylenet.gatys.pyramid import Stage, extended
 from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
 from stylenet.images import shrink, to_size

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylenet.gatys.descent import KINDS, descent
+from stylenet.gatys.adam import KINDS, descent
 from stylenet.gatys.lbfgs import Iterate, lbfgs
 from stylenet.gatys.objective import Objective
 from stylenet.losses.perceptual import group_of

@@ -1,8 +1,8 @@
-"""Content: feature maps close to the photograph's."""
+"""Content: feature maps close to the photograph's, and pixels close to a label's."""
 
 from torch import Tensor
 
-from stylenet.functional import SMALLEST, at_least_float32, relative_error, squared_error
+from stylenet.functional import SMALLEST, at_least_float32, normalized_error, relative_error, squared_error
 
 NORMALIZATIONS = ("relative", "johnson", "gatys")
 
@@ -41,3 +41,21 @@ def content_loss(
     if mask is None:
         return error / target[0].numel()
     return error / (features.shape[1] * mask.sum((1, 2, 3))).clamp_min(SMALLEST)
+
+
+def pixel_loss(images: Tensor, labels: Tensor, normalization: str = "relative") -> Tensor:
+    """Return the squared error of each image to its label, which an optimizer made of the same photograph.
+
+    With X the image and Y the label, `johnson` and `gatys` are the plain mean of `(X - Y)^2` (Johnson et al. 2016,
+    section 3.2, pixel loss). `relative` is `|X - Y|^2 / |Y|^2`, ours: 0 is the label, 1 as far off as a black image.
+    We divide by the energy, as of features, and not by the variance, of which a label of one flat color has none.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        labels: (B, 3, H, W) or (1, 3, H, W) in [0, 1].
+        normalization: One of `NORMALIZATIONS`.
+
+    Returns:
+        (B,).
+    """
+    return normalized_error(images, labels, normalization)

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from stylenet.errors import InputError
 from stylenet.functional import resize_mask, total_variation
-from stylenet.losses.content import content_loss
-from stylenet.losses.reconstruction import pixel_loss
+from stylenet.losses.content import content_loss, pixel_loss
 from stylenet.losses.smoothness import laplacian_loss, total_variation_loss
 from stylenet.losses.style import STATISTICS
 

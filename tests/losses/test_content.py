@@ -1,9 +1,10 @@
-"""The content loss against Gatys et al. 2016, eq. 1, and Johnson et al. 2016, eq. 2."""
+"""The content loss against Gatys et al. 2016, eq. 1, and Johnson et al. 2016, eq. 2; the pixel loss against NumPy."""
 
+import numpy as np
 import pytest
 import torch
 
-from stylenet.losses.content import NORMALIZATIONS, content_loss
+from stylenet.losses.content import NORMALIZATIONS, content_loss, pixel_loss
 
 F = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # (1, C = 2, H = 1, W = 2)
 P = torch.tensor([[[[0.0, 2.0]], [[1.0, 0.0]]]])
@@ -71,3 +72,30 @@ def test_gatys_gradient_is_the_papers():
     maps = F.clone().requires_grad_()
     content_loss(maps, P, "gatys").sum().backward()
     assert maps.grad.tolist() == [[[[1.0, 0.0]], [[2.0, 4.0]]]]
+
+
+images, labels = np.random.default_rng(0).random((2, 3, 3, 6, 8))
+
+
+@pytest.mark.parametrize("normalization", ["johnson", "gatys"])
+def test_plain_error_is_the_mean_square_of_each_image(normalization):
+    expected = ((images - labels) ** 2).mean((1, 2, 3))
+    assert pixel_loss(torch.tensor(images), torch.tensor(labels), normalization).tolist() == pytest.approx(
+        list(expected)
+    )
+
+
+def test_relative_is_in_units_of_the_labels_energy_and_the_default():
+    expected = ((images - labels) ** 2).sum((1, 2, 3)) / (labels**2).sum((1, 2, 3))
+    assert pixel_loss(torch.tensor(images), torch.tensor(labels)).tolist() == pytest.approx(list(expected))
+
+
+def test_the_label_costs_nothing_and_black_one():
+    label = torch.tensor(labels)
+    assert pixel_loss(label, label).tolist() == [0, 0, 0]
+    assert pixel_loss(torch.zeros_like(label), label).tolist() == [1, 1, 1]
+
+
+def test_a_flat_label_gives_a_plain_number():
+    flat = torch.full((1, 3, 4, 4), 0.5)
+    assert pixel_loss(flat + 0.25, flat).item() == pytest.approx(0.25)

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from stylenet.losses.content import NORMALIZATIONS, content_loss
-from stylenet.losses.reconstruction import pixel_loss
+from stylenet.losses.content import NORMALIZATIONS, content_loss, pixel_loss
 from stylenet.losses.smoothness import laplacian_loss, total_variation_loss
 from stylenet.losses.style import STATISTICS
 

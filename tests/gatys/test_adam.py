@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from stylenet.gatys.descent import KINDS, SCHEDULES, descent
+from stylenet.gatys.adam import KINDS, SCHEDULES, descent
 
 CENTERS = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 0.1]], dtype=torch.float64)
 START = torch.tensor([[4.0, 0.0, -1.0], [2.0, 2.0, 2.0]], dtype=torch.float64)

@@ -1,11 +1,14 @@
-"""How far long work is."""
+"""What commands show on standard error: a card of what goes in, and how far long work is."""
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
 from stylenet.cli.exits import one_line
 
@@ -55,3 +58,11 @@ class Bar:
             left = (total - done) * (now - self._began) / max(1, done)
             clock = f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min"
             self.console.print(one_line(f"{self.unit} {done}/{total} {text} {clock} left"))
+
+
+def print_card(lines: Mapping[str, str]) -> None:
+    """Print names and what they stand for, in two columns, on standard error."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in lines.items():
+        table.add_row(Text(name, style="bold"), Text(value))  # a path in brackets is no markup
+    Console(stderr=True).print(table)

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.gatys.problem import Problem
+from stylenet.gatys.objective import Problem
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
