@@ -6,13 +6,18 @@ What a subcommand needs is imported once it is known, so that `stylenet --help` 
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 from stylenet.cli.exits import BAD_INPUT, OK, guarded
 from stylenet.cli.shorthand import SUBCOMMANDS
 from stylenet.errors import unknown
+from stylenet.resources import CONFIGS, DATA
 
 
 def _train(argv: list[str]) -> int:
+    if argv[:1] in (["-h"], ["--help"]):
+        print(train_usage())
+        return OK
     from stylenet.cli.commands import train
 
     sys.argv[1:] = argv  # LightningCLI reads them there
@@ -48,6 +53,33 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "study": ("run an experiment of configs/studies: NAME", _module("study")),
 }
 """What each subcommand does, and the function that takes its arguments and returns the exit code."""
+
+
+def train_usage() -> str:
+    """Return the text of `train.py --help`, which needs neither PyTorch nor Lightning."""
+
+    def names(folder: Path, suffix: str) -> str:
+        return ", ".join(sorted(path.stem for path in folder.glob(f"*{suffix}") if not path.stem.startswith("debug")))
+
+    return f"""usage: train.py [fit|validate] [key=value ...]
+
+  style=NAME      a painting, or the path of one: {names(DATA / "styles", ".jpg")}
+  model=NAME      {names(CONFIGS, ".yaml")}; johnson by default
+  recipe=NAME     {names(CONFIGS / "recipes", ".yaml")}
+  model.KEY=VALUE, data.KEY=VALUE, trainer.KEY=VALUE
+                  any option, e.g. model.style_weight=10 data.root=photographs trainer.max_steps=2000
+  --config FILE   options from a YAML file
+  --ckpt_path CKPT
+                  go on from a last.ckpt
+  --print_config  show what all of this amounts to
+
+train.py fit --help lists every option of Trainer and data, with types and defaults;
+train.py fit --model.help=CLASS those of a model, e.g. stylenet.modules.johnson.JohnsonModule."""
+
+
+def train() -> None:
+    """Run `train.py`."""
+    sys.exit(guarded(lambda: _train(sys.argv[1:])))
 
 
 def usage() -> str:

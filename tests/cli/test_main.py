@@ -24,6 +24,14 @@ def test_help_names_each_command(capsys: pytest.CaptureFixture):
     assert max(map(len, printed.splitlines())) <= 100
 
 
+def test_the_help_of_trainings_names_styles_models_and_recipes(capsys: pytest.CaptureFixture):
+    assert guarded(lambda: main.run(["train", "--help"])) == 0
+    printed = capsys.readouterr().out
+    for name in ("starry_night", "the_scream", "adain, johnson, multistyle", "film, minutes, paper"):
+        assert name in printed
+    assert "debug" not in printed
+
+
 def test_without_a_command_it_is_help_and_a_failure(capsys: pytest.CaptureFixture):
     assert guarded(lambda: main.run([])) == 2
     assert capsys.readouterr().out.startswith("usage: ")
@@ -77,7 +85,7 @@ def test_train_finds_its_arguments_in_sys_argv(monkeypatch: pytest.MonkeyPatch, 
     assert seen == ["/bin/stylenet", *left]
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["infer", "--help"], ["infer", "--sise=3"]])
+@pytest.mark.parametrize("argv", [["--help"], ["infer", "--help"], ["infer", "--sise=3"], ["train", "--help"]])
 def test_what_needs_no_pytorch_imports_none(argv: list[str]):
     code = f"import sys; sys.argv[1:] = {argv}\n{IMPORT}\ntry: main()\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
