@@ -25,6 +25,8 @@ networks: $(STAMP)  ## Train every network that ships, from scratch (hours), int
 	$(BIN)/python train.py model=adain recipe=ship_adain $(SHIP)
 	for style in starry_night great_wave; do $(BIN)/python train.py style=$$style recipe=ship_single $(SHIP) \
 	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors || exit; done
+	$(BIN)/python train.py style=starry_night recipe=film $(SHIP) \
+	    model.init_from=outputs/networks/starry_night/version_0/stylizer.safetensors
 
 test: $(STAMP)  ## Run the quick tests, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile
