@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from stylenet.acceleration.accelerate import accelerate
 from stylenet.cli.exits import guarded
 from stylenet.data.datasets import hold_out
 from stylenet.data.paintings import find_paintings
@@ -50,7 +51,7 @@ def load(path: Path) -> AdaIN:
     network, _ = load_network(path)
     if not isinstance(network, AdaIN):
         raise InputError(f"{path} is a {type(network).__name__}: give an AdaIN")
-    return network
+    return accelerate(network)
 
 
 def stylizer(network: AdaIN, painting: Tensor) -> Callable[[Tensor], Tensor]:

@@ -21,17 +21,18 @@ VARIABLE = "STYLENET_ACCELERATE"
 M = TypeVar("M", bound=nn.Module)
 
 
-def accelerate(module: M) -> M:
+def accelerate(module: M, device: str | torch.device = "cpu") -> M:
     """Put faster layers in place of a module's own, as `SyncBatchNorm.convert_sync_batchnorm` does; return the module.
 
     Values and gradients stay the same but for rounding (1e-4 of the largest value), and so do the parameters
     themselves, their names and all hooks. Faster are convolutions with reflection padding, the 3x3 ones of a
-    `FeatureExtractor`, upsampling, instance norm and max pooling; all are meant for a CPU.
+    `FeatureExtractor`, upsampling, instance norm and max pooling.
 
     Args:
         module: A network, a loss or an extractor; a layer on its own is not changed but returned anew.
+        device: Where it will run; layers are exchanged for a CPU alone.
     """
-    if os.environ.get(VARIABLE) == "0":
+    if os.environ.get(VARIABLE) == "0" or torch.device(device).type != "cpu":
         return module
     for part in list(module.modules()):
         if isinstance(part, AdaIN):

@@ -93,8 +93,7 @@ def optimize(
         InputError: A name, number or shape that cannot be used.
     """
     check(optimizer, lr, schedule, patience, combined_after)
-    if content.device.type == "cpu":
-        accelerate(loss)
+    accelerate(loss, content.device)
     styles = [Style(style)] if isinstance(style, Tensor) else list(style)
     _check_shapes(content, styles, init, only, masks, labels)
     photographs, images = prepare_colors(content, [style.image for style in styles], preserve_color)

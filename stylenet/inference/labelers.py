@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from stylenet.acceleration.accelerate import accelerate
 from stylenet.errors import InputError
 from stylenet.gatys.optimize import optimize
 from stylenet.losses.perceptual import Loss
@@ -88,7 +89,7 @@ class AdaINLabeler:
         network = load_network(checkpoint)[0]
         if not isinstance(network, AdaIN):
             raise InputError(f"{checkpoint} holds a {type(network).__name__}: give an AdaIN checkpoint")
-        self.network, self.alpha, self.checkpoint = network.to(device), alpha, Path(checkpoint)
+        self.network, self.alpha, self.checkpoint = accelerate(network.to(device), device), alpha, Path(checkpoint)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -41,9 +41,7 @@ class Stylizer:
         tile: int | None = None,
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
-        self.network = network.eval().to(self.device)
-        if self.device.type == "cpu":
-            self.network = accelerate(self.network)
+        self.network = accelerate(network.eval().to(self.device), self.device)
         self.look, self.tile = look or Look(), tile
         self.condition = condition(self.network, self.look, self.device)
 

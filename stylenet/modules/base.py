@@ -123,11 +123,11 @@ class StylizerModule(TrainModule):
         options, data = self.loss.options, getattr(self.trainer, "datamodule", None)
         if (options.pixel_weight or options.perceptual_weight) and not getattr(data, "pseudo_labels", None):
             raise InputError("model.pixel_weight and model.perceptual_weight need data.pseudo_labels=FOLDER")
-        device = self.trainer.strategy.root_device.type
-        if self.accelerated and device == "cpu":
+        device = self.trainer.strategy.root_device
+        if self.accelerated:
             for part in (self.network, self.loss, self.judge):
-                accelerate(part)
-        parts = (self.network, self.loss) if device == "cuda" else (self.loss,)
+                accelerate(part, device)
+        parts = (self.network, self.loss) if device.type == "cuda" else (self.loss,)
         if "16" in str(self.trainer.precision):  # as tensor cores, and the matrix units of a CPU, take them
             for part in (self.network, self.loss):
                 part.to(memory_format=torch.channels_last)

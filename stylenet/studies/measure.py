@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
+from stylenet.acceleration.accelerate import accelerate
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import find_weights, resolve_weights
@@ -96,7 +97,8 @@ class Jury:
         spec = get_backbone(backbone)
         self.style_layers, self.content_layers = spec.style_layers, spec.content_layers
         layers = list(dict.fromkeys([*self.style_layers, *self.content_layers]))
-        self.extractor, self.device = FeatureExtractor(backbone, layers, weights).to(device), device
+        self.extractor = accelerate(FeatureExtractor(backbone, layers, weights).to(device), device)
+        self.device = device
 
     def judge(self, painting: Tensor) -> Judge:
         """Return the judge of a painting, (1, 3, H, W) in [0, 1]."""

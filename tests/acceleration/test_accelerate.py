@@ -126,6 +126,12 @@ def test_a_variable_leaves_all_as_it_is(monkeypatch):
     assert {type(layer) for layer in accelerate(JohnsonNet()).modules()} == {type(m) for m in JohnsonNet().modules()}
 
 
+def test_other_devices_keep_the_plain_layers():
+    assert {type(layer) for layer in accelerate(JohnsonNet(), "cuda").modules()} == {
+        type(layer) for layer in JohnsonNet().modules()
+    }
+
+
 @pytest.mark.parametrize("fast", [True, False])
 def test_networks_are_exported_with_and_without(fast):
     network = JohnsonNet(width=8, blocks=1).eval()
