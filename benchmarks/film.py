@@ -25,6 +25,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from stylenet.cli.exits import guarded
 from stylenet.data.styles import find_style, load_style
+from stylenet.film.stylize import open_film
 from stylenet.images import grid, resize, save_image
 from stylenet.inference.stylizer import Stylizer
 from stylenet.losses.temporal import warp
@@ -38,12 +39,10 @@ LONG = 8
 
 def read(clip: Path, size: int, count: int) -> list[Tensor]:
     """Return the first frames of a film, (1, 3, H, W) in [0, 1]."""
-    import av
-
-    with av.open(str(clip)) as container:
-        frames = [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), count)]
-    images = [torch.from_numpy(frame).permute(2, 0, 1)[None] / 255 for frame in frames]
-    return [resize(image, size, side="long") for image in images]
+    with open_film(clip) as reader:
+        pictures = (picture for _, picture in reader.chunks() if picture is not None)
+        frames = [torch.from_numpy(picture.pixels) for picture in islice(pictures, count)]
+    return [resize(frame.permute(2, 0, 1)[None] / 255, size, side="long") for frame in frames]
 
 
 def flow(here: Tensor, there: Tensor) -> Tensor:

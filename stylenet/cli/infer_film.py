@@ -15,9 +15,8 @@ from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_aske
 from stylenet.errors import InputError
 from stylenet.film.formats import pick_encoder
 from stylenet.film.stylize import Result, open_film, stylize_film
-from stylenet.images import resize
 from stylenet.inference.outputs import check_writable, stays_film
-from stylenet.inference.sizes import resized
+from stylenet.inference.sizes import most, resized, scaled
 from stylenet.inference.stylizer import Stylizer
 
 Move = Callable[[int, int | None, str], None]
@@ -83,10 +82,7 @@ def commonest_film(films: Iterable[Path], options: Namespace) -> tuple[int, int,
         with suppress(InputError):
             frames, *size = _pictures(film, options)
             sizes[size[0], size[1]] += frames
-    if not sizes:
-        return None
-    ((height, width), count) = sizes.most_common(1)[0]
-    return count, height, width
+    return most(sizes)
 
 
 def _pictures(film: Path, options: Namespace) -> tuple[int, int, int]:
@@ -124,7 +120,7 @@ def stylize_one(
     cut = {"start": options.start, "end": options.end, "frames": options.frames}
 
     def stylize(frame: Tensor) -> Tensor:
-        return stylizer(frame if options.size is None else resize(frame, options.size, side="long"))
+        return stylizer(scaled(frame, options.size))
 
     def progress(done: int, total: int | None) -> None:
         nonlocal speed

@@ -14,9 +14,9 @@ from stylenet.cli.infer_film import Move, check_films, commonest_film, run_film,
 from stylenet.color import luminance
 from stylenet.errors import InputError
 from stylenet.film.facts import is_film
-from stylenet.images import decode, load_image, resize, save_image, write_png
+from stylenet.images import decode, load_image, save_image, write_png
 from stylenet.inference.outputs import check_writable, keep_inputs, plan, stays_film
-from stylenet.inference.sizes import commonest
+from stylenet.inference.sizes import commonest, scaled
 from stylenet.inference.stylizer import Stylizer
 from stylenet.inference.tiles import Callback
 
@@ -29,7 +29,7 @@ def run_job(options: Namespace) -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    if "-" in (options.input, options.output):
+    if options.output is not None and "-" in (options.input, options.output):
         return _run_pipe(options)
     jobs = _plan(options)
     stylizer = _stylizer(options)
@@ -75,17 +75,18 @@ def _run_one(stylizer: Stylizer, photograph: Path, target: Path, size: int | Non
 
 def _run_pipe(options: Namespace) -> int:
     """Stylize an image that is read from standard input, or written to standard output as a PNG, or both."""
-    if options.output is None:
-        raise InputError("--frames takes the pictures of one film: give a film as --input, or --output")
+    target = Path(options.output)
+    check_films(options, {Path(options.input): target})
     if options.output != "-":
-        check_writable([Path(options.output)])
+        check_writable([target])
+        keep_inputs([target], [options.ckpt, *options.style, *options.mask])
     piped = options.input == "-"
     image = decode(sys.stdin.buffer.read(), "standard input") if piped else load_image(options.input)
-    stylized = _stylizer(options)(image if options.size is None else resize(image, options.size, side="long"))
+    stylized = _stylizer(options)(scaled(image, options.size))
     if options.output == "-":
         write_png(stylized, sys.stdout.buffer)
     else:
-        save_image(stylized, options.output)
+        save_image(stylized, target)
     return OK
 
 
@@ -153,8 +154,7 @@ def read(photograph: Path, size: int | None) -> Tensor:
     Raises:
         InputError: It is broken.
     """
-    image = load_image(photograph)
-    return image if size is None else resize(image, size, side="long")
+    return scaled(load_image(photograph), size)
 
 
 def stylize_all(stylizer: Stylizer, stills: Mapping[Path, Path], films: Mapping[Path, Path], options: Namespace) -> int:

@@ -10,8 +10,9 @@ from PIL import Image
 
 from stylenet.errors import InputError
 from stylenet.film.facts import FULL, Facts, pyav
-from stylenet.film.timelapse import CODECS
 
+CODECS = {"libx264": {"crf": "18"}, "mpeg4": {"qmin": "1", "qmax": "4"}}
+"""Encoders, the best first, with options for next to no visible loss; builds of FFmpeg without GPL parts lack x264."""
 COARSEST = 65_535
 """MPEG-4's largest denominator of a time base; where a film's is larger, `FINE` stands in."""
 FINE = Fraction(1, 60_000)

@@ -10,16 +10,14 @@ import numpy as np
 from torch import Tensor
 
 from stylenet.errors import InputError
+from stylenet.film.facts import BT709, LIMITED, pyav
+from stylenet.film.formats import CODECS, pick_encoder
 from stylenet.images import to_uint8, written_beside
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """What a film may be called, and FFmpeg's name of the format."""
-CODECS = {"libx264": {"crf": "18"}, "mpeg4": {"qmin": "1", "qmax": "4"}}
-"""Encoders, the best first, with options for next to no visible loss; builds of FFmpeg without GPL parts lack x264."""
 FILM_SECONDS, HOLD_SECONDS = 10, 2
 """How long a film of many steps lasts, and how long its last frame stays after that."""
-BT709 = 1
-"""FFmpeg's number of the colors of HD video, matrix, primaries and transfer alike; and of the range 16 to 235."""
 
 
 class Film:
@@ -41,11 +39,7 @@ class Film:
         self.path, self.fps = Path(path), fps
         if self.path.suffix.lower() not in CONTAINERS:
             raise InputError(f"cannot write {path}: a film ends with one of {', '.join(sorted(CONTAINERS))}")
-        try:
-            import av
-        except ImportError:
-            raise InputError("films need PyAV, which is not installed: run pip install 'stylenet[video]'") from None
-        self._av = av
+        self._av = pyav()
         self._stack = ExitStack()
         self._container: Any = None
         self._stream: Any = None
@@ -103,11 +97,12 @@ class Film:
         temporary = self._stack.enter_context(written_beside(self.path))
         container = CONTAINERS[self.path.suffix.lower()]  # the temporary name's suffix does not say
         self._container = self._stack.enter_context(self._av.open(str(temporary), "w", format=container))
-        codec = next(name for name in CODECS if name in self._av.codecs_available)
+        codec = pick_encoder(self.path)
         self._stream = self._container.add_stream(codec, rate=self.fps, options=CODECS[codec])
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         context = self._stream.codec_context
-        context.colorspace = context.color_primaries = context.color_trc = context.color_range = BT709
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED
         self._stack.push(self._finish)
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:

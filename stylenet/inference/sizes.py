@@ -1,4 +1,4 @@
-"""The sizes of a folder's images, known without decoding them."""
+"""The sizes of images: those of a folder, known without decoding them, and what they are scaled to."""
 
 import warnings
 from collections import Counter
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from PIL import ExifTags, Image
+from torch import Tensor
 
 from stylenet.images import resize
 
@@ -22,10 +23,20 @@ def commonest(paths: Iterable[Path], size: int | None = None) -> tuple[int, int,
     for found, count in Counter(map(_size, paths)).items():
         if found is not None:
             sizes[found if size is None else resized(found, size)] += count
+    return most(sizes)
+
+
+def most(sizes: Counter[tuple[int, int]]) -> tuple[int, int, int] | None:
+    """Return how many have the size, height and width, that most of them have, and the size; None of none."""
     if not sizes:
         return None
     ((height, width), count) = sizes.most_common(1)[0]
     return count, height, width
+
+
+def scaled(image: Tensor, size: int | None) -> Tensor:
+    """Return an image, (1, 3, H, W), whose longer side has so many pixels; None: as it is."""
+    return image if size is None else resize(image, size, side="long")
 
 
 def _size(path: Path) -> tuple[int, int] | None:

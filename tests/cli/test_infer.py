@@ -344,6 +344,8 @@ def test_images_go_through_pipes(place):
     done = subprocess.run([*program, "--input", "-", "--output", "-"], input=raw, capture_output=True, check=True)
     Path("piped.png").write_bytes(done.stdout)
     assert torch.equal(load_image("piped.png"), load_image("file.png"))
+    assert run("--mask=pipe.png", input="-", output="pipe.png") == 2  # before anything is read
+    assert run("--start=1", input="-", output="-") == 2
     done = subprocess.run([*program, "input=-", "output=out.png"], input=b"words", capture_output=True)
     assert done.returncode == 2
     assert b"error: standard input is not an image that can be read" in done.stderr
