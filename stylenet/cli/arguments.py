@@ -21,6 +21,8 @@ Levels = restricted_number_type("Levels", int, [(">=", 1), ("<=", 8)])
 Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**63)])
 _NAMED = re.compile(r"(-{0,2})([A-Za-z_][\w.-]*)(\+?=)(.*)", re.DOTALL)
 _FLAGS = ("help", "print_config")
+_EVERYWHERE = ("config", *_FLAGS)
+"""What every command takes besides the parameters of its function."""
 
 
 class CommandParser(ArgumentParser):
@@ -97,7 +99,7 @@ def written_out(
         if token in ("-h", "--help"):
             return ["--help"]
         named = _NAMED.fullmatch(token)
-        if named and others is not None and named[2].replace("-", "_") not in types:
+        if named and others is not None and named[2].replace("-", "_") not in (*types, *_EVERYWHERE):
             others[named[2]] = named[4]
             continue
         if named:
@@ -123,7 +125,7 @@ def written_out(
 def _known(typed: str, dashed: bool, types: Mapping[str, Any]) -> str:
     """Return the argument that a typed name means."""
     name = typed.replace("-", "_")
-    if name in types or name in ("config", *_FLAGS):
+    if name in types or name in _EVERYWHERE:
         return name
     leaves = {known.rpartition(".")[2]: known for known in types}
     if name in leaves:

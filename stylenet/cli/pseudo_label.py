@@ -27,7 +27,6 @@ from stylenet.inference.label_shards import Shard, made
 from stylenet.inference.labelers import AdaINLabeler, GatysLabeler, Labeler
 from stylenet.inference.outputs import plan
 from stylenet.inference.pseudo_labels import PairMaker
-from stylenet.losses.perceptual import Loss
 
 METHODS = ("gatys", "adain")
 
@@ -111,7 +110,11 @@ def pseudo_label(
     place = pick_device(_device_name(device))
     weights = resolve_weights(backbone, weights)
     how = f"adain, {ckpt}" if method == "adain" else f"gatys, {asked.get('steps', 300)} steps"
-    objective, labeler = _labeler(ckpt, alpha, asked, gatys_loss(backbone, weights, (), loss, place), place)
+    settings = _optimization(asked)
+    objective = gatys_loss(backbone, weights, (), loss, place)
+    labeler: Labeler = GatysLabeler(objective, settings)
+    if ckpt:
+        labeler = AdaINLabeler(ckpt, place, 1.0 if alpha is None else alpha)
     shard, pairs = Shard(Path(output), rank, ranks), made(Path(output))
     style_size = style_size or max(1, size * 3 // 4)
     network = {"backbone": backbone, "weights": Path(weights).name}
@@ -253,12 +256,8 @@ def _check_method(method: str, of_adain: Mapping[str, Any], of_gatys: Mapping[st
             raise InputError(f"--{name} is of no use to --method={method}: leave it out")
 
 
-def _labeler(
-    ckpt: str | None, alpha: float | None, asked: Mapping[str, Any], loss: Loss, device: torch.device
-) -> tuple[Loss, Labeler]:
-    """Return what measures the labels, and what makes them: the network of `ckpt` if one is given."""
-    if ckpt is not None:
-        return loss, AdaINLabeler(ckpt, device, **({} if alpha is None else {"alpha": alpha}))
+def _optimization(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all settings of `optimize`: those that were asked for, checked, and the defaults of the others."""
     parameters = inspect.signature(optimize).parameters
     names = ("schedule", "combined_after", "patience", "optimizer", "lr", "pyramid", "preserve_color", "seed")
     given = {name: parameters[name].default for name in (*names, "steps", "init")} | dict(asked)
@@ -267,7 +266,7 @@ def _labeler(
     check(**{name: given[name] for name in ("optimizer", "lr", "schedule", "patience", "combined_after")})
     check_preserve_color(given["preserve_color"])
     plan_sizes(given["steps"], given["pyramid"], 1, 1)
-    return loss, GatysLabeler(loss, given)
+    return given
 
 
 def _sources(content: str, output: str, limit: int | None) -> dict[str, Path]:

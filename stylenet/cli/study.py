@@ -69,7 +69,7 @@ def study(
     try:
         _run_under_a_bar(cells, workers)
     finally:  # what there is, even after Ctrl-C
-        write_study_report(found, cells, folder, _typed(name, quick, settings))
+        write_study_report(found, cells, folder, _typed(name, output, quick, workers, settings))
     statuses = [outcome(cell)["status"] for cell in cells]
     failed, absent = statuses.count(RUN_FAILED), statuses.count(NOT_AT_HAND)
     notes = [f"{len(cells)} runs"]
@@ -79,9 +79,11 @@ def study(
     return FAILED if failed else OK
 
 
-def _typed(name: str, quick: bool, settings: Mapping[str, str]) -> str:
+def _typed(name: str, output: str | None, quick: bool, workers: int, settings: Mapping[str, str]) -> str:
     """Return the command that runs a study so."""
-    options = ["--quick"] * quick + [f"{key}={value}" for key, value in settings.items()]
+    options = [f"--output={output}"] if output else []
+    options += ["--quick"] * quick + [f"--workers={workers}"] * (workers > 1)
+    options += [f"{key}={value}" for key, value in settings.items()]
     return shlex.join(["stylenet", "study", name, *options])
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
@@ -41,9 +42,12 @@ def gatys_options(backbone: str, given: Mapping[str, Any]) -> LossOptions:
         given: Options that were asked for, by name; the rest are defaults.
 
     Raises:
-        InputError: An option that cannot be used.
+        InputError: An option that cannot be used, or the weight of a term that only trainings have.
     """
-    return LossOptions(**{**DEFAULTS.get(backbone, {}), **given}).resolved(backbone)
+    options = LossOptions(**{**DEFAULTS.get(backbone, {}), **given}).resolved(backbone)
+    if options.temporal_weight:
+        raise InputError("temporal_weight is for trainings of networks: leave it out")
+    return options
 
 
 def gatys_shares(backbone: str, strength: float) -> dict[str, float]:

@@ -13,7 +13,6 @@ from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.losses.temporal import temporal_loss
 from stylenet.losses.terms import Term
 from stylenet.metrics import Judge
 from stylenet.modules.base import StylizerModule
@@ -128,11 +127,8 @@ class AdaINModule(StylizerModule):
             loss = cast(PerceptualLoss, self.loss)
             targets = loss.targets(photographs, labels=batch.get("labels"), styles=statistics, features=raw)
         painted = self.network.decode(wanted)
-        terms = loss.per_item(painted, targets)
-        if loss.options.temporal_weight:
-            motion = self.motion()
-            terms["temporal"] = temporal_loss(photographs, painted, lambda moved: self.network(moved, palette), motion)
-        return {name: term.mean() for name, term in terms.items()}
+        terms = {name: term.mean() for name, term in loss.per_item(painted, targets).items()}
+        return terms | self.temporal(batch, painted, lambda moved: self.network(moved, palette))
 
     def _read(self, paintings: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the palette of each painting, (B, 1, 2, C), and what the loss compares with, in one pass."""

@@ -1,7 +1,7 @@
 """What every stylizer's training has in common."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -145,14 +145,19 @@ class StylizerModule(TrainModule):
         terms = self.loss(painted, photographs, batch.get("labels"))
         return terms | self.temporal(batch, painted)
 
-    def temporal(self, batch: Mapping[str, Tensor], painted: Tensor) -> dict[str, Tensor]:
-        """Return the temporal term of photographs that were painted so, (B, 3, H, W); nothing if it has no weight."""
+    def temporal(
+        self, batch: Mapping[str, Tensor], painted: Tensor, paint: Callable[[Tensor], Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Return the temporal term of a batch that was painted so, (B, 3, H, W); nothing if it has no weight.
+
+        Args:
+            batch: Its columns.
+            painted: Its photographs, stylized.
+            paint: Stylizes photographs, (B, 3, H, W), alike; `stylize` by default.
+        """
         if not self.loss.options.temporal_weight:
             return {}
-
-        def paint(moved: Tensor) -> Tensor:
-            return self.stylize({**batch, "photographs": moved})
-
+        paint = paint or (lambda moved: self.stylize({**batch, "photographs": moved}))
         return {"temporal": temporal_loss(batch["photographs"], painted, paint, self.motion()).mean()}
 
     def motion(self) -> torch.Generator:

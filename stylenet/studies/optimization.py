@@ -13,17 +13,15 @@ from torch import Tensor
 from stylenet.color import check_preserve_color
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError, unknown
-from stylenet.features.backbones import get_backbone
-from stylenet.features.extractor import FeatureExtractor
 from stylenet.film.timelapse import Film
-from stylenet.gatys.defaults import gatys_options, gatys_shares
+from stylenet.gatys.defaults import gatys_loss, gatys_options, gatys_shares
 from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image
 from stylenet.inference.labelers import AdaINLabeler
-from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import Loss
+from stylenet.losses.terms import Style
 from stylenet.losses.weighting import Balanced, strength_shares
 from stylenet.metrics import Judge
 from stylenet.resources import ROOT, network_file
@@ -84,7 +82,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     for name in ("size", "style_size", "steps", "pyramid", "every"):
         if full.get(name) is not None and full[name] < 1:
             raise InputError(f"{name} is {full[name]}: give at least 1")
-    options = LossOptions(**_loss_options(full))
+    options = gatys_options(full["backbone"], _loss_options(full))
     if (options.pixel_weight or options.perceptual_weight) and not full["labels"]:
         raise InputError("pixel_weight and perceptual_weight need pseudo-labels: give labels=FILE, of an AdaIN")
     if full["style_strength"] is not None:
@@ -96,7 +94,6 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     check_preserve_color(full.get("preserve_color"))
     if full.get("init", "content") not in INITS:
         raise unknown("init", full["init"], INITS)
-    get_backbone(full["backbone"])
 
 
 def run_gatys(
@@ -147,9 +144,8 @@ def _film(path: Path) -> Film:
 
 def _loss(settings: Mapping[str, Any], painting: Tensor) -> Loss:
     """Return what is minimized, on the device of the painting, (1, 3, h, w) in [0, 1]."""
-    options = gatys_options(settings["backbone"], _loss_options(settings))
-    extractor = FeatureExtractor(settings["backbone"], options.layers, settings["weights"], options.pooling)
-    return perceptual_loss(extractor.to(painting.device), painting, options).to(painting.device)
+    given = _loss_options(settings)
+    return gatys_loss(settings["backbone"], settings["weights"], [Style(painting)], given, painting.device)
 
 
 def _loss_options(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,20 @@ def test_a_file_of_arguments_which_later_ones_beat(tmp_path):
     assert got["loss"] == {"style_weight": 3.0}
 
 
+@pytest.mark.parametrize("option", [["--config=given.yaml"], ["--config", "given.yaml"], ["config=given.yaml"]])
+def test_a_command_that_takes_any_key_takes_a_file_too(option, tmp_path, monkeypatch):
+    got = []
+
+    def command(name: str, workers: int = 1, settings: dict[str, str] | None = None) -> int:
+        got.append((name, workers, settings))
+        return 0
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "given.yaml").write_text("workers: 2\n")
+    assert call(command, ["a", *option, "lr=0.1"], "program", others="settings") == 0
+    assert got == [("a", 2, {"lr": "0.1"})]
+
+
 def test_a_flag_is_turned_off():
     assert run("a", "b", "--quick", "--no-quick")["quick"] is False
 

@@ -56,3 +56,8 @@ def test_a_strength_is_told_in_units_of_the_backbone():
 def test_a_wrong_strength_is_named_as_it_was_given(backbone: str):
     with pytest.raises(InputError, match=r"style_strength is -1\.0: give more than 0"):
         gatys_shares(backbone, -1.0)
+
+
+def test_a_term_of_trainings_is_refused():
+    with pytest.raises(InputError, match="temporal_weight is for trainings of networks: leave it out"):
+        gatys_options("vgg16", {"temporal_weight": 1.0})
