@@ -1,9 +1,14 @@
 """What several tests share."""
 
+import os
+import signal
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
+
+from stylenet.inference.stylizer import Stylizer
 
 ROOT = Path(__file__).resolve().parents[1]
 DEBUG = f"--config={ROOT / 'configs' / 'debug.yaml'}"
@@ -20,3 +25,15 @@ def fill(evaluation):
     for cell in evaluation.cells():
         evaluation.fill(cell, lambda: False)
     return {(row["method"], row["style"], row["photograph"]): row for row in evaluation.rows}
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, *calls: int) -> None:
+    """Send a Ctrl-C while the images or frames of these numbers, from 0, are stylized."""
+    real, count = Stylizer.__call__, iter(range(1000))
+
+    def press(self, *given):
+        if next(count) in calls:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, *given)
+
+    monkeypatch.setattr(Stylizer, "__call__", press)

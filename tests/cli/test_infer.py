@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support import ROOT, interrupt_at
 
 from stylenet.cli import infer
 from stylenet.cli.exits import guarded
@@ -20,8 +21,6 @@ from stylenet.inference.outputs import output_names
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Evil:
@@ -176,22 +175,10 @@ def test_all_broken(place, capsys):
     )
 
 
-def interrupted_at(monkeypatch, *calls):
-    """Send a Ctrl-C while the images of these numbers are stylized."""
-    real, count = Stylizer.__call__, iter(range(1000))
-
-    def press(self, *given):
-        if next(count) in calls:
-            os.kill(os.getpid(), signal.SIGINT)
-        return real(self, *given)
-
-    monkeypatch.setattr(Stylizer, "__call__", press)
-
-
 def test_ctrl_c_stops_after_the_current_image(place, monkeypatch, capsys):
     for index in range(5):
         photograph(f"in/{index}.png")
-    interrupted_at(monkeypatch, 1)
+    interrupt_at(monkeypatch, 1)
     before = signal.getsignal(signal.SIGINT)
     assert run(input="in", output="out") == 130
     assert files("out") == ["0.png", "1.png"]

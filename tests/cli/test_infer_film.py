@@ -1,6 +1,5 @@
 """Films through the command line."""
 
-import os
 import re
 import signal
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 import torch
 from films import STEADY, av, drawn, facts_of, make_film, packets_of, pixels_of
 from PIL import Image
-from support import ROOT
+from support import ROOT, interrupt_at
 
 from stylenet.cli import infer
 from stylenet.cli.exits import guarded
@@ -205,20 +204,8 @@ def test_broken_films_of_a_folder_are_named_and_skipped(place, capsys):
 # Ends before the end
 
 
-def press_at(monkeypatch, *calls):
-    """Send a Ctrl-C while the frames of these numbers are stylized."""
-    real, count = Stylizer.__call__, iter(range(1000))
-
-    def press(self, *given):
-        if next(count) in calls:
-            os.kill(os.getpid(), signal.SIGINT)
-        return real(self, *given)
-
-    monkeypatch.setattr(Stylizer, "__call__", press)
-
-
 def test_ctrl_c_keeps_what_was_done(place, monkeypatch, capsys):
-    press_at(monkeypatch, 3)
+    interrupt_at(monkeypatch, 3)
     before = signal.getsignal(signal.SIGINT)
     assert run() == 130
     assert len(pixels_of("out.mp4")) == 4
@@ -230,7 +217,7 @@ def test_ctrl_c_keeps_what_was_done(place, monkeypatch, capsys):
 def test_ctrl_c_in_a_folder_ends_the_film_and_the_run(place, monkeypatch, capsys):
     film("in/a.mp4")
     film("in/b.mp4")
-    press_at(monkeypatch, 3)
+    interrupt_at(monkeypatch, 3)
     assert run(input="in", output="out") == 130
     assert files("out") == ["a.mp4"]
     assert len(pixels_of("out/a.mp4")) == 4
