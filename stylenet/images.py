@@ -1,6 +1,5 @@
 """Images in and out: RGB, float32, (B, 3, H, W), values in [0, 1] everywhere."""
 
-import io
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -8,18 +7,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.io import ImageReadMode, decode_image
 
+from stylenet.decoding import decode_pixels, reading_mend
 from stylenet.errors import InputError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
+READABLE = SUFFIXES | {".avif", ".heic", ".heif"}
+"""What is looked for in a folder; HEIC needs the extra `heic`."""
 MAX_PIXELS = 178_956_970
 """Larger images are refused before they are decoded: Pillow's own limit, 2.1 GB as float32."""
+
+MAX_BYTES = 8 * MAX_PIXELS
+"""Larger files are refused before they are read: no format takes more than 8 bytes a pixel."""
 
 STRIP = 256
 """Rows of an image that are converted at a time."""
@@ -34,16 +37,17 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"no such folder: {folder}")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READABLE and p.is_file())
     if not paths:
-        raise InputError(f"no images in {folder}: looked for {', '.join(sorted(SUFFIXES))}")
+        raise InputError(f"no images in {folder}: looked for {', '.join(sorted(READABLE))}")
     return paths
 
 
 def load_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Tensor:
     """Return the image at `path` as (1, 3, H, W), RGB, float32 in [0, 1].
 
-    EXIF orientation is honoured; grayscale, palette, CMYK and 16-bit images become RGB; alpha is laid over white.
+    EXIF orientation is honoured; grayscale, palette, CMYK and 16-bit images become RGB, and so do colors of a profile,
+    such as Display P3 of phones, as sRGB has them; alpha is laid over white.
 
     Args:
         path: An image file in any format that Pillow reads.
@@ -54,6 +58,10 @@ def load_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Tensor:
     """
     path = Path(path)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+            raise InputError(f"cannot read {path}: it is no file; give - for an image on standard input")
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
+            raise InputError(f"cannot read {path}: it is larger than any image of {MAX_PIXELS:,} pixels")
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
@@ -76,62 +84,15 @@ def decode(raw: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; pixels that cannot be decoded raise
-            pixels = _decode(raw, max_pixels)
+            pixels = decode_pixels(raw, max_pixels)
     except UnidentifiedImageError:
-        raise InputError(f"{name} is not an image that can be read") from None
+        raise InputError(f"{name} is not an image that can be read{reading_mend(raw)}") from None
     except (Image.DecompressionBombError, MemoryError):
         raise InputError(f"{name} has too many pixels, over {max_pixels:,}: scale it down") from None
     except Exception as error:  # decoders raise nearly anything on broken bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{name} is broken ({reason}): fetch or copy it again") from None
     return pixels.unsqueeze(0).float().div_(255)
-
-
-def _decode(raw: bytes, max_pixels: int) -> Tensor:
-    """Return an encoded image as RGB, uint8, (3, H, W)."""
-    picture = Image.open(io.BytesIO(raw))
-    if picture.width * picture.height > max_pixels:
-        raise Image.DecompressionBombError
-    if picture.format == "JPEG" and picture.mode == "RGB" and _is_complete_jpeg(raw):
-        data = torch.frombuffer(bytearray(raw), dtype=torch.uint8)  # torchvision is twice as fast as Pillow
-        return decode_image(data, mode=ImageReadMode.RGB, apply_exif_orientation=True)
-    return _to_rgb(picture)
-
-
-def _is_complete_jpeg(raw: bytes) -> bool:
-    """Tell whether the end marker follows the pixels of a JPEG.
-
-    torchvision fills a truncated one with gray; Pillow raises. Markers before the pixels (FFDA) do not count: they may
-    belong to a thumbnail in the EXIF segment. Bytes after the end do no harm: cameras append previews there.
-    """
-    position = 2
-    while raw[position : position + 1] == b"\xff" and raw[position + 1 : position + 2] != b"\xda":
-        position += 2 + int.from_bytes(raw[position + 2 : position + 4])
-    return raw.find(b"\xff\xd9", position) >= 0
-
-
-def _to_rgb(picture: Image.Image) -> Tensor:
-    """Return any Pillow image upright, as RGB, uint8, (3, H, W)."""
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith(("I", "F")):  # 16-bit and float grayscale: scale to 8 bits, do not clip
-        values = np.asarray(upright, dtype=np.float32)
-        values = values * (255 / _white(picture, values.max()))
-        upright = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
-    if upright.has_transparency_data:
-        upright = upright.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-    return torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1).contiguous()
-
-
-def _white(picture: Image.Image, brightest: float) -> float:
-    """Return the value of white in a grayscale image of more than 8 bits, however dark the image is.
-
-    Older Pillow opens 16-bit PNG and PGM as 32-bit integers. TIFF does not say: the least usual value is taken.
-    """
-    if picture.mode.startswith("I;16") or picture.format in ("PNG", "PPM"):
-        return 65535.0
-    usual = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
-    return next((white for white in usual if brightest <= white), brightest)
 
 
 def resize(images: Tensor, size: int, *, side: str = "short") -> Tensor:

@@ -1,5 +1,7 @@
 import io
+import os
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -44,6 +46,99 @@ def close(actual, expected, tolerance):
     assert actual.shape == expected.shape
     assert actual.dtype == torch.float32
     assert (actual - expected).abs().max() <= tolerance + 1e-6
+
+
+P3 = np.array([[0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657], [-0.00105, 0.04189, 0.78407]])
+"""From linear Display P3 to XYZ of D50, a primary a column: SMPTE EG 432-1, adapted by Bradford's matrix."""
+SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
+"""The same of sRGB, IEC 61966-2-1."""
+
+
+def profile(primaries, gamma):
+    """A color profile of ICC's version 2: three primaries and one curve."""
+
+    def xyz(numbers):
+        return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(65536 * number)) for number in numbers)
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(256 * gamma))
+    text = b"desc\0\0\0\0" + struct.pack(">I", 8) + b"Phone P3" + bytes(80)
+    tags = {b"desc": text, b"wtpt": xyz((0.9642, 1, 0.8249))}
+    tags |= {name + b"XYZ": xyz(column) for name, column in zip((b"r", b"g", b"b"), primaries.T, strict=True)}
+    tags |= {name + b"TRC": curve for name in (b"r", b"g", b"b")}
+    table, body = struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        table += struct.pack(">4sII", name, 128 + 4 + 12 * len(tags) + len(body), len(data))
+        body += data
+    head = bytes(4) + struct.pack(">I4s4s4s", 0x02100000, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp" + bytes(28)
+    head += struct.pack(">iii", 63190, 65536, 54061) + bytes(48)
+    return struct.pack(">I", 128 + len(table) + len(body)) + head + table + body
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colors_of_a_profile_become_those_of_srgb(kind, mode):
+    if (kind, mode) == ("JPEG", "RGBA"):
+        pytest.skip("JPEG has no alpha")
+    image = Image.fromarray((60 + 0.5 * np.asarray(picture())).astype(np.uint8)).convert(mode)
+    options = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {}
+    linear = (np.asarray(image.convert("RGB")) / 255) ** 2.2 @ (np.linalg.inv(SRGB) @ P3).T
+    expected = np.where(linear > 0.0031308, 1.055 * linear.clip(0) ** (1 / 2.4) - 0.055, 12.92 * linear).clip(0, 1)
+    actual = decode(encoded(image, kind, icc_profile=profile(P3, 2.2), **options), "phone")
+    close(actual, torch.from_numpy(expected).permute(2, 0, 1)[None].float(), (8 if kind == "JPEG" else 2) / 255)
+    assert (actual - as_tensor(image)).abs().max() > 10 / 255  # P3's colors are stronger
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "P"])
+def test_a_profile_of_other_colors_than_the_images_is_left_out(mode):
+    image = picture(mode=mode)
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    expected = decode(encoded(image, kind), "plain")
+    if mode == "P":  # its colors are of three channels, as the profile's
+        assert decode(encoded(image, kind, icc_profile=profile(P3, 2.2)), "phone").shape == expected.shape
+    else:
+        close(decode(encoded(image, kind, icc_profile=profile(P3, 2.2)), "phone"), expected, 0)
+
+
+def test_a_broken_profile_does_no_harm():
+    image = picture()
+    close(decode(encoded(image, "PNG", icc_profile=b"nonsense"), "odd"), as_tensor(image), 0)
+
+
+def test_heic_of_a_phone():
+    heif = pytest.importorskip("pillow_heif", reason="the extra heic")
+    image = picture()
+    buffer = io.BytesIO()
+    heif.from_pillow(image).save(buffer, quality=95)
+    close(decode(buffer.getvalue(), "phone.heic"), as_tensor(image), 40 / 255)
+
+
+def test_heic_without_its_reader_names_the_mend(monkeypatch):
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    raw = struct.pack(">I", 24) + b"ftypheic" + bytes(12)
+    with pytest.raises(InputError, match="it is HEIC; install pillow-heif"):
+        decode(raw, "phone.heic")
+
+
+def test_a_tiff_that_pillow_does_not_read_names_the_mend():
+    entries = [(256, 4, 2), (257, 4, 1), (258, 3, 32), (259, 3, 1), (262, 3, 2), (277, 3, 3), (339, 3, 3)]
+    table = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    raw = b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(40)
+    with pytest.raises(InputError, match="it is a TIFF of an unusual kind; save it with 8 or 16 bits a channel"):
+        decode(raw, "float.tif")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="pipe.jpg: it is no file"):
+        load_image(tmp_path / "pipe.jpg")
+
+
+def test_a_file_too_large_for_any_image_is_not_read(tmp_path):
+    with (tmp_path / "sparse.jpg").open("wb") as file:
+        file.truncate(2 << 30)
+    with pytest.raises(InputError, match="sparse.jpg: it is larger than any image"):
+        load_image(tmp_path / "sparse.jpg")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

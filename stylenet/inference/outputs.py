@@ -8,7 +8,7 @@ from pathlib import Path
 from stylenet.errors import InputError
 from stylenet.film.facts import FILMS, is_film
 from stylenet.film.formats import FORMATS
-from stylenet.images import SUFFIXES, list_images
+from stylenet.images import READABLE, SUFFIXES, list_images
 
 INSTEAD = {".avi": ".mkv"}
 """Suffixes of films that are read but not written, and what stands in for them."""
@@ -71,9 +71,9 @@ def _plan_folder(source: Path, output: Path, films: bool) -> dict[Path, Path]:
 
 def _list(folder: Path) -> list[Path]:
     """Return the images and films in a folder and below it, sorted."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES | FILMS and p.is_file())
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READABLE | FILMS and p.is_file())
     if not paths:
-        raise InputError(f"no images in {folder}, and no films: looked for {', '.join(sorted(SUFFIXES | FILMS))}")
+        raise InputError(f"no images in {folder}, and no films: looked for {', '.join(sorted(READABLE | FILMS))}")
     return paths
 
 
