@@ -83,7 +83,7 @@ def read_resumed(path: str) -> Resumed:
     """Return what the checkpoint at `path` says.
 
     Raises:
-        InputError: The file cannot be read, or holds a network alone.
+        InputError: The file cannot be read, holds a network alone, or lacks what a training goes on from.
     """
     content = read_file(Path(path))
     if not content.get("optimizer_states"):
@@ -91,11 +91,17 @@ def read_resumed(path: str) -> Resumed:
             f"{path} holds a network alone: give --ckpt_path the last.ckpt of its run, "
             f"or start from the network with model.init_from={path}"
         )
-    groups = content["optimizer_states"][0]["param_groups"]
-    names = tuple(group.get("name") for group in groups)
-    optimizer = "adam" if "betas" in groups[0] else "muon"
-    shapes = {name: tensor.shape for name, tensor in content["state_dict"].items()}
-    return Resumed(Path(path), content[KEY], shapes, content["global_step"], optimizer, names)
+    try:
+        groups = content["optimizer_states"][0]["param_groups"]
+        names = tuple(group.get("name") for group in groups)
+        optimizer = "adam" if "betas" in groups[0] else "muon"
+        shapes = {name: tensor.shape for name, tensor in content["state_dict"].items()}
+        step = int(content["global_step"])
+        return Resumed(Path(path), dict(content[KEY]), shapes, step, optimizer, names)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{path} is damaged: no training can go on from it; start from its weights with model.init_from={path}"
+        ) from None
 
 
 def _listed(names: Sequence[str | None]) -> str:

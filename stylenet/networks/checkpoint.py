@@ -78,13 +78,34 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     if not isinstance(name, str) or name not in NETWORKS:
         raise InputError(f"{path} holds no network of stylenet: give a stylizer.safetensors or last.ckpt of a training")
     try:
+        _check_metadata(metadata, tensors)
         network = NETWORKS[name](**metadata["arguments"])
         network.load_state_dict(tensors)
     except MissingWeights:  # of the encoder
         raise
-    except (KeyError, TypeError, ValueError, RuntimeError):
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
         raise InputError(f"{path} does not fit the {name} it claims to hold: it is damaged") from None
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise InputError(f"{path} holds weights that are not finite: its training diverged; take an earlier checkpoint")
     return network.eval(), metadata
+
+
+def _check_metadata(metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Raise a ValueError for metadata that the tensors beside it belie: sizes beyond any of theirs, styles of no name.
+
+    So nothing is built that the file cannot fill.
+    """
+    arguments = metadata["arguments"]
+    largest = max([len(tensors), *(size for tensor in tensors.values() for size in tensor.shape)])
+    if any(isinstance(value, int) and not 0 <= value <= largest for value in arguments.values()):
+        raise ValueError("a size")
+    styles, rows = metadata.get("styles", []), arguments.get("num_styles", 1)
+    if not isinstance(styles, list) or not all(isinstance(style, str) for style in styles):
+        raise ValueError("styles")
+    if rows > 1 and len(styles) != rows:
+        raise ValueError("styles")
+    if not isinstance(metadata.get("loss_network") or {}, dict) or not isinstance(metadata.get("style") or "", str):
+        raise ValueError("how it was made")
 
 
 def read_metadata(path: Path) -> Any:
@@ -93,11 +114,12 @@ def read_metadata(path: Path) -> Any:
         entry = (file.metadata() or {}).get(KEY, "null")
     try:
         return json.loads(entry)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # also numbers of thousands of digits, and nesting as deep
         return None
 
 
 def _network_part(state: Any) -> dict[str, Tensor]:
     """Return the tensors under `network.` of a module's state dict."""
     pairs = state.items() if isinstance(state, Mapping) else ()
-    return {name.removeprefix(PREFIX): tensor for name, tensor in pairs if name.startswith(PREFIX)}
+    named = {name: tensor for name, tensor in pairs if isinstance(name, str) and isinstance(tensor, Tensor)}
+    return {name.removeprefix(PREFIX): tensor for name, tensor in named.items() if name.startswith(PREFIX)}

@@ -111,7 +111,18 @@ def test_safetensors_of_another_class(tmp_path, entry):
 
 @pytest.mark.parametrize(
     "arguments",
-    [None, [1], {"width": 3}, {"width": -1}, {"width": "2"}, {"norm": "other"}, {"color": 1}, {"blocks": 2}],
+    [
+        None,
+        [1],
+        {"width": 3},
+        {"width": -1},
+        {"width": "2"},
+        {"norm": "other"},
+        {"color": 1},
+        {"blocks": 2},
+        {"blocks": 10_000_000},  # would be built until the process is killed
+        {"num_styles": 10_000_000},
+    ],
 )
 def test_arguments_that_do_not_fit(tmp_path, arguments):
     network = trained()
@@ -122,6 +133,38 @@ def test_arguments_that_do_not_fit(tmp_path, arguments):
     save_file(dict(network.state_dict()), tmp_path / "bad.safetensors", metadata={KEY: json.dumps(entry)})
     with pytest.raises(InputError, match="bad.safetensors does not fit the JohnsonNet it claims to hold"):
         load_network(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize("more", [{}, {"styles": None}, {"styles": 2}, {"styles": [["a"], "b"]}, {"styles": ["a"]}])
+def test_a_network_of_several_styles_without_their_names(tmp_path, more):
+    entry = {"class": "JohnsonNet", "arguments": {"width": 2, "blocks": 1, "num_styles": 2}, **more}
+    network = JohnsonNet(**entry["arguments"])
+    save_file(dict(network.state_dict()), tmp_path / "bad.safetensors", metadata={KEY: json.dumps(entry)})
+    with pytest.raises(InputError, match="bad.safetensors does not fit the JohnsonNet it claims to hold"):
+        load_network(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize("entry", ["[" * 10_000 + "]" * 10_000, "9" * 5_000])
+def test_metadata_that_no_parser_takes(tmp_path, entry):
+    save_file(resnet_state(), tmp_path / "other.safetensors", metadata={KEY: entry})
+    with pytest.raises(InputError, match="holds no network of stylenet"):
+        load_network(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize("key", [3, ("network", "weight"), None])
+def test_a_state_dict_with_odd_keys(tmp_path, key):
+    torch.save({KEY: describe(trained()), "state_dict": {key: torch.ones(1)}}, tmp_path / "odd.ckpt")
+    with pytest.raises(InputError, match="odd.ckpt does not fit the JohnsonNet"):
+        load_network(tmp_path / "odd.ckpt")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    network = trained()
+    with torch.no_grad():
+        next(network.parameters()).view(-1)[0] = float("nan")
+    save_network(network, tmp_path / "nan.safetensors", describe(network))
+    with pytest.raises(InputError, match="nan.safetensors holds weights that are not finite"):
+        load_network(tmp_path / "nan.safetensors")
 
 
 def test_pickle_runs_no_code(tmp_path):
