@@ -1,4 +1,4 @@
-"""The one error that users are meant to read."""
+"""The errors that users are meant to read."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,6 +9,10 @@ class InputError(ValueError):
 
     The command line prints the line and exits with code 2; in Python it is a `ValueError`.
     """
+
+
+class Failed(RuntimeError):
+    """Work that good input began and that could not be done: one line. The command line ends with exit code 1."""
 
 
 class MissingWeights(InputError):

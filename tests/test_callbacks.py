@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylenet.callbacks import ValidationGrid, slurm_job
+from stylenet.callbacks import ValidationGrid
 
 
 def trainer(folder, **more):
@@ -33,10 +33,11 @@ def test_the_grid_shows_the_first_photographs_above_their_stylized_selves(tmp_pa
     assert sheet.getpixel((8, 20)) == (128, 128, 128)
 
 
-def test_an_interactive_job_is_no_batch_job(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SLURM_JOB_ID", "5")
-    monkeypatch.setenv("SLURM_NTASKS", "1")
-    monkeypatch.setenv("SLURM_JOB_NAME", "bash")
-    assert slurm_job() is None
-    monkeypatch.setenv("SLURM_JOB_NAME", "train")
-    assert slurm_job() == 5
+def test_a_grid_that_cannot_be_written_is_a_warning(tmp_path, capsys):
+    (tmp_path / "grids").write_text("a file where the folder should be")
+    callback = ValidationGrid(count=1)
+    callback.on_validation_epoch_start(trainer(tmp_path), None)
+    photographs = torch.zeros(1, 3, 8, 8)
+    callback.on_validation_batch_end(trainer(tmp_path), None, photographs, photographs, 0)
+    callback.on_validation_epoch_end(trainer(tmp_path), None)
+    assert capsys.readouterr().err.startswith("warning: cannot write")

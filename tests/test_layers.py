@@ -9,15 +9,16 @@ import stylenet
 
 PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
-    {"errors"},
-    {"images", "color", "functional", "resources", "devices"},
+    {"errors", "decoding"},
+    {"images", "color", "functional", "resources", "devices", "slurm"},
     {"features", "data", "film"},
     {"losses"},
     {"networks", "metrics"},
     {"acceleration"},
     {"gatys"},
     {"modules"},
-    {"callbacks", "progress"},
+    {"saving"},
+    {"callbacks", "progress", "stopping"},
     {"inference"},
     {"studies"},
     {"cli"},

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -16,8 +17,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, Namespa
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from stylenet.acceleration.allocator import keep_memory
-from stylenet.callbacks import Interrupt, LastCheckpoint, SlimCheckpoint, Throughput, ValidationGrid
-from stylenet.cli.exits import INTERRUPTED, OK, guarded, one_line
+from stylenet.callbacks import Throughput, ValidationGrid
+from stylenet.cli.exits import OK, one_line
 from stylenet.cli.parser import Parser
 from stylenet.cli.run_card import run_card
 from stylenet.cli.shorthand import SUBCOMMANDS, expand
@@ -25,9 +26,11 @@ from stylenet.cli.train_folder import HOME, ConfigFile, name_folder, removed_if_
 from stylenet.cli.train_resume import Resumed, check_measures_something, read_resumed
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style
-from stylenet.errors import InputError
+from stylenet.errors import Failed, InputError
 from stylenet.modules.train import TrainModule
 from stylenet.progress import TrainingProgress
+from stylenet.saving import CheckpointFile, LastCheckpoint, SlimCheckpoint
+from stylenet.stopping import Interrupt, StopIfDiverged, Watchdog
 
 LOGGER = {
     "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
@@ -52,6 +55,8 @@ LOWEST = {
 """The least that these options may be."""
 QUICK_RECIPES = ("minutes", "ship", "ship_adain", "ship_single")
 """Recipes that take 16-bit floats where a CPU has matrix units for them."""
+LOST = ("Connection closed by peer", "Connection reset", "NCCL", "gloo")
+"""What errors say when a process of a distributed training is gone."""
 NOISE = ("Tip", "GPU available", "TPU available", "Seed set")
 
 
@@ -119,7 +124,7 @@ class StylenetCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Return the trainer with our callbacks, less those that its flags switch off."""
         flags = self._get(self.config_init, "trainer")
-        own: list[pl.Callback] = [SlimCheckpoint(), Interrupt(), Throughput()]
+        own: list[pl.Callback] = [StopIfDiverged(), SlimCheckpoint(), Interrupt(), Throughput(), Watchdog()]
         if flags.enable_progress_bar is not False:
             own.append(TrainingProgress())
         if flags.logger:
@@ -129,7 +134,8 @@ class StylenetCLI(LightningCLI):
             self.save_config_callback = None  # it would overwrite the training's
         if flags.enable_checkpointing is False:
             self._parser(self.subcommand).callback_keys.remove("checkpoint")
-        return super().instantiate_trainer(**kwargs)
+        plugins = flags.plugins if isinstance(flags.plugins, list) else [flags.plugins] if flags.plugins else []
+        return super().instantiate_trainer(plugins=[*plugins, CheckpointFile()], **kwargs)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it, if the checkpoint to go on from allows it; what is refused leaves no folder behind."""
@@ -139,8 +145,15 @@ class StylenetCLI(LightningCLI):
                 self.resumed.check_optimizer(self.model)
                 if self.resumed.is_done(self.trainer.max_steps):
                     return
-        with removed_if_refused(self.trainer):
-            super()._run_subcommand(subcommand)
+        try:
+            with removed_if_refused(self.trainer):
+                super()._run_subcommand(subcommand)
+        except RuntimeError as error:
+            if self.trainer.world_size > 1 and any(word in str(error) for word in LOST):
+                raise Failed(
+                    "another process of this training has ended: see above, and go on from last.ckpt"
+                ) from None
+            raise
 
     def before_fit(self) -> None:
         """Print the run card, and have every checkpoint tell what was trained on."""
@@ -213,16 +226,16 @@ def _train() -> int:
         parser_kwargs={"allow_abbrev": False} | {name: {"allow_abbrev": False} for name in SUBCOMMANDS},
         trainer_defaults=TRAINER | quickest_precision(sys.argv),
     )
-    interrupted = any(isinstance(callback, Interrupt) and callback.asked for callback in cli.trainer.callbacks)
-    return INTERRUPTED if interrupted else OK
+    asked = [callback.asked for callback in cli.trainer.callbacks if isinstance(callback, Interrupt)]
+    return 128 + (asked[0] if asked[0] > 0 else signal.SIGTERM) if any(asked) else OK
 
 
-def train() -> None:
-    """Run `train.py`.
+def train() -> int:
+    """Run the command line in `sys.argv` and return the exit code.
 
     Numbers too small for a normal float become 0: the momentum of weights that get no gradient decays to such numbers,
     on which a CPU takes a hundred times as long. A training of AdaIN by Muon had slowed down to 2.6 times its step.
     """
     keep_memory()
     torch.set_flush_denormal(True)
-    sys.exit(guarded(_train))
+    return _train()

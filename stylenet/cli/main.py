@@ -3,26 +3,34 @@
 What a subcommand needs is imported once it is known, so that `stylenet --help` is answered at once.
 """
 
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from stylenet.cli.exits import BAD_INPUT, OK, guarded
+from stylenet.cli.exits import BAD_INPUT, OK, end_with_launcher, guarded, raise_on_signals, signal_behind
 from stylenet.cli.shorthand import SUBCOMMANDS
 from stylenet.errors import unknown
 from stylenet.resources import CONFIGS, DATA
+from stylenet.slurm import requeue, slurm_job
 
 
 def _train(argv: list[str]) -> int:
     if argv[:1] in (["-h"], ["--help"]):
         print(train_usage())
         return OK
-    from stylenet.cli.commands import train
-
+    raise_on_signals(signal.SIGUSR1)
+    end_with_launcher()
     sys.argv[1:] = argv  # LightningCLI reads them there
-    train()
-    return OK
+    try:
+        from stylenet.cli.commands import train
+
+        return train()
+    except (KeyboardInterrupt, SystemExit) as error:  # before the first step; afterwards it is saved first
+        if signal_behind(error) == signal.SIGUSR1 and slurm_job() is not None:
+            requeue()
+        raise
 
 
 def _infer(argv: list[str]) -> int:
@@ -112,6 +120,7 @@ def run(argv: list[str]) -> int:
 
 def main() -> None:
     """Run `stylenet`."""
+    raise_on_signals()
     sys.exit(guarded(lambda: run(sys.argv[1:])))
 
 

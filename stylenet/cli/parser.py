@@ -12,7 +12,7 @@ import lightning.pytorch as pl
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
-from stylenet.callbacks import LastCheckpoint, ValidationGrid
+from stylenet.callbacks import ValidationGrid
 from stylenet.cli.mistyped import mistyped
 from stylenet.cli.shorthand import DEFAULT_MODEL, NAMED, SUBCOMMANDS
 from stylenet.data.datamodule import StylizationData
@@ -21,6 +21,7 @@ from stylenet.losses.options import LossOptions
 from stylenet.modules.adain import AdaINModule
 from stylenet.modules.johnson import JohnsonModule
 from stylenet.modules.multistyle import MultiStyleModule
+from stylenet.saving import LastCheckpoint
 
 GROUPS = (
     ("model", JohnsonModule),

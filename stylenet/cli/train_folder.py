@@ -8,9 +8,11 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 from lightning.pytorch.cli import Namespace, SaveConfigCallback
+from lightning.pytorch.loggers import TensorBoardLogger
 
-from stylenet.callbacks import LAST, run_folder, slurm_job
 from stylenet.errors import InputError
+from stylenet.saving import newest_whole, run_folder
+from stylenet.slurm import slurm_job
 
 HOME = "checkpoints"
 """Where runs are, unless the logger's `save_dir` says otherwise."""
@@ -32,10 +34,11 @@ class ConfigFile(SaveConfigCallback):
 
 
 def name_folder(config: Namespace, name: str) -> None:
-    """Set the run's folder; a requeued SLURM job goes on from the `last.ckpt` that it has there.
+    """Set the run's folder; a requeued SLURM job goes on from the checkpoint that it has there.
 
     It is the SLURM job's, or that of the checkpoint to go on from if that is a run of the same name, or a new one. All
     processes of a run come to the same answer but for the number of a new one, which rank 0 tells the others.
+    `--ckpt_path=last` is the newest checkpoint of this name; where there is none the training begins.
 
     Args:
         config: What the command line amounts to; is changed.
@@ -45,6 +48,8 @@ def name_folder(config: Namespace, name: str) -> None:
     tensorboard = getattr(trainer.logger, "class_path", "").endswith("TensorBoardLogger")
     place = Path(trainer.logger.init_args.save_dir if tensorboard else HOME)
     version = job
+    if config.ckpt_path == "last":
+        config.ckpt_path = _newest(place / name)
     if job is None and config.ckpt_path:
         place, version = _own_place(config.ckpt_path, name, place)
     root = place / name
@@ -55,8 +60,8 @@ def name_folder(config: Namespace, name: str) -> None:
         version = _next_version(root)
     folder = root if version is None else root / f"version_{version}"
     trainer.default_root_dir = trainer.default_root_dir or str(folder)
-    if job is not None and (folder / LAST).is_file():
-        config.ckpt_path = str(folder / LAST)
+    if job is not None and (saved := newest_whole(folder)):
+        config.ckpt_path = str(saved)
 
 
 def _own_place(checkpoint: str, name: str, place: Path) -> tuple[Path, int | None]:
@@ -73,6 +78,16 @@ def _own_place(checkpoint: str, name: str, place: Path) -> tuple[Path, int | Non
     return (home, version) if place == Path(HOME) else (place, None)
 
 
+def _newest(root: Path) -> str | None:
+    """Return the checkpoint to go on from of the newest run in a folder that has one, None if none has."""
+    return next((str(saved) for _, folder in reversed(_runs(root)) if (saved := newest_whole(folder))), None)
+
+
+def _runs(root: Path) -> list[tuple[int, Path]]:
+    """Return the numbers and folders of all runs in a folder, in order."""
+    return sorted((number, folder) for folder in root.glob("version_*") if (number := _version(folder)) is not None)
+
+
 def _version(folder: Path) -> int | None:
     """Return N of a folder named `version_N`."""
     found = re.fullmatch(r"version_(\d+)", folder.name)
@@ -81,18 +96,42 @@ def _version(folder: Path) -> int | None:
 
 def _next_version(root: Path) -> int:
     """Return the first number above those of all runs in a folder, as the logger counts."""
-    taken = [version for folder in root.glob("version_*") if (version := _version(folder)) is not None]
-    return max(taken, default=-1) + 1
+    return max((number for number, _ in _runs(root)), default=-1) + 1
+
+
+def claim_folder(trainer: pl.Trainer) -> bool:
+    """Make the run's folder and tell whether it is new; of two runs that begin together each gets a number of its own.
+
+    Raises:
+        InputError: The place cannot be written.
+    """
+    logger = trainer.logger
+    numbered = isinstance(logger, TensorBoardLogger) and logger._version is None
+    if not trainer.is_global_zero or trainer.fast_dev_run:
+        return False
+    while True:
+        folder = run_folder(trainer)
+        try:
+            folder.mkdir(parents=True)
+            return True
+        except FileExistsError:
+            if not folder.is_dir():
+                raise InputError(f"cannot write {folder}: it is a file") from None
+            if not numbered:
+                return False
+            logger._version = None  # another run has taken it: the logger counts on
+        except OSError as error:
+            raise InputError(f"cannot write {folder}: {error.strerror}") from None
 
 
 @contextmanager
 def removed_if_refused(trainer: pl.Trainer) -> Iterator[None]:
-    """Remove the folder of a run that bad input ends, unless it was there before or holds a checkpoint."""
-    folder = run_folder(trainer)
-    mine = trainer.is_global_zero and not folder.exists()
+    """Make the run's folder; remove it if bad input ends the run, unless it was there before or holds a checkpoint."""
+    mine = claim_folder(trainer)
     try:
         yield
     except InputError:
+        folder = run_folder(trainer)
         if mine and not any(path.suffix in (".ckpt", ".safetensors") for path in folder.glob("*")):
             shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -14,7 +14,6 @@ import pandas as pd
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from stylenet.callbacks import LAST, LastCheckpoint
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
@@ -24,6 +23,7 @@ from stylenet.images import load_image, resize, save_image
 from stylenet.inference.stylizer import Stylizer
 from stylenet.losses.options import LossOptions
 from stylenet.modules.johnson import JohnsonModule
+from stylenet.saving import LAST, LastCheckpoint
 from stylenet.studies.measure import Jury, figures
 from stylenet.studies.settings import RunSettings, check_types, defaults_of, types_of
 

@@ -1,6 +1,7 @@
 """The console command `stylenet`: what it runs, and that it runs under DDP."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -80,9 +81,34 @@ def test_infer_and_gatys_get_what_follows(monkeypatch: pytest.MonkeyPatch):
 def test_train_finds_its_arguments_in_sys_argv(monkeypatch: pytest.MonkeyPatch, given: list[str], left: list[str]):
     seen = []
     monkeypatch.setattr(sys, "argv", ["/bin/stylenet", *given])
-    monkeypatch.setattr(commands, "train", lambda: seen.extend(sys.argv))
+    monkeypatch.setattr(commands, "train", lambda: seen.extend(sys.argv) or 0)
     assert main.run(given) == 0
     assert seen == ["/bin/stylenet", *left]
+
+
+@pytest.mark.parametrize(("process", "asked"), [("0", True), ("1", False)])
+def test_a_slurm_job_whose_time_is_up_before_the_first_step_is_queued_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, process: str, asked: bool
+):
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/requeued\n')
+    scontrol.chmod(0o755)
+    job = {"SLURM_JOB_ID": "77", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_PROCID": process}
+    for name, value in {**job, "PATH": f"{tmp_path}:/bin:/usr/bin"}.items():
+        monkeypatch.setenv(name, value)
+
+    def importing() -> int:
+        signal.raise_signal(signal.SIGUSR1)
+        return 0
+
+    monkeypatch.setattr(commands, "train", importing)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)}
+    try:
+        assert guarded(lambda: main.run(["train"])) == 128 + signal.SIGUSR1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert (tmp_path / "requeued").exists() == asked
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["infer", "--help"], ["infer", "--sise=3"], ["train", "--help"]])

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import lightning.pytorch as pl
 import pytest
 import torch
 import yaml
@@ -12,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from support import DEBUG
 
+from stylenet.cli import train_folder
 from stylenet.cli.commands import _train
 from stylenet.cli.exits import guarded
 from stylenet.networks.checkpoint import load_network
@@ -108,8 +110,43 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(train: Train, ph
     last = Path("cut/starry_night/version_0/last.ckpt")
     assert train(*own, "trainer.max_steps=9", f"{save}cut", f"--ckpt_path={last}") == 0
     assert_same(weights(last), weights(Path("straight/starry_night/version_0/last.ckpt")))
-    assert [path.name for path in last.parent.glob("*.ckpt")] == ["last.ckpt"]
+    assert sorted(path.name for path in last.parent.glob("*.ckpt")) == ["before_last.ckpt", "last.ckpt"]
     assert not Path("cut/starry_night/version_1").exists()
+
+
+def test_last_is_the_newest_checkpoint_and_begins_where_there_is_none(train: Train):
+    def saved() -> dict[str, int]:
+        files = sorted(RUN.parent.glob("version_*/last.ckpt"))
+        return {path.parent.name: torch.load(path, weights_only=True)["global_step"] for path in files}
+
+    assert train("style=starry_night", "trainer.max_steps=2", "--ckpt_path=last") == 0
+    assert train("style=starry_night", "trainer.max_steps=1") == 0
+    assert train("style=starry_night", "trainer.max_steps=3", "--ckpt_path=last") == 0
+    assert saved() == {"version_0": 2, "version_1": 3}
+
+
+def test_two_runs_that_begin_together_get_folders_of_their_own(train: Train, monkeypatch: pytest.MonkeyPatch):
+    real = train_folder.run_folder
+
+    def overtaken(trainer: pl.Trainer) -> Path:
+        """Have another run take the folder between the count and the making."""
+        folder = real(trainer)
+        if folder.name == "version_0":
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    monkeypatch.setattr(train_folder, "run_folder", overtaken)
+    assert train("style=starry_night", "trainer.max_steps=1") == 0
+    assert not any(RUN.iterdir())
+    assert (RUN.with_name("version_1") / "last.ckpt").is_file()
+
+
+def test_a_loss_that_is_not_finite_is_one_line_and_leaves_the_checkpoint_before(train: Train, capsys):
+    assert train("style=starry_night", "trainer.max_steps=4", "checkpoint.every_n_train_steps=1", "model.lr=1e30") == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert "is not a finite number at step" in error
+    assert "give a lower model.lr" in error
 
 
 def test_on_resume_the_command_line_rules_and_the_style_stays(train: Train):
