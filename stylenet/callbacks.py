@@ -51,11 +51,11 @@ class ValidationGrid(Callback):
         sheet = grid([list(row) for row in zip(*self.columns, strict=True)])
         try:
             save_image(sheet, folder / "grids" / f"step_{trainer.global_step:06d}.png")
-        except InputError as error:
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_image("val/grid", sheet[0], trainer.global_step)
+        except (InputError, OSError) as error:
             print(f"warning: {error}", file=sys.stderr)
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("val/grid", sheet[0], trainer.global_step)
 
 
 class Throughput(Callback):

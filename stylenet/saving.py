@@ -100,29 +100,44 @@ class LastCheckpoint(Checkpoint):
             trainer.save_checkpoint(run_folder(trainer) / LAST, weights_only=False)  # with the optimizer
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Try once more to write a last checkpoint that found no room.
-
-        Raises:
-            Failed: There still is none.
-        """
+        """Try once more to write a last checkpoint that found no room."""
         file = trainer.strategy.checkpoint_io
-        if not isinstance(file, CheckpointFile) or not file.error:
-            return
-        file.save_checkpoint(trainer._checkpoint_connector.dump_checkpoint(), run_folder(trainer) / LAST)
-        if file.error:
-            raise Failed(f"{file.error}: the last steps are not saved")
+        if isinstance(file, CheckpointFile) and file.error:
+            file.save_checkpoint(
+                trainer._checkpoint_connector.dump_checkpoint(weights_only=False), run_folder(trainer) / LAST
+            )
 
 
 class SlimCheckpoint(Callback):
-    """Write the network alone, `stylizer.safetensors` say, into the run's folder when training ends or is stopped."""
+    """Write the network alone, `stylizer.safetensors` say, into the run's folder when training ends or is stopped.
+
+    Attributes:
+        error: Why it could not be written; None if it was.
+    """
+
+    error: str | None = None
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write it."""
         folder = run_folder(trainer)
-        if trainer.is_global_zero and not trainer.fast_dev_run and isinstance(pl_module, TrainModule):
-            path = folder / pl_module.slim
+        if not trainer.is_global_zero or trainer.fast_dev_run or not isinstance(pl_module, TrainModule):
+            return
+        path = folder / pl_module.slim
+        try:
             save_network(pl_module.finished(), path, pl_module.described())
             rank_zero_info(f"{path.stem}: {path}")
+        except InputError as error:  # there may be room for the checkpoint, which is still to come
+            self.error = str(error)
+
+
+def check_saved(trainer: pl.Trainer) -> None:
+    """Raise Failed where a training could not write what it leaves."""
+    file = trainer.strategy.checkpoint_io
+    errors = [callback.error for callback in trainer.callbacks if isinstance(callback, SlimCheckpoint)]
+    errors += [file.error] if isinstance(file, CheckpointFile) else []
+    lost = [error for error in errors if error]
+    if lost:
+        raise Failed(f"{'; '.join(lost)}: make room, and go on with the last checkpoint")
 
 
 def check_finite(trainer: pl.Trainer, module: pl.LightningModule) -> None:

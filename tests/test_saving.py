@@ -7,7 +7,7 @@ from tiny_training import TinyModule, train
 
 from stylenet import saving
 from stylenet.errors import Failed, InputError
-from stylenet.saving import BEFORE, LAST, CheckpointFile, LastCheckpoint, newest_whole
+from stylenet.saving import BEFORE, LAST, CheckpointFile, LastCheckpoint, check_saved, newest_whole
 
 
 def step(path: Path) -> int:
@@ -65,8 +65,9 @@ def test_a_checkpoint_that_finds_no_room_is_tried_again(tmp_path, capsys, failur
 
 
 def test_a_training_that_could_save_nothing_says_so_at_its_end(tmp_path):
-    with pytest.raises(Failed, match="No space left on device: the last steps are not saved"):
-        train(tmp_path, [LastCheckpoint(2)], plugins=[NoRoom(99)])
+    trainer = train(tmp_path, [LastCheckpoint(2)], plugins=[NoRoom(99)])
+    with pytest.raises(Failed, match="No space left on device: make room, and go on with the last checkpoint"):
+        check_saved(trainer)
 
 
 class NoGradient(TinyModule):

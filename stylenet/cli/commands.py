@@ -29,11 +29,11 @@ from stylenet.data.styles import find_style
 from stylenet.errors import Failed, InputError
 from stylenet.modules.train import TrainModule
 from stylenet.progress import TrainingProgress
-from stylenet.saving import CheckpointFile, LastCheckpoint, SlimCheckpoint
+from stylenet.saving import CheckpointFile, LastCheckpoint, SlimCheckpoint, check_saved
 from stylenet.stopping import Interrupt, StopIfDiverged, Watchdog
 
 LOGGER = {
-    "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
+    "class_path": "stylenet.logs.ForgivingTensorBoardLogger",
     "init_args": {"save_dir": HOME, "default_hp_metric": False},
 }
 TRAINER = {
@@ -226,6 +226,7 @@ def _train() -> int:
         parser_kwargs={"allow_abbrev": False} | {name: {"allow_abbrev": False} for name in SUBCOMMANDS},
         trainer_defaults=TRAINER | quickest_precision(sys.argv),
     )
+    check_saved(cli.trainer)
     asked = [callback.asked for callback in cli.trainer.callbacks if isinstance(callback, Interrupt)]
     return 128 + (asked[0] if asked[0] > 0 else signal.SIGTERM) if any(asked) else OK
 

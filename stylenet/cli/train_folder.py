@@ -30,7 +30,10 @@ class ConfigFile(SaveConfigCallback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write it."""
         self.config: Namespace = Namespace(**{**vars(self.config), "ckpt_path": None})
-        super().setup(trainer, pl_module, "fit")
+        try:
+            super().setup(trainer, pl_module, "fit")
+        except OSError as error:
+            raise InputError(f"cannot write {run_folder(trainer)}: {error.strerror}") from None
 
 
 def name_folder(config: Namespace, name: str) -> None:

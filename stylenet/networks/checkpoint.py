@@ -5,13 +5,12 @@ network, the rest says how it was made. A Lightning checkpoint carries the same 
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from stylenet import __version__
@@ -46,10 +45,7 @@ def save_network(network: nn.Module, path: str | Path, metadata: Mapping[str, An
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with written_beside(path) as temporary:
-        save_file(tensors, temporary, metadata={KEY: json.dumps(metadata)})
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # safetensors makes files that only their owner can read
+        temporary.write_bytes(save(tensors, {KEY: json.dumps(metadata)}))
 
 
 def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
