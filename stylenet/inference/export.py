@@ -1,5 +1,6 @@
 """Write networks for other programs: ONNX, or the graph that torch.export makes, for images of any size."""
 
+import io
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -186,8 +187,9 @@ def _write_onnx(program: ExportedProgram, path: Path) -> Run:
 
 def _write_torch(program: ExportedProgram, path: Path) -> Run:
     """Write a graph, and return what runs the file."""
-    with open(path, "wb") as file:
-        torch.export.save(program, file)
+    content = io.BytesIO()  # torch aborts the process where a disk is full
+    torch.export.save(program, content)
+    path.write_bytes(content.getbuffer())
     with open(path, "rb") as file:
         return torch.export.load(file).module()
 
