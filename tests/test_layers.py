@@ -10,7 +10,7 @@ import stylenet
 PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"errors", "decoding"},
-    {"images", "color", "functional", "resources", "devices", "slurm", "logs"},
+    {"images", "color", "functional", "resources", "devices", "slurm", "logs", "locking"},
     {"features", "data", "film"},
     {"losses"},
     {"networks", "metrics"},

@@ -72,9 +72,22 @@ def call(
         types |= {f"{name}.{field}": fields[field].annotation for field in fields if field not in skipped}
     required = [name for name, parameter in parameters.items() if parameter.default is parameter.empty]
     unknown: dict[str, str] | None = None if others is None else {}
-    given = parser.parse_args(written_out(argv, types, required, unknown), defaults=False).as_dict()
+    options = written_out(argv, types, required, unknown)
+    check_configs(options)
+    given = parser.parse_args(options, defaults=False).as_dict()
     given.pop("config", None)
     return command(**given, **({} if others is None else {others: unknown}))
+
+
+def check_configs(options: Sequence[str]) -> None:
+    """Raise an InputError where a `--config=FILE` is no text; what else is wrong with it, the parser says."""
+    for option in options:
+        name, _, file = option.partition("=")
+        try:
+            if name == "--config" and Path(file).is_file():
+                Path(file).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise InputError(f"{file} is not UTF-8 text: save it as UTF-8") from None
 
 
 def written_out(

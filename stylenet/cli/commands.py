@@ -18,6 +18,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.callbacks import Throughput, ValidationGrid
+from stylenet.cli.arguments import check_configs
 from stylenet.cli.exits import OK, one_line
 from stylenet.cli.parser import Parser
 from stylenet.cli.run_card import run_card
@@ -214,6 +215,7 @@ def _train() -> int:
     """Run the command line; `sys.argv` is rewritten in place, since DDP's child processes are started from it."""
     _quiet()
     sys.argv[1:] = expand(sys.argv[1:])
+    check_configs(sys.argv)
     cli = StylenetCLI(
         TrainModule,
         StylizationData,

@@ -1,5 +1,6 @@
 """The command `stylenet study`: run an experiment of configs/studies, or of a YAML file of one's own."""
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from stylenet.cli.arguments import Count, call
 from stylenet.cli.console import Bar
 from stylenet.cli.exits import FAILED, OK, one_line
 from stylenet.errors import unknown
+from stylenet.locking import alone_in
 from stylenet.resources import CONFIGS
 from stylenet.studies.report import write_study_report
 from stylenet.studies.runs import DONE, KNOWN, NOT_AT_HAND, Cell, check, check_spared, mine, outcome, plan, run_all
@@ -66,10 +68,11 @@ def study(
     for key in settings:
         if key not in found.axes and (own := found.set_by_grid(key)):
             print(f"{key}={settings[key]} is not for {'; '.join(own)}: the grid sets it there", file=sys.stderr)
-    try:
-        _run_under_a_bar(cells, workers)
-    finally:  # what there is, even after Ctrl-C
-        write_study_report(found, cells, folder, _typed(name, output, quick, workers, settings))
+    with alone_in(folder, shared="RANK" in os.environ):
+        try:
+            _run_under_a_bar(cells, workers)
+        finally:  # what there is, even after Ctrl-C
+            write_study_report(found, cells, folder, _typed(name, output, quick, workers, settings))
     statuses = [outcome(cell)["status"] for cell in cells]
     failed, absent = statuses.count(RUN_FAILED), statuses.count(NOT_AT_HAND)
     notes = [f"{len(cells)} runs"]

@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
@@ -199,7 +199,7 @@ def outcome(cell: Cell) -> dict[str, Any]:
     A finished run whose pictures were deleted is run again.
     """
     result = _read(cell.folder / "result.json")
-    if not result or _read(cell.folder / "settings.json") != cell.given:
+    if not _is_sound(result) or _read(cell.folder / "settings.json") != cell.given:
         return {"status": NOT_RUN}
     names = [f"{path.stem}{end}" for path in cell.photographs for end in (".png", ".photograph.png")]
     whole = result["status"] != DONE or all((cell.folder / name).is_file() for name in names)
@@ -217,12 +217,21 @@ def results(cells: Sequence[Cell]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def _is_sound(result: Mapping[str, Any]) -> bool:
+    """Tell whether a result is as `run` writes it: a damaged one is run again."""
+    status, figures = result.get("status"), result.get("figures", {})
+    if status == DONE:
+        return isinstance(result.get("figures"), dict)
+    return status in (FAILED, NOT_AT_HAND) and isinstance(result.get("error"), str) and figures == {}
+
+
 def _read(path: Path) -> dict[str, Any]:
-    """Return what a file holds, nothing if there is none or it is broken."""
+    """Return the JSON object in a file, an empty one if there is none or it is broken."""
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
+        content = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
         return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _write(content: dict[str, Any], path: Path) -> None:

@@ -214,6 +214,8 @@ def load_study(path: Path, known: Mapping[str, Iterable[str]]) -> Study:
         content = read_yaml(path.read_text(), str(path))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text: save it as UTF-8") from None
     for key in ("question", "kind", "grid"):
         if not isinstance(content, dict) or key not in content:
             raise InputError(f"{path} has no {key}: add it")

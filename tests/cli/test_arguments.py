@@ -1,10 +1,11 @@
 """The grammar of commands: what is typed, what a function gets, what is refused."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stylenet.cli.arguments import Pixels, Steps, call
+from stylenet.cli.arguments import Pixels, Steps, call, check_configs
 from stylenet.errors import InputError
 from stylenet.losses.options import LossOptions
 
@@ -132,3 +133,10 @@ def test_the_configuration_is_printed(capsys):
     with pytest.raises(SystemExit):
         run("a", "b", "steps=3", "--print_config")
     assert "steps: 3" in capsys.readouterr().out
+
+
+def test_a_configuration_that_is_no_text_is_named(tmp_path: Path):
+    (tmp_path / "latin.yaml").write_bytes(b"size: 3 # caf\xe9")
+    with pytest.raises(InputError, match="latin.yaml is not UTF-8 text: save it as UTF-8"):
+        check_configs([f"--config={tmp_path / 'latin.yaml'}"])
+    check_configs(["--config=missing.yaml", "--size=3"])  # the parser says so

@@ -11,6 +11,7 @@ from support import ROOT
 from stylenet.cli import study
 from stylenet.cli.exits import guarded
 from stylenet.images import save_image
+from stylenet.locking import alone_in
 from stylenet.studies import runs
 from stylenet.studies.study import load_study
 
@@ -95,6 +96,12 @@ def test_ctrl_c_reports_what_there_is(place: Path, monkeypatch: pytest.MonkeyPat
     assert Path("studies/init-quick/report.md").read_text().count("the study was stopped") == 1
     assert run("init", "--quick") == 0
     assert len(seen) == 4
+
+
+def test_a_second_run_of_a_study_in_its_folder_is_told(place: Path, capsys):
+    with alone_in(Path("studies/init-quick")):
+        assert run("init", "--quick") == 2
+    assert "another run writes into studies/init-quick" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -241,11 +241,16 @@ def test_ranks_share_the_runs_without_overlap(study: Callable[..., Study], tmp_p
     assert sorted(sum(shares, [])) == sorted(cell.folder for cell in cells)
 
 
-def test_a_broken_result_is_none(study: Callable[..., Study], tmp_path: Path):
+@pytest.mark.parametrize(
+    "damaged",
+    ['{"status": "do', "[1]", "3", "null", '{"status": 3}', '{"status": "done"}', '{"status": "done", "figures": [1]}',
+     '{"status": "failed"}', "[" * 100_000, "\\xff"],
+)  # fmt: skip
+def test_a_broken_result_is_none(study: Callable[..., Study], tmp_path: Path, damaged: str):
     (cell, *_) = runs.plan(study(), tmp_path)
     cell.folder.mkdir(parents=True)
     (cell.folder / "settings.json").write_text(json.dumps(cell.given))
-    (cell.folder / "result.json").write_text('{"status": "do')
+    (cell.folder / "result.json").write_bytes(damaged.encode("latin-1"))
     assert statuses([cell]) == ["not run"]
 
 
