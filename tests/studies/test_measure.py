@@ -9,7 +9,16 @@ from torchvision import models
 
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.studies.measure import FIGURES, LPIPS_FILES, Jury, Lpips, choose_judge, describe_judge, figures, lpips_at_hand
+from stylenet.studies.measure import (
+    FIGURES,
+    LPIPS_FILES,
+    Jury,
+    Lpips,
+    choose_judge,
+    describe_judge,
+    figures,
+    lpips_at_hand,
+)
 
 STYLES, CONTENT = ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), "relu2_2"
 
