@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,23 @@ from stylenet.inference.stylizer import Stylizer
 
 ROOT = Path(__file__).resolve().parents[1]
 DEBUG = f"--config={ROOT / 'configs' / 'debug.yaml'}"
+
+
+def strip(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Make the environment that of a machine without weights and images of its own."""
+    for name in ("STYLENET_WEIGHTS", "STYLENET_IMAGES", "STYLENET_COCO"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(folder / "torch"))
+
+
+def train_here(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
+    """Run `train.py` of these arguments in this process and that folder, and return its exit code."""
+    from stylenet.cli.commands import _train
+    from stylenet.cli.exits import guarded
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    return guarded(_train)
 
 
 def picture(seed: int, height: int = 40, width: int = 60) -> Tensor:
