@@ -82,9 +82,9 @@ def test_its_own_pictures_are_no_photographs(command):
 
 
 def test_limit_takes_the_first_photographs(command):
-    assert command("--limit=1") == 0
+    assert command("--limit=1", methods="photograph") == 0
     assert set(pd.read_csv("out/results.csv")["photograph"]) == {"a"}
-    assert command() == 0
+    assert command(methods="photograph") == 0
     assert set(pd.read_csv("out/results.csv")["photograph"]) == {"a", "b"}
 
 
