@@ -9,7 +9,7 @@ from huggingface_hub.errors import HFValidationError
 from torch import nn
 
 from stylenet.errors import InputError
-from stylenet.networks.checkpoint import load_network, save_network
+from stylenet.networks.checkpoint import save_network
 
 FILE = "stylizer.safetensors"
 CARD = """---
@@ -40,7 +40,7 @@ class HubNetwork(
     tags=["style-transfer", "neural-style-transfer"],
     model_card_template=CARD,
 ):
-    """A network as the hub keeps it.
+    """A network on its way to the hub.
 
     Args:
         network: A class of `stylenet.networks.checkpoint.NETWORKS`.
@@ -56,11 +56,6 @@ class HubNetwork(
         save_network(self.network, save_directory / FILE, self.metadata)
         (save_directory / "config.json").write_text(json.dumps(self.metadata, indent=2))
 
-    @classmethod
-    def _from_pretrained(cls, *, model_id: str, **options: Any) -> "HubNetwork":
-        folder = Path(model_id)
-        return cls(*load_network(folder / FILE if folder.is_dir() else hf_hub_download(model_id, FILE, **options)))
-
     def generate_model_card(self, **words: Any) -> ModelCard:
         """Return the card, whose front matter tells the hub what this is."""
         many = self.metadata.get("styles")
@@ -71,21 +66,22 @@ class HubNetwork(
         return super().generate_model_card(**made, **words)
 
 
-def load_pretrained(place: str, revision: str | None = None) -> tuple[nn.Module, dict[str, Any]]:
-    """Return the network in a folder or a repository of the hub, in eval mode on the CPU, and its metadata.
+def find_pretrained(place: str, revision: str | None = None) -> Path:
+    """Return the slim checkpoint in a folder, or that of a repository of the hub, fetched if need be.
 
     Args:
-        place: A folder, or USER/REPOSITORY.
+        place: The folder, or USER/REPOSITORY.
         revision: A branch, tag or commit of the repository.
 
     Raises:
-        InputError: There is none, or it cannot be reached.
+        InputError: There is no such repository, or it cannot be reached.
     """
+    if Path(place).is_dir():
+        return Path(place) / FILE
     try:
-        found = HubNetwork.from_pretrained(place, revision=revision)
+        return Path(hf_hub_download(place, FILE, revision=revision))
     except (OSError, HFValidationError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
             f"no network at {place} ({reason}): give a folder that holds {FILE}, or USER/REPOSITORY"
         ) from None
-    return found.network, found.metadata

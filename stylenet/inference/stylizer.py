@@ -1,6 +1,6 @@
 """A trained network, ready to stylize single images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,52 +75,27 @@ class Stylizer:
         Raises:
             InputError: The file or a style cannot be used, the device is not there, or a bad look.
         """
-        return cls._load(lambda: load_network(path), device, styles, style_size, tile, look)
+        device = pick_device(device) if isinstance(device, str) else device
+        network, metadata = load_network(path)
+        found = find_styles(network, metadata, styles, style_size, look.get("stroke_scale", 1.0))
+        return cls(network, device, Look(styles=found, **look), tile, metadata)
 
     @classmethod
-    def from_pretrained(
-        cls,
-        place: str,
-        device: str | torch.device = "auto",
-        *,
-        revision: str | None = None,
-        styles: Sequence[str] = (),
-        style_size: int | None = None,
-        tile: int | None = None,
-        **look: Any,
-    ) -> "Stylizer":
+    def from_pretrained(cls, place: str, *arguments: Any, revision: str | None = None, **options: Any) -> "Stylizer":
         """Return the stylizer in a folder of `save_pretrained` or in a repository of the Hugging Face hub.
 
         Args:
             place: The folder, or USER/REPOSITORY.
-            device: As for the class.
+            *arguments: As for `from_checkpoint`.
             revision: A branch, tag or commit of the repository.
-            styles: As for `from_checkpoint`, and so are those that follow.
-            style_size: Pixels of the paintings' shorter side.
-            tile: As for the class.
-            **look: Further arguments of `Look`.
+            **options: As for `from_checkpoint`.
 
         Raises:
             InputError: There is no such network, or as for `from_checkpoint`.
         """
-        from stylenet.inference.hub import load_pretrained  # takes half a second to import
+        from stylenet.inference.hub import find_pretrained  # takes half a second to import
 
-        return cls._load(lambda: load_pretrained(place, revision), device, styles, style_size, tile, look)
-
-    @classmethod
-    def _load(
-        cls,
-        load: Callable[[], tuple[nn.Module, dict[str, Any]]],
-        device: str | torch.device,
-        styles: Sequence[str],
-        style_size: int | None,
-        tile: int | None,
-        look: dict[str, Any],
-    ) -> "Stylizer":
-        device = pick_device(device) if isinstance(device, str) else device
-        network, metadata = load()
-        found = find_styles(network, metadata, styles, style_size, look.get("stroke_scale", 1.0))
-        return cls(network, device, Look(styles=found, **look), tile, metadata)
+        return cls.from_checkpoint(find_pretrained(place, revision), *arguments, **options)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the network as the Hugging Face hub keeps it: `stylizer.safetensors`, `config.json` and a card."""
