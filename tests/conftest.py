@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from support import ROOT
+from support import ROOT, strip, train_here
 
 torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
 
@@ -17,9 +17,14 @@ torch.set_num_threads(1)  # the networks are tiny: more threads only wait for ea
 @pytest.fixture
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine without weights and images of its own."""
-    for name in ("STYLENET_WEIGHTS", "STYLENET_IMAGES", "STYLENET_COCO"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    strip(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare_environment: None) -> Callable[..., int]:
+    """Run `train.py` of some arguments in this process and tmp_path, and return its exit code."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: train_here(monkeypatch, tmp_path, *arguments)
 
 
 @pytest.fixture

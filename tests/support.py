@@ -2,22 +2,49 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from stylenet.images import save_image
 from stylenet.inference.stylizer import Stylizer
 
 ROOT = Path(__file__).resolve().parents[1]
 DEBUG = f"--config={ROOT / 'configs' / 'debug.yaml'}"
 
 
+def strip(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Make the environment that of a machine without weights and images of its own."""
+    for name in ("STYLENET_WEIGHTS", "STYLENET_IMAGES", "STYLENET_COCO"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(folder / "torch"))
+
+
+def train_here(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
+    """Run `train.py` of these arguments in this process and that folder, and return its exit code."""
+    from stylenet.cli.commands import _train
+    from stylenet.cli.exits import guarded
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    return guarded(_train)
+
+
 def picture(seed: int, height: int = 40, width: int = 60) -> Tensor:
     """Return a smooth image, (1, 3, H, W) in [0, 1]."""
     coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
     return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
+
+
+def painted(settings, photographs, style, jury, folder):
+    """A method of a study that is done at once."""
+    for path in photographs:
+        for name in (f"{path.stem}.png", f"{path.stem}.photograph.png"):
+            save_image(torch.zeros(1, 3, 8, 8), folder / name)
+    return {"ssim": 0.5, "gram_difference": 0.5}
 
 
 def fill(evaluation):

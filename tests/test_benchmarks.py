@@ -1,7 +1,6 @@
 """The benchmarks run, at a size that says nothing about speed."""
 
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,36 +14,43 @@ from stylenet.images import load_image, save_image
 SCRIPTS = sorted((ROOT / "benchmarks").glob("*.py"))
 
 
-def run(script: str, *options: str) -> str:
-    command = [sys.executable, str(ROOT / "benchmarks" / script), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=240).stdout
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a benchmark with some flags in this process, and return what it printed and its exit code."""
+
+    def run(script: str, *options: str) -> tuple[str, int]:
+        monkeypatch.syspath_prepend(ROOT / "benchmarks")
+        monkeypatch.setattr(sys, "argv", [script, *options])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(ROOT / "benchmarks" / script), run_name="__main__")
+        return capsys.readouterr().out, ended.value.code
+
+    return run
 
 
 @pytest.mark.parametrize("script", [path.name for path in SCRIPTS if "parse_args" in path.read_text()])
-def test_every_benchmark_tells_its_flags(script, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    monkeypatch.setattr(sys, "argv", [script, "--help"])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(ROOT / "benchmarks" / script), run_name="__main__")
-    assert ended.value.code == 0
-    assert f"python benchmarks/{script}" in capsys.readouterr().out
+def test_every_benchmark_tells_its_flags(script, run):
+    printed, code = run(script, "--help")
+    assert code == 0
+    assert f"python benchmarks/{script}" in printed
 
 
 @pytest.mark.slow
-def test_training_has_the_losses_of_the_plain_loop():
-    printed = run("training.py", "--size=32", "--batch=2", "--pairs=1", "--steps=2", "--threads=1")
+def test_training_has_the_losses_of_the_plain_loop(run):
+    printed, _ = run("training.py", "--size=32", "--batch=2", "--pairs=1", "--steps=2", "--threads=1")
     assert "| images/s |" in printed
     assert "the first 2 losses are equal" in printed
 
 
 @pytest.mark.slow
-def test_loading():
-    assert "| images/s a worker |" in run("loader.py", "--size=32", "--photographs=2", "--rounds=1")
+def test_loading(run):
+    assert "| images/s a worker |" in run("loader.py", "--size=32", "--photographs=2", "--rounds=1")[0]
 
 
-@pytest.mark.parametrize("network", ["johnson", pytest.param("adain", marks=pytest.mark.slow)])
-def test_inference_gives_the_pictures_of_the_plain_code(network):
-    printed = run(
+@pytest.mark.slow  # tests/acceleration says as much, without the benchmark
+@pytest.mark.parametrize("network", ["johnson", "adain"])
+def test_inference_gives_the_pictures_of_the_plain_code(network, run):
+    printed, _ = run(
         "inference.py", f"--network={network}", "--sizes", "32", "--sides", "ours", "--pairs=1", "--threads=1"
     )
     header, _, *rows = (line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|"))
@@ -54,15 +60,15 @@ def test_inference_gives_the_pictures_of_the_plain_code(network):
     assert all(float(row[header.index("off by, 1/255")]) < 0.1 for row in rows)
 
 
-def test_convolutions_are_compared():
-    printed = run("convolution.py", "--size=32", "--batch=1", "--rounds=1", "--threads=1", "--backbones", "vgg16")
+def test_convolutions_are_compared(run):
+    printed, _ = run("convolution.py", "--size=32", "--batch=1", "--rounds=1", "--threads=1", "--backbones", "vgg16")
     assert "| 128 to 128, 16x16 |" in printed
     assert "| vgg16, 32 px |" in printed
 
 
 @pytest.mark.slow
-def test_operations_are_those_of_direct_convolutions():
-    printed = run("arithmetic.py", "--size=64", "--rounds=1")
+def test_operations_are_those_of_direct_convolutions(run):
+    printed, _ = run("arithmetic.py", "--size=64", "--rounds=1")
     rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|")]
     count = {row[0]: float(row[2]) for row in rows[2:]}
     assert count["a convolution, 128 to 128 channels, 3x3, 128x128"] == round(2 * 128 * 128 * 9 * 128**2 / 1e9, 1)
@@ -87,14 +93,14 @@ def test_the_recipe_of_neural_style_moves_noise_towards_the_painting(monkeypatch
 
 
 @pytest.mark.slow
-def test_published_pictures_are_judged_beside_ours(tmp_path: Path):
+def test_published_pictures_are_judged_beside_ours(run, tmp_path: Path):
     names = {"photo": (48, 64), "painting": (40, 40), "picture": (36, 48)}
     for i, (name, size) in enumerate(names.items()):
         image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(i))
         save_image(image, tmp_path / f"{name}.png")
     files = [str(tmp_path / f"{name}.png") for name in names]
     loss = ["--backbone=vgg16", "--weights=random", "--ours=short: steps=2 style_weight=1"]
-    printed = run("neural_style.py", f"--output={tmp_path}", "--judge=vgg16", *loss, "--published", *files)
+    printed, _ = run("neural_style.py", f"--output={tmp_path}", "--judge=vgg16", *loss, "--published", *files)
     rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|")]
     judged = {row[0]: [float(value) for value in row[1:]] for row in rows[2:6]}
     assert list(judged) == ["photograph", "published", "ours, defaults", "ours, short"]

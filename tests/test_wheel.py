@@ -10,6 +10,17 @@ import pytest
 from PIL import Image
 from support import ROOT
 
+PROGRAM = """
+import ast, sys
+from stylenet import resources
+from stylenet.cli.main import run
+print("from", resources.ROOT)
+for arguments in ast.literal_eval(sys.argv[1]):
+    sys.argv = ["stylenet", *arguments]
+    if code := run(arguments):
+        sys.exit(code)
+"""
+
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,12 +37,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def stylenet(installed: Path, tmp_path: Path):
-    """Run `stylenet` of the wheel in an empty folder, and return what it printed."""
+    """Run `stylenet` of the wheel several times in a process in an empty folder, and return what it printed."""
     keep = {name: value for name, value in os.environ.items() if not name.startswith("STYLENET_")}
 
-    def run(*arguments: str) -> str:
+    def run(*commands: list[str]) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "stylenet.cli.main", *arguments],
+            [sys.executable, "-c", PROGRAM, repr(commands)],
             cwd=tmp_path,
             env=keep | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1", "TORCH_HOME": str(tmp_path / "torch")},
             capture_output=True,
@@ -45,38 +56,25 @@ def stylenet(installed: Path, tmp_path: Path):
     return run
 
 
-def test_it_is_the_wheel_that_runs(installed: Path):
-    command = [sys.executable, "-c", "import stylenet.resources as r; print(r.ROOT)"]
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
-    found = subprocess.run(command, cwd=installed, env=environment, capture_output=True, text=True, check=True).stdout
-    assert Path(found.strip()) == (installed / "stylenet" / "shipped").resolve()
-
-
-def test_a_shipped_network_stylizes_by_its_name(stylenet, tmp_path: Path):
-    stylenet("infer", "--ckpt=starry_night", "--input=photo.png", "--output=out.png")
-    assert Image.open(tmp_path / "out.png").size == (72, 64)
-
-
-def test_gatys_finds_painting_and_loss_network(stylenet, tmp_path: Path):
-    printed = stylenet(
-        "gatys", "--content=photo.png", "--style=great_wave", "--output=out.png", "--steps=2", "--size=48"
-    )
+def test_networks_paintings_and_loss_network_of_the_wheel_are_found(installed: Path, stylenet, tmp_path: Path):
+    infer = ["infer", "--ckpt=starry_night", "--input=photo.png", "--output=out.png"]
+    gatys = ["gatys", "--content=photo.png", "--style=great_wave", "--output=own.png", "--steps=2", "--size=48"]
+    printed = stylenet(infer, gatys)
+    assert f"from {(installed / 'stylenet' / 'shipped').resolve()}\n" in printed
     assert "vgg16, bundled weights" in " ".join(printed.split())
-    assert (tmp_path / "out.png").is_file()
+    assert Image.open(tmp_path / "out.png").size == (72, 64)
+    assert (tmp_path / "own.png").is_file()
 
 
 @pytest.mark.slow
 def test_a_training_finds_its_configs_and_styles(stylenet, tmp_path: Path):
-    stylenet("train", "style=tahiti", f"--config={ROOT / 'configs' / 'debug.yaml'}")
+    stylenet(["train", "style=tahiti", f"--config={ROOT / 'configs' / 'debug.yaml'}"])
     assert list(tmp_path.glob("outputs/debug/tahiti/version_0/stylizer.safetensors"))
 
 
 @pytest.mark.slow
 def test_an_evaluation_and_a_study_run(stylenet, tmp_path: Path):
-    stylenet(
-        "evaluate", "--photographs=.", "--styles=starry_night", "--output=compared", "--size=48",
-        "--methods=photograph,starry_night",
-    )  # fmt: skip
+    evaluate = ["evaluate", "--photographs=.", "--styles=starry_night", "--output=compared", "--size=48"]
+    stylenet([*evaluate, "--methods=photograph,starry_night"], ["study", "init", "--quick"])
     assert list((tmp_path / "compared").glob("*.md"))
-    stylenet("study", "init", "--quick")
     assert (tmp_path / "studies" / "init-quick").is_dir()

@@ -14,7 +14,7 @@ from stylenet.inference.outputs import check_writable
 from stylenet.studies.evaluation import PICTURES, RESULTS, Costs, Evaluation
 from stylenet.studies.methods import Stopped, find_methods
 from stylenet.studies.pictures import find_labels, find_styles, photographs_in
-from stylenet.studies.report import evaluation_report, picture_grid
+from stylenet.studies.report import evaluation_report, figures_json, picture_grid
 
 GRID = "grid.png"
 
@@ -43,6 +43,7 @@ def evaluate(
     labels: str | None = None,
     device: str = "auto",
     runtime: bool = True,
+    json: bool = False,
 ) -> int:
     """Paint photographs by several methods, and measure what comes out.
 
@@ -63,6 +64,7 @@ def evaluate(
         labels: A folder of stylenet pseudo-label, to compare with those too.
         device: auto, cpu, cuda, cuda:N or mps.
         runtime: Measure seconds and memory at 256 and 1024 pixels too.
+        json: Print the figures of every picture as JSON, for pipes, in place of the table.
     """
     keep_memory()
     place, folder = pick_device(device), Path(output)
@@ -78,7 +80,7 @@ def evaluate(
     with written_beside(folder / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     save_image(picture_grid(evaluation), folder / GRID)
-    print(text)
+    print(figures_json(evaluation, costs.rows) if json else text)
     failed = any(row["error"] for row in (*evaluation.rows, *costs.rows))
     left = len(evaluation.cells()) - len(evaluation.rows)
     ending = f"; interrupted with {left} pictures left, repeat the command to go on" if asked else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,10 @@ from stylenet.inference.conditions import condition, find_styles
 from stylenet.inference.engine import prepare
 from stylenet.inference.looks import Look
 from stylenet.inference.tiles import Callback
-from stylenet.networks.checkpoint import load_network
+from stylenet.networks.checkpoint import describe, load_network
+
+if TYPE_CHECKING:
+    from stylenet.inference.hub import HubNetwork
 
 BAND = 64
 """Rows of an image whose colors are worked on at once."""
@@ -28,6 +31,7 @@ class Stylizer:
         device: A name of `pick_device`, or a device.
         look: How; prepared once. By default, the one style of the network.
         tile: Pixels of a tile's side, for images that do not fit into memory; by default they are not cut.
+        metadata: What the network's file says of it; by default what rebuilds it.
 
     Raises:
         InputError: The device is not there, or the look's styles are not of a kind that the network takes.
@@ -39,10 +43,12 @@ class Stylizer:
         device: str | torch.device = "auto",
         look: Look | None = None,
         tile: int | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
         self.network = accelerate(network.eval().to(self.device), self.device)
         self.look, self.tile = look or Look(), tile
+        self._network, self._metadata = self.network, metadata  # as they are saved: not compiled
         self.condition = condition(self.network, self.look, self.device)
 
     @classmethod
@@ -72,7 +78,42 @@ class Stylizer:
         device = pick_device(device) if isinstance(device, str) else device
         network, metadata = load_network(path)
         found = find_styles(network, metadata, styles, style_size, look.get("stroke_scale", 1.0))
-        return cls(network, device, Look(styles=found, **look), tile)
+        return cls(network, device, Look(styles=found, **look), tile, metadata)
+
+    @classmethod
+    def from_pretrained(cls, place: str, *arguments: Any, revision: str | None = None, **options: Any) -> "Stylizer":
+        """Return the stylizer in a folder of `save_pretrained` or in a repository of the Hugging Face hub.
+
+        Args:
+            place: The folder, or USER/REPOSITORY.
+            *arguments: As for `from_checkpoint`.
+            revision: A branch, tag or commit of the repository.
+            **options: As for `from_checkpoint`.
+
+        Raises:
+            InputError: There is no such network, or as for `from_checkpoint`.
+        """
+        from stylenet.inference.hub import find_pretrained  # takes half a second to import
+
+        return cls.from_checkpoint(find_pretrained(place, revision), *arguments, **options)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the network as the Hugging Face hub keeps it: `stylizer.safetensors`, `config.json` and a card."""
+        self._for_hub().save_pretrained(folder)
+
+    def push_to_hub(self, repository: str, **options: Any) -> str:
+        """Upload the network to the Hugging Face hub, and return the address of the commit.
+
+        Args:
+            repository: USER/REPOSITORY; made if there is none.
+            **options: Of huggingface_hub's mixin, such as `private` and `commit_message`.
+        """
+        return self._for_hub().push_to_hub(repository, **options)
+
+    def _for_hub(self) -> "HubNetwork":
+        from stylenet.inference.hub import HubNetwork
+
+        return HubNetwork(self._network, self._metadata or describe(self._network))
 
     def notes(self) -> list[str]:
         """Return how the look is had, a line for each thing that could be had in several ways."""

@@ -117,8 +117,8 @@ class Evaluation:
         self.judged_by = choose_judge(seen, judge)
         self.judge_line = describe_judge(*self.judged_by, seen)
         self._jury = Jury(*self.judged_by, device)
-        network = lpips_at_hand()
-        self.lpips = Lpips(network, device) if network else None
+        found = lpips_at_hand()
+        self.lpips = Lpips(*found, device) if found else None
         self._digests = {path: file_digest(path) for path in (*photographs.values(), *styles.values())}
         self._keys = {cell: self._key(cell) for cell in self.cells()}
         self._table = KeyedRows(output / RESULTS, NUMBERS, self._keys.values())

@@ -1,17 +1,18 @@
 """The figures of an image, the network that judges it, and LPIPS."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+from torchmetrics.functional.image.lpips import _LPIPS
 
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.features.weights import find_weights, resolve_weights
+from stylenet.features.weights import find_weights, read_tensors, resolve_weights
 from stylenet.metrics import Judge, mse, ssim
 
 FIGURES = {
@@ -38,28 +39,32 @@ LPIPS_FILES: dict[LpipsNetwork, str] = {
 """What torchmetrics calls its networks, and torchvision their files; the paper advises the first for comparisons."""
 
 
-def lpips_at_hand() -> LpipsNetwork | None:
-    """Return the first network whose file is in torch hub's cache, where torchvision looks, or None."""
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    return next((name for name, file in LPIPS_FILES.items() if (folder / file).is_file()), None)
+def lpips_at_hand() -> tuple[LpipsNetwork, Path] | None:
+    """Return the first network whose file is where weights are searched, and that file, or None."""
+    found = ((name, find_weights(file)) for name, file in LPIPS_FILES.items())
+    return next(((name, path) for name, path in found if path), None)
 
 
 class Lpips:
     """LPIPS (Zhang et al. 2018) of two images, by torchmetrics; nothing is downloaded for it.
 
     Args:
-        network: One of `LPIPS_FILES`, whose file is there.
+        network: One of `LPIPS_FILES`.
+        path: Its weights, torchvision's. torchmetrics itself, which weighs the layers, would look for them in torch
+            hub's cache alone, and download them.
         device: Where images will lie.
     """
 
-    def __init__(self, network: LpipsNetwork, device: str | torch.device = "cpu") -> None:
-        metric = LearnedPerceptualImagePatchSimilarity(net_type=network, normalize=True)  # takes [0, 1]
-        self.network, self.metric = network, metric.to(device)
+    def __init__(self, network: LpipsNetwork, path: Path, device: str | torch.device = "cpu") -> None:
+        distance, tensors = _LPIPS(net=network, pnet_rand=True), read_tensors(path)
+        slices = distance.net.state_dict()  # slice2.3.weight of torchmetrics is features.3.weight of torchvision
+        distance.net.load_state_dict({name: tensors[re.sub(r"slices?\.?\d+", "features", name)] for name in slices})
+        self.network, self.distance = network, distance.to(device)
 
     @torch.no_grad()
     def __call__(self, image: Tensor, photograph: Tensor) -> float:
         """Return the distance, 0 at best, of images (1, 3, H, W) in [0, 1]."""
-        return float(self.metric(image.float(), photograph.float()))
+        return float(self.distance(image.float(), photograph.float(), normalize=True))
 
 
 def figures(

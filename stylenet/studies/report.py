@@ -1,5 +1,6 @@
 """The reports of a study and of an evaluation: tables in Markdown, and what they were made of."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -182,6 +183,11 @@ def evaluation_report(evaluation: Evaluation, costs: Sequence[Row]) -> str:
     return "\n\n".join(parts + (["## What failed", _listed(failed)] if failed else [])) + "\n"
 
 
+def figures_json(evaluation: Evaluation, costs: Sequence[Row]) -> str:
+    """Return the judge, the rows of pictures and those of seconds and memory as JSON; null is what was not measured."""
+    return json.dumps({"judge": evaluation.judge_line, "pictures": evaluation.rows, "runtime": list(costs)}, indent=2)
+
+
 def _evaluation_setting(evaluation: Evaluation, shown: Sequence[str]) -> str:
     """Return the list of what was compared, and how."""
     lines = [
@@ -195,7 +201,9 @@ def _evaluation_setting(evaluation: Evaluation, shown: Sequence[str]) -> str:
     lines += [f"{HEADINGS[name]}: {meaning}" for name, meaning in FIGURES.items() if HEADINGS[name] in shown]
     lines.append("a copy of the photograph is best by most of these: read every row beside the untouched photograph's")
     if evaluation.lpips is None:
-        lines.append(f"LPIPS: left out, none of {', '.join(LPIPS_FILES.values())} is in torch hub's cache")
+        lines.append(
+            f"LPIPS: left out, none of {', '.join(LPIPS_FILES.values())} is in STYLENET_WEIGHTS or torch hub's cache"
+        )
     else:
         lines.append(f"LPIPS: by the network {evaluation.lpips.network}")
     return _listed(lines)

@@ -20,7 +20,7 @@ def gradients(folder: Path) -> list[dict[str, torch.Tensor]]:
 
 @pytest.mark.parametrize("launcher", ["subprocess", pytest.param("torchrun", marks=pytest.mark.slow)])
 def test_two_processes_have_the_gradients_of_one_with_twice_the_batch(
-    train_command: Run, photographs: Path, tmp_path: Path, launcher: str
+    train: Callable[..., int], train_command: Run, photographs: Path, tmp_path: Path, launcher: str
 ):
     data = [
         "data.source=folder",
@@ -30,7 +30,7 @@ def test_two_processes_have_the_gradients_of_one_with_twice_the_batch(
         "trainer.precision=64-true",
     ]
     record = "--trainer.callbacks+=recorder.GradientRecorder"
-    train_command(*OWN, *data, "data.batch_size=4", record, "--trainer.callbacks.folder=one")
+    assert train(*OWN, *data, "data.batch_size=4", record, "--trainer.callbacks.folder=one") == 0
     pair = [*OWN, *data, "data.batch_size=2", record, "--trainer.callbacks.folder=two"]
     pair += ["trainer.devices=2", "trainer.strategy=ddp"]
     if launcher == "subprocess":

@@ -1,5 +1,6 @@
 """`stylenet evaluate` in this process: what it writes, how it ends, what it refuses."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -57,6 +58,20 @@ def test_everything_is_written_and_printed(command, capsys):
     assert load_image("out/grid.png").shape[-1] >= 4 + 4 * 52
 
 
+def test_figures_are_json_for_pipes(command, capsys):
+    for _ in range(2):  # the second time they are read from results.csv
+        assert command("--json", methods="photograph,net.safetensors") == 0
+        printed = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)  # no NaN
+        assert printed["judge"].startswith("vgg16, bundled weights")
+        assert printed["runtime"] == []
+        rows = {(row["method"], row["photograph"]): row for row in printed["pictures"]}
+        assert list(rows) == [(method, name) for method in ("photograph", "net") for name in "ab"]
+        assert rows["photograph", "a"]["ssim"] == pytest.approx(1, abs=1e-5)
+        assert rows["net", "b"]["label_ssim"] is None
+        written = pd.read_csv("out/results.csv").set_index(["method", "photograph"])["ssim"]
+        assert rows["net", "b"]["ssim"] == pytest.approx(written["net", "b"], rel=1e-6)
+
+
 def test_its_own_pictures_are_no_photographs(command):
     assert command(methods="photograph", output="in") == 0
     assert command(methods="photograph", output="in") == 0
@@ -67,9 +82,9 @@ def test_its_own_pictures_are_no_photographs(command):
 
 
 def test_limit_takes_the_first_photographs(command):
-    assert command("--limit=1") == 0
+    assert command("--limit=1", methods="photograph") == 0
     assert set(pd.read_csv("out/results.csv")["photograph"]) == {"a"}
-    assert command() == 0
+    assert command(methods="photograph") == 0
     assert set(pd.read_csv("out/results.csv")["photograph"]) == {"a", "b"}
 
 

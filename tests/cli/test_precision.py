@@ -1,6 +1,6 @@
 """Quick recipes train in 16-bit floats where a CPU has matrix units for them."""
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,8 +8,7 @@ import torch
 import yaml
 from support import DEBUG
 
-from stylenet.cli.commands import QUICK_RECIPES, _train, quickest_precision
-from stylenet.cli.exits import guarded
+from stylenet.cli.commands import QUICK_RECIPES, quickest_precision
 from stylenet.cli.shorthand import CONFIGS, expand
 
 
@@ -51,16 +50,14 @@ def test_16_bits_are_for_quick_recipes_on_a_cpu_with_matrix_units(
 def test_a_quick_recipe_trains_in_16_bits_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
-    tmp_path: Path,
-    bare_environment: None,
+    train: Callable[..., int],
     option: list[str],
     precision: str,
 ):
     machine(monkeypatch, amx=True)
-    monkeypatch.chdir(tmp_path)
-    given = ["style=starry_night", "recipe=minutes", DEBUG, "trainer.max_steps=1", *option]
-    monkeypatch.setattr(sys, "argv", ["train.py", *given])
-    assert guarded(_train) == 0
+    assert train("style=starry_night", "recipe=minutes", DEBUG, "trainer.max_steps=1", *option) == 0
     assert f"precision {precision}" in " ".join(capsys.readouterr().err.split())
-    config = yaml.safe_load(Path("outputs/debug/starry_night/version_0/config.yaml").read_text())
-    assert config["trainer"]["precision"] == precision
+    run = Path("outputs/debug/starry_night/version_0")
+    assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["precision"] == precision
+    learnt = torch.load(run / "last.ckpt", weights_only=True)["state_dict"].values()
+    assert all(tensor.dtype == torch.float32 and tensor.isfinite().all() for tensor in learnt)

@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 import yaml
-from support import ROOT
+from support import ROOT, painted
 
 from stylenet.cli import study
 from stylenet.cli.exits import guarded
-from stylenet.images import save_image
 from stylenet.locking import alone_in
 from stylenet.studies import runs
 from stylenet.studies.study import load_study
@@ -144,11 +142,3 @@ def test_a_setting_that_the_grid_sets_too_is_told(
     monkeypatch.setitem(runs.METHODS, "gatys", painted)
     assert run("losses", "tv_weight=0.5", "photographs=astronaut") == 0
     assert "tv_weight=0.5 is not for terms + TV; terms + Laplacian;" in capsys.readouterr().err
-
-
-def painted(settings: object, photographs: list[Path], style: Path, jury: object, folder: Path) -> dict[str, float]:
-    """A method that is done at once."""
-    for path in photographs:
-        for name in (f"{path.stem}.png", f"{path.stem}.photograph.png"):
-            save_image(torch.zeros(1, 3, 8, 8), folder / name)
-    return {"ssim": 0.5, "gram_difference": 0.5}

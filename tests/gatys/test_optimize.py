@@ -48,8 +48,10 @@ def at_end(result):
     return result.history[-1].total
 
 
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "adamw"])
-@pytest.mark.parametrize("init", ["content", "noise", "style"])
+@pytest.mark.parametrize(
+    ("optimizer", "init"),
+    [("lbfgs", "content"), ("lbfgs", "noise"), ("lbfgs", "style"), ("adam", "content"), ("adamw", "noise")],
+)
 def test_the_loss_falls_from_any_start_by_any_optimizer(run, optimizer, init):
     result = run(optimizer=optimizer, init=init, steps=25)
     assert len(result.history) == 25
@@ -62,11 +64,11 @@ def test_the_loss_falls_from_any_start_by_any_optimizer(run, optimizer, init):
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_a_batch_gives_what_single_runs_give(optimizer, extractor, pictures):
-    photographs, painting = (images.double() for images in pictures)  # rounding would grow from step to step
+    photographs, painting = (images[:2].double() for images in pictures)  # rounding would grow from step to step
     options = LossOptions(style_layers=LAYERS, content_layers=["relu2_1"])
     loss = PerceptualLoss(copy.deepcopy(extractor).double(), painting, options)
     batch, *singles = (
-        optimize(images, painting, loss, optimizer=optimizer, init="noise", steps=8, pyramid=2)
+        optimize(images, painting, loss, optimizer=optimizer, init="noise", steps=6, pyramid=2)
         for images in (photographs, *photographs.split(1))
     )
     assert_close(batch.image, torch.cat([single.image for single in singles]), rtol=0, atol=1e-5)

@@ -1,6 +1,5 @@
 """Training AdaIN: the paper's losses, and the command line from data to a slim file."""
 
-import sys
 from functools import partial
 from types import SimpleNamespace
 
@@ -11,8 +10,6 @@ import torch
 import yaml
 from support import DEBUG, ROOT
 
-from stylenet.cli.commands import _train
-from stylenet.cli.exits import guarded
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
@@ -259,12 +256,10 @@ def test_another_padding_is_refused(padding):
         module(padding=padding)
 
 
-def test_the_command_line_trains_it(tmp_path, monkeypatch, bare_environment):
-    monkeypatch.chdir(tmp_path)
+def test_the_command_line_trains_it(train, tmp_path):
     debug = DEBUG.replace("debug.yaml", "debug_adain.yaml")
     given = ["model=adain", debug, "trainer.max_steps=2", "model.reconstruction_steps=1"]
-    monkeypatch.setattr(sys, "argv", ["train.py", *given])
-    assert guarded(_train) == 0
+    assert train(*given) == 0
     (slim,) = tmp_path.glob("outputs/debug/adain/version_0/stylizer.safetensors")
     network, metadata = load_network(slim)
     assert metadata["class"] == "AdaIN"

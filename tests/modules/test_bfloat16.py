@@ -19,8 +19,8 @@ from stylenet.modules.multistyle import MultiStyleModule
 
 LAYERS = ["relu4_1", "relu3_1", "relu2_1", "relu1_1"]
 MODULES: dict[str, Callable[[], StylizerModule]] = {
-    "johnson": lambda: JohnsonModule("starry_night", 64, width=8),
-    "multistyle": lambda: MultiStyleModule(["starry_night", "great_wave"], style_size=64, width=8),
+    "johnson": lambda: JohnsonModule("starry_night", 32, width=8),
+    "multistyle": lambda: MultiStyleModule(["starry_night", "great_wave"], style_size=32, width=8),
     "adain": lambda: AdaINModule(width=8, exchange=LAYERS),
     "adain, reconstruction": lambda: AdaINModule(width=8, exchange=LAYERS, reconstruction_steps=1),
 }
@@ -33,7 +33,7 @@ class Pairs(torch.utils.data.Dataset):
         return 2
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {"photographs": DeadLeaves(64, seed=1)[index], "paintings": DeadLeaves(64, seed=2)[index]}
+        return {"photographs": DeadLeaves(32, seed=1)[index], "paintings": DeadLeaves(32, seed=2)[index]}
 
 
 @dataclass

@@ -4,10 +4,21 @@ import numpy as np
 import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+from torchvision import models
 
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.studies.measure import FIGURES, Jury, Lpips, choose_judge, describe_judge, figures, lpips_at_hand
+from stylenet.studies.measure import (
+    FIGURES,
+    LPIPS_FILES,
+    Jury,
+    Lpips,
+    choose_judge,
+    describe_judge,
+    figures,
+    lpips_at_hand,
+)
 
 STYLES, CONTENT = ("relu1_2", "relu2_2", "relu3_3", "relu4_3"), "relu2_2"
 
@@ -52,20 +63,21 @@ def test_the_untouched_photograph(pictures, judge):
     assert found["gram_difference"] > 0.01
 
 
-def test_lpips_only_where_its_weights_are(pictures, judge, bare_environment, monkeypatch, tmp_path):
-    assert lpips_at_hand() is None
-    folder = tmp_path / "torch" / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    from torchvision.models import squeezenet1_1
-
-    torch.manual_seed(0)
-    torch.save(squeezenet1_1().state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
+@pytest.mark.parametrize("network", [pytest.param("alex", marks=pytest.mark.slow), "squeeze"])
+def test_lpips_is_that_of_torchmetrics(network, pictures, judge, bare_environment, monkeypatch, tmp_path):
+    weights = {"alex": models.alexnet, "squeeze": models.squeezenet1_1}[network]().state_dict()
+    features = {name: tensor for name, tensor in weights.items() if name.startswith("features")}
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_: pytest.fail("a download"))
-    assert lpips_at_hand() == "squeeze"
-    lpips = Lpips("squeeze")
-    assert figures(pictures[1], pictures[1], judge, lpips=lpips)["lpips"] == 0
-    assert figures(pictures[0], pictures[1], judge, lpips=lpips)["lpips"] > 0
-    assert lpips(pictures[1], pictures[1]) == 0  # it remembers nothing
+    assert lpips_at_hand() is None
+    torch.save(features, tmp_path / LPIPS_FILES[network])
+    monkeypatch.setenv("STYLENET_WEIGHTS", str(tmp_path))
+    assert lpips_at_hand() == (network, tmp_path / LPIPS_FILES[network])
+
+    lpips = Lpips(network, tmp_path / LPIPS_FILES[network])
+    monkeypatch.setattr(models._api.WeightsEnum, "get_state_dict", lambda *_, **__: weights)
+    reference = LearnedPerceptualImagePatchSimilarity(net_type=network, normalize=True)
+    assert lpips(pictures[0], pictures[1]) == pytest.approx(float(reference(pictures[0], pictures[1])), rel=1e-4)
+    assert figures(pictures[1], pictures[1], judge, lpips=lpips)["lpips"] == 0  # it remembers nothing
 
 
 def at_hand(monkeypatch, *names):

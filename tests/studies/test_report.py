@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from support import fill
+from support import fill, painted
 
 from stylenet.images import load_image
 from stylenet.studies import runs
@@ -48,7 +48,10 @@ def test_the_report_tells_all(study: Callable[..., Study], tmp_path: Path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_an_axis_may_be_called_like_a_figure(study: Callable[..., Study], tmp_path: Path):
+def test_an_axis_may_be_called_like_a_figure(
+    study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(runs.METHODS, "gatys", painted)
     mine = study(grid=[{"steps": [1, 2]}], plots=[])
     cells = runs.plan(mine, tmp_path)
     for cell in cells:

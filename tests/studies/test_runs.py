@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from support import painted
 
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
@@ -28,14 +29,6 @@ def statuses(cells: list[runs.Cell]) -> list[str]:
 def run_all(cells: list[runs.Cell]) -> None:
     for _ in runs.run_all(cells):
         pass
-
-
-def painted(settings, photographs, style, jury, folder):
-    """A method that is done at once."""
-    for path in photographs:
-        for name in (f"{path.stem}.png", f"{path.stem}.photograph.png"):
-            save_image(torch.zeros(1, 3, 8, 8), folder / name)
-    return {"ssim": 0.5}
 
 
 def test_a_run_leaves_settings_pictures_history_and_figures(study: Callable[..., Study], tmp_path: Path):
