@@ -22,7 +22,8 @@ cd "$SLURM_SUBMIT_DIR"
 export STYLENET_WEIGHTS="${STYLENET_WEIGHTS:-$PWD/weights}"
 export STYLENET_COCO="${STYLENET_COCO:-$PWD/data/coco}"
 
-srun .venv/bin/python train.py "$@" \
+srun .venv/bin/python train.py \
     trainer.accelerator=gpu \
     trainer.devices="$SLURM_NTASKS_PER_NODE" \
-    trainer.num_nodes="$SLURM_NNODES"
+    trainer.num_nodes="$SLURM_NNODES" \
+    "$@"

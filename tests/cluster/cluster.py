@@ -1,0 +1,122 @@
+"""A SLURM cluster of one node on this machine: munged, slurmctld and slurmd, in a folder of their own."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "scancel", "squeue")
+CONFIGURATION = """
+ClusterName=stylenet
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CredType=cred/munge
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+ReturnToService=2
+JobRequeue=1
+KillWait=30
+SchedulerParameters=requeue_delay=1,sched_interval=1
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SlurmdParameters=config_overrides
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=8000 State=UNKNOWN
+PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=60
+PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=10
+"""
+
+
+def missing() -> str | None:
+    """Return why there can be no cluster here, None if there can."""
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    absent = [program for program in PROGRAMS if shutil.which(program, path=path) is None]
+    if absent:
+        return f"no {', '.join(absent)}: apt-get install slurm-wlm munge"
+    return None if os.geteuid() == 0 else "a cluster is started by root"
+
+
+class Cluster:
+    """A running cluster.
+
+    Args:
+        folder: Of its configuration, state and logs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.host = folder, socket.gethostname()
+        self.environment = {
+            **os.environ,
+            "SLURM_CONF": str(folder / "slurm.conf"),
+            "PATH": f"{os.environ['PATH']}:/usr/sbin",
+        }
+
+    def call(self, *command: str | Path, cwd: Path | None = None) -> str:
+        """Run one of SLURM's commands and return what it prints."""
+        done = subprocess.run(command, env=self.environment, cwd=cwd, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def job(self, number: str) -> dict[str, str]:
+        """Return what SLURM knows of a job: JobState, Restarts, ExitCode and more."""
+        words = self.call("scontrol", "show", "job", number).split()
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
+    def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        """Wait until a condition holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+            time.sleep(0.1)
+
+    def start_node(self) -> subprocess.Popen[bytes]:
+        """Start slurmd, and wait until the node takes jobs."""
+        process = subprocess.Popen(["slurmd", "-D", "-N", self.host], env=self.environment)
+        self.wait(lambda: "IDLE" in self.call("scontrol", "show", "node", self.host), 60, "the node")
+        return process
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Cluster]:
+    """Give a cluster as long as the block lasts."""
+    cluster = Cluster(folder)
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    (folder / "slurm.conf").write_text(CONFIGURATION.format(host=cluster.host, folder=folder, ports=ports))
+    (folder / "munge.key").write_bytes(os.urandom(64))
+    (folder / "munge.key").chmod(0o400)
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
+    munged = ["munged", "--foreground", "--force", f"--key-file={folder}/munge.key", f"--socket={folder}/munge.socket"]
+    munged += [f"--{name}-file={folder}/munge.{name}" for name in ("pid", "log", "seed")]
+    with ExitStack() as stack:
+        for command in (munged, ["slurmctld", "-D"]):
+            process = stack.enter_context(subprocess.Popen(command, env=cluster.environment))
+            stack.callback(process.terminate)
+            time.sleep(1)
+        cluster.wait(lambda: (folder / "munge.socket").exists(), 20, "munge")
+        process = cluster.start_node()
+        try:
+            yield cluster
+        finally:
+            process.kill()
+            process.wait()

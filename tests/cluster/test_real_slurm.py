@@ -1,0 +1,120 @@
+"""docs/slurm.sh under a real SLURM: signals, requeues, preemption, a node that fails."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from cluster import Cluster, missing, running
+from support import DEBUG, ROOT
+
+REASON = missing()
+pytestmark = [pytest.mark.cluster, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
+STEPS = 120
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+def submit(cluster: Cluster, folder: Path, ranks: int = 1) -> tuple[str, Path]:
+    """Submit docs/slurm.sh with a small training into `folder`; return the job's number and the run's folder."""
+    sbatch = ["sbatch", "--parsable", f"--ntasks-per-node={ranks}", "--cpus-per-task=1", "--mem=0", "--gpus-per-node=0"]
+    training = ["style=starry_night", DEBUG, f"trainer.max_steps={STEPS}", "checkpoint.every_n_train_steps=5"]
+    training += ["trainer.accelerator=cpu", "trainer.log_every_n_steps=2", "trainer.val_check_interval=10000"]
+    training += [f"trainer.logger.init_args.save_dir={folder}"]
+    number = cluster.call(*sbatch, f"--output={folder}/job.out", ROOT / "docs/slurm.sh", *training, cwd=ROOT)
+    return number, folder / "starry_night" / f"version_{number}"
+
+
+def step(folder: Path) -> int:
+    return torch.load(folder / "last.ckpt", weights_only=True)["global_step"]
+
+
+def ended(cluster: Cluster, number: str, folder: Path) -> dict[str, str]:
+    """Wait for a job's end and return what SLURM knows of it."""
+    output = folder.parents[1] / "job.out"
+    try:
+        cluster.wait(lambda: cluster.job(number)["JobState"] in ("COMPLETED", "FAILED", "CANCELLED"), 300, "the end")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {cluster.job(number)}; {output.read_text()[-3000:]}") from None
+    job = cluster.job(number)
+    assert job["JobState"] == "COMPLETED", output.read_text()[-3000:]
+    assert step(folder) == STEPS
+    return job
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """The weights of a run that nothing disturbs."""
+    number, run = submit(cluster, tmp_path_factory.mktemp("straight"))
+    ended(cluster, number, run)
+    return torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def assert_same(folder: Path, expected: dict[str, torch.Tensor]) -> None:
+    found = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def wait_for_a_checkpoint(cluster: Cluster, folder: Path) -> None:
+    cluster.wait((folder / "last.ckpt").is_file, 200, "a checkpoint")
+
+
+def test_a_job_whose_time_is_nearly_up_is_requeued_and_ends_as_if_it_were_not(
+    cluster: Cluster, tmp_path: Path, uninterrupted: dict[str, torch.Tensor]
+):
+    number, folder = submit(cluster, tmp_path)
+    wait_for_a_checkpoint(cluster, folder)
+    cluster.call("scancel", "--signal=USR1", number)  # as --signal=SIGUSR1@90 sends it
+    cluster.wait(lambda: cluster.job(number)["Restarts"] == "1", 100, "the requeue")
+    assert step(folder) < STEPS
+    assert ended(cluster, number, folder)["Restarts"] == "1"
+    assert_same(folder, uninterrupted)
+
+
+def test_a_signal_before_the_first_step_requeues_too(cluster: Cluster, tmp_path: Path):
+    number, folder = submit(cluster, tmp_path)
+    cluster.wait(lambda: cluster.job(number)["JobState"] == "RUNNING", 60, "the start")
+    time.sleep(3)  # PyTorch is being imported
+    assert not (folder / "last.ckpt").exists()
+    cluster.call("scancel", "--signal=USR1", number)
+    assert ended(cluster, number, folder)["Restarts"] == "1"
+
+
+def test_a_preempted_job_saves_and_goes_on(cluster: Cluster, tmp_path: Path, uninterrupted: dict[str, torch.Tensor]):
+    number, folder = submit(cluster, tmp_path)
+    wait_for_a_checkpoint(cluster, folder)
+    urgent = ["--partition=urgent", "--ntasks=2", "--mem=0", f"--output={tmp_path}/urgent.out", "--wrap=sleep 2"]
+    cluster.call("sbatch", *urgent)
+    cluster.wait(lambda: cluster.job(number)["Restarts"] == "1", 120, "the preemption")
+    assert "interrupted; to go on" in (tmp_path / "job.out").read_text()
+    ended(cluster, number, folder)
+    assert_same(folder, uninterrupted)
+
+
+def test_a_job_goes_on_after_its_node_has_failed(
+    cluster: Cluster, tmp_path: Path, uninterrupted: dict[str, torch.Tensor]
+):
+    number, folder = submit(cluster, tmp_path)
+    wait_for_a_checkpoint(cluster, folder)
+    cluster.call("scontrol", "update", f"nodename={cluster.host}", "state=down", "reason=failed")
+    for line in os.popen("ps -eo pid,args").read().splitlines():
+        if str(tmp_path) in line and "train.py" in line:
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+    cluster.call("scontrol", "update", f"nodename={cluster.host}", "state=resume")
+    assert int(ended(cluster, number, folder)["Restarts"]) >= 1
+    assert_same(folder, uninterrupted)
+
+
+def test_two_ranks_are_requeued_together(cluster: Cluster, tmp_path: Path):
+    number, folder = submit(cluster, tmp_path, ranks=2)
+    wait_for_a_checkpoint(cluster, folder)
+    cluster.call("scancel", "--signal=USR1", number)
+    assert ended(cluster, number, folder)["Restarts"] == "1"
+    assert "Traceback" not in (tmp_path / "job.out").read_text()
