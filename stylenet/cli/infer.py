@@ -9,6 +9,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from fractions import Fraction
 
+from jsonargparse.typing import ClosedUnitInterval
+
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Pixels, TilePixels, call
 from stylenet.cli.exits import guarded
@@ -43,6 +45,7 @@ def stylize(
     start: str | None = None,
     end: str | None = None,
     frames: str | None = None,
+    stabilize: ClosedUnitInterval = 0.0,
     style: list[str] | None = None,
     style_weights: list[float] | None = None,
     style_size: Pixels | None = None,
@@ -66,6 +69,7 @@ def stylize(
         start: Of a film: leave out what comes before this time: seconds, or 1:02.
         end: Of a film: stop at this time.
         frames: Of a film: a folder for each frame as a PNG; output may be left out then.
+        stabilize: Of a film: carry along this share of the last picture, from 0 to 1, against flicker; 0.8, say.
         style: Of a network of any style: a painting or a style's name; of one of many styles, a name of its own;
             several are blended.
         style_weights: How much of each style, e.g. 0.3,0.7; by default equal.
@@ -80,8 +84,9 @@ def stylize(
         raise InputError("give --output; see infer.py --help")
     options = Namespace(
         ckpt=ckpt, input=input, output=output, device=device, size=size, tile=tile, start=clock("start", start),
-        end=clock("end", end), frames=frames, style=style or [], style_weights=tuple(style_weights or ()),
-        style_size=style_size, alpha=alpha, mask=mask or [], preserve_color=preserve_color, stroke_scale=stroke_scale,
+        end=clock("end", end), frames=frames, stabilize=stabilize or None, style=style or [],
+        style_weights=tuple(style_weights or ()), style_size=style_size, alpha=alpha, mask=mask or [],
+        preserve_color=preserve_color, stroke_scale=stroke_scale,
     )  # fmt: skip
     keep_memory()
     from stylenet.cli.infer_job import run_job
