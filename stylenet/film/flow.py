@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from stylenet.errors import InputError
 
@@ -23,6 +24,11 @@ def opencv() -> Any:
             "optical flow needs OpenCV, which is not installed: run pip install 'stylenet[video]'"
         ) from None
     return cv2
+
+
+def to_pixels(image: Tensor) -> np.ndarray:
+    """Return an image, (1, 3, H, W), as OpenCV takes it, float32, (H, W, 3)."""
+    return image[0].permute(1, 2, 0).contiguous().float().cpu().numpy()
 
 
 def gray(pixels: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylenet.film.flow import carried, dis_flow, gray, opencv, visible
+from stylenet.film.flow import carried, dis_flow, gray, opencv, to_pixels, visible
 
 LIKENESS = 50.0
 """How quickly trust falls with the squared difference of colors (Lai et al. 2018, eq. 3)."""
@@ -39,7 +39,7 @@ class Stabilizer:
 
     def __call__(self, frame: Tensor) -> Tensor:
         """Return the next frame stylized, (1, 3, H, W) in [0, 1]."""
-        now, output = _pixels(frame), _pixels(self.stylize(frame))
+        now, output = to_pixels(frame), to_pixels(self.stylize(frame))
         if self._last is not None:
             before, last = self._last
             flow, trust = trusted(now, before)
@@ -64,8 +64,3 @@ def trusted(now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray
     flow = dis_flow(here, there)
     difference = ((now - carried(before, flow)) ** 2).sum(-1)
     return flow, visible(flow, dis_flow(there, here)) * np.exp(-LIKENESS * difference)
-
-
-def _pixels(image: Tensor) -> np.ndarray:
-    """Return an image, (1, 3, H, W), as OpenCV takes it, (H, W, 3)."""
-    return image[0].permute(1, 2, 0).contiguous().cpu().numpy()
