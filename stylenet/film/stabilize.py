@@ -6,13 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylenet.film.flow import carried, dis_flow, gray, opencv, to_pixels, visible
-
-LIKENESS = 50.0
-"""How quickly trust falls with the squared difference of colors (Lai et al. 2018, eq. 3)."""
-CUT = 0.2
-"""A frame that trusts less of the one before, on average, begins another scene. Successive frames of real films have
-0.46 and more, the first ones after a cut 0.03 and less."""
+from stylenet.film.flow import CUT, carried, dis_flow, matched, opencv, to_pixels
 
 
 class Stabilizer:
@@ -42,25 +36,9 @@ class Stabilizer:
         now, output = to_pixels(frame), to_pixels(self.stylize(frame))
         if self._last is not None:
             before, last = self._last
-            flow, trust = trusted(now, before)
+            flow, _, trust = matched(now, before, dis_flow)
             if trust.mean() >= CUT:
                 share = self.strength * trust[..., None] * (output != now).any(-1, keepdims=True)  # (H, W, 1)
                 output = (output + share * (carried(last, flow) - output)).clip(0, 1)
         self._last = now, output
         return torch.from_numpy(output).permute(2, 0, 1)[None]
-
-
-def trusted(now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the flow from a frame to the one before, and how far it can be trusted.
-
-    Args:
-        now: RGB, float32 in [0, 1], (H, W, 3).
-        before: RGB, float32 in [0, 1], (H, W, 3).
-
-    Returns:
-        (H, W, 2), in pixels; and (H, W), from 0 to 1.
-    """
-    here, there = gray(now), gray(before)
-    flow = dis_flow(here, there)
-    difference = ((now - carried(before, flow)) ** 2).sum(-1)
-    return flow, visible(flow, dis_flow(there, here)) * np.exp(-LIKENESS * difference)

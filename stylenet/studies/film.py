@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from stylenet.film.flow import carried, farneback_flow, gray, to_pixels, visible
+from stylenet.film.flow import CUT, carried, farneback_flow, matched, to_pixels
 from stylenet.film.stylize import open_film
 from stylenet.images import resize
 from stylenet.metrics import Judge
@@ -31,8 +31,6 @@ LONG = 10
 """Frames between those that the long-range error compares."""
 EVERY = 5
 """Frames from one that is judged to the next."""
-COMMON = 0.25
-"""Frames that have less of their area in common, as across a cut, are not compared."""
 BLUR = 1.5
 """Standard deviation of the blurred film, in pixels."""
 Paint = Callable[[Tensor], Tensor]
@@ -64,7 +62,6 @@ def read_frames(film: str | Path, size: int, count: int | None = None) -> Iterat
             yield resize(frame, size, side="long")
 
 
-@torch.inference_mode()
 def rate_film(frames: Iterable[Tensor], paints: Mapping[str, Paint], judge: Judge) -> dict[str, dict[str, float]]:
     """Return the `FILM_FIGURES` of stylizations of a film, side by side; nan of what cannot be measured.
 
@@ -95,10 +92,10 @@ def _device(judge: Judge) -> torch.device:
     return next(judge.buffers()).device
 
 
-def _way(now: np.ndarray, before: np.ndarray) -> Way:
-    here, there = gray(now), gray(before)
-    flow = farneback_flow(here, there)
-    return flow, visible(flow, farneback_flow(there, here))
+def _way(now: np.ndarray, before: np.ndarray) -> Way | None:
+    """Return the way from a frame to an earlier one, None across a cut."""
+    flow, seen, trust = matched(now, before, farneback_flow)
+    return (flow, seen) if trust.mean() >= CUT else None
 
 
 @dataclass
@@ -116,15 +113,16 @@ class Tally:
     _errors: dict[int, list[float]] = field(default_factory=lambda: {1: [], LONG: []})
     _sharpness: list[float] = field(default_factory=list)
 
-    def add(self, painted: np.ndarray, ways: Mapping[int, Way]) -> None:
+    def add(self, painted: np.ndarray, ways: Mapping[int, Way | None]) -> None:
         """Add the next picture.
 
         Args:
             painted: (H, W, 3) in [0, 1].
-            ways: From its frame to the ones so many before.
+            ways: From its frame to the ones so many before; None: not compared.
         """
-        for apart, (flow, seen) in ways.items():
-            if seen.mean() >= COMMON:
+        for apart, way in ways.items():
+            if way is not None:
+                flow, seen = way
                 gap = painted - carried(self._earlier[-apart], flow)
                 self._errors[apart].append(float((gap[seen] ** 2).mean()))
         self._sharpness.append(float(sum(np.abs(np.diff(painted, axis=axis)).mean() for axis in (0, 1))))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
+from stylenet.film.facts import ANIMATIONS, FILMS, is_film
 from stylenet.film.flow import opencv
 from stylenet.film.stabilize import Stabilizer
 from stylenet.film.stylize import open_film
@@ -46,6 +47,8 @@ def find_films(paths: Sequence[str]) -> dict[str, Path]:
     if len(films) < len(paths):
         raise InputError("two films have one name: rename one")
     for path in films.values():
+        if not is_film(path):
+            raise InputError(f"{path} is no film: it would end with one of {', '.join(sorted(FILMS | ANIMATIONS))}")
         with open_film(path):
             pass
     return films
@@ -168,7 +171,7 @@ class FilmEvaluation:
     def _key(self, film: str, style: str) -> str:
         """Return the digest of all that the rows of a film in a style depend on, but for the machine."""
         recipe: dict[str, Any] = {"methods": [method.recipe() for method in self.methods if method.paints(style)]}
-        recipe |= {"film": self._digests[self.films[film]], "style": [style, self._digests[self.styles[style]]]}
+        recipe |= {"film": [film, self._digests[self.films[film]]], "style": [style, self._digests[self.styles[style]]]}
         recipe |= {"size": self.size, "frames": self.frames, "judge": self.judged_by, "strength": self.strength}
         return recipe_digest(recipe | {"memory": self.memory})
 
