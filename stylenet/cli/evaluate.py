@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    return call(evaluate, argv, "stylenet evaluate")
+    return call(evaluate, argv, "stylenet evaluate", unnamed=("photographs", "styles", "output"))
 
 
 def evaluate(

@@ -1,6 +1,7 @@
 """A trained network, ready to stylize single images."""
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,16 @@ class Stylizer:
         network, metadata = load_network(path)
         found = find_styles(network, metadata, styles, style_size, look.get("stroke_scale", 1.0))
         return cls(network, device, Look(styles=found, **look), tile)
+
+    def with_look(self, look: Look) -> "Stylizer":
+        """Return the same network with another look; one that was not compiled by `prepare`.
+
+        Raises:
+            InputError: The look's styles are not of a kind that the network takes.
+        """
+        other = copy(self)
+        other.look, other.condition = look, condition(self.network, look, self.device)
+        return other
 
     def notes(self) -> list[str]:
         """Return how the look is had, a line for each thing that could be had in several ways."""
