@@ -88,8 +88,9 @@ class Dial:
         elif key == "0":
             look, self.shown = replace(self._given, alpha=look.alpha), "+".join(self.names)
         elif key.isdigit() and int(key) <= len(self.names):
-            index = int(key) - 1
-            look = replace(look, styles=(self._given.styles[index],), shares=(), masks=look.masks[:1])
+            given, index = self._given, int(key) - 1
+            masks = given.masks[index : index + 1] if len(given.masks) == len(given.styles) else ()
+            look = replace(look, styles=given.styles[index : index + 1], shares=(), masks=masks)
             self.shown = self.names[index]
         if look is not self.stylizer.look:
             self.stylizer = self.stylizer.with_look(look)

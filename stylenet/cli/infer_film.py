@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from torch import Tensor
-
 from stylenet.cli.console import Bar
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
 from stylenet.errors import InputError
@@ -121,12 +119,8 @@ def stylize_one(
         InputError: The film cannot be read or written; nothing was written.
     """
     began, speed = time.perf_counter(), ""
-    cut = {"start": options.start, "end": options.end, "frames": options.frames}
-
+    how = {"start": options.start, "end": options.end, "frames": options.frames, "say": say}
     paint = Stabilizer(stylizer, options.stabilize) if options.stabilize else stylizer
-
-    def stylize(frame: Tensor) -> Tensor:
-        return paint(scaled(frame, options.size))
 
     def progress(done: int, total: int | None) -> None:
         nonlocal speed
@@ -135,7 +129,7 @@ def stylize_one(
         if asked:
             raise KeyboardInterrupt
 
-    result = stylize_film(stylize, film, target, **cut, progress=progress, say=say)
+    result = stylize_film(lambda frame: paint(scaled(frame, options.size)), film, target, **how, progress=progress)
     written = f"wrote {target or options.frames}: {result.frames} frames, {result.seconds:.1f} s, {speed}"
     ended = "interrupted; " if result.interrupted else f"{film}: {result.broken}; " if result.broken else ""
     return result, one_line(ended + written)
