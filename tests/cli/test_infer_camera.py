@@ -35,6 +35,24 @@ class Glass:
         return next(self.keys, "")
 
 
+class Patient:
+    """A camera that waits for whoever looks: twelve frames, none of which is lost."""
+
+    def __init__(self, source):
+        self.frames = [torch.from_numpy(drawn(index)).permute(2, 0, 1)[None] / 255 for index in range(12)]
+
+    def __enter__(self):
+        return self.frames
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    monkeypatch.setattr(infer_camera, "Camera", Patient)
+
+
 @pytest.fixture
 def show(tmp_path, monkeypatch):
     """Run `infer.py --camera=film.mp4` with keys, and return exit code and window; there are two networks."""
@@ -71,11 +89,11 @@ def test_a_camera_is_shown_stylized_until_it_ends(show, capsys):
     assert lines[-1].startswith(f"{len(glass.shown)} frames, ")
 
 
-def test_keys_change_the_strength(show):
+def test_keys_change_the_strength(show, patient):
     _, glass = show("---+")
     assert [title.split(", ")[0] for title in glass.titles[:5]] == ["100%", "90%", "80%", "70%", "80%"]
-    _, glass = show("-" * 12 + "q")
-    assert glass.titles[-1].startswith("0%") or len(glass.titles) < 12
+    _, glass = show("-" * 12)
+    assert glass.titles[-1].startswith("0%")
 
 
 def test_strength_0_is_the_picture_of_the_camera(show):
@@ -83,7 +101,7 @@ def test_strength_0_is_the_picture_of_the_camera(show):
     assert np.abs(glass.shown[-1].astype(int) - pixels_of("film.mp4", 6)[-1]).max() <= 1
 
 
-def test_keys_choose_one_of_the_styles_or_all(show):
+def test_keys_choose_one_of_the_styles_or_all(show, patient):
     _, glass = show("1203q", "--style=one", "--style=two", ckpt="many.safetensors")
     assert [title.split(", ")[0] for title in glass.titles] == ["one+two", "one", "two", "one+two", "one+two"]
     assert np.abs(glass.shown[1].astype(int) - glass.shown[2]).mean() > 2
@@ -93,7 +111,7 @@ def test_q_ends_it(show):
     assert len(show("q")[1].shown) == len(show("\x1b")[1].shown) == 1
 
 
-def test_ctrl_c_ends_it_and_keeps_the_record(show, monkeypatch):
+def test_ctrl_c_ends_it_and_keeps_the_record(show, patient, monkeypatch):
     real, calls = Glass.show, []
 
     def press(self, *given):
