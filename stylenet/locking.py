@@ -1,13 +1,12 @@
 """One run at a time in a folder of results."""
 
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stylenet.errors import InputError
-
-NAME = ".lock"
 
 
 @contextmanager
@@ -23,12 +22,19 @@ def alone_in(folder: Path, shared: bool = False) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / NAME).open("w")
+        descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from None
-    with file:
-        try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"another run writes into {folder}: wait for its end, or give another --output") from None
+    try:
+        with suppress(OSError):  # a file system that locks no folders
+            _lock(descriptor, folder, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path, kind: int) -> None:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(f"another run writes into {folder}: wait for its end, or give another --output") from None

@@ -21,6 +21,8 @@ Levels = restricted_number_type("Levels", int, [(">=", 1), ("<=", 8)])
 Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**63)])
 _NAMED = re.compile(r"(-{0,2})([A-Za-z_][\w.-]*)(\+?=)(.*)", re.DOTALL)
 _FLAGS = ("help", "print_config")
+_BARE = {"camera": "0"}
+"""Options that may stand without a value, and what they mean then."""
 _EVERYWHERE = ("config", *_FLAGS)
 """What every command takes besides the parameters of its function."""
 
@@ -40,6 +42,7 @@ def call(
     program: str,
     groups: Mapping[str, tuple[type, Collection[str]]] | None = None,
     others: str | None = None,
+    unnamed: Sequence[str] | None = None,
 ) -> int:
     """Run a command with the arguments of a command line, and return its exit code.
 
@@ -55,6 +58,7 @@ def call(
         groups: Parameters that take a dict, `{name: (class, fields left out)}`: a class whose fields are given as
             `name.field=value`. The dict has only what was given.
         others: Parameter that takes a dict of all arguments that the function has no parameter for, as text.
+        unnamed: Parameters that may be given without their name, in order; by default those without a default.
 
     Raises:
         InputError: An unknown argument, with the nearest right name; a missing one, or one of a wrong type.
@@ -70,9 +74,10 @@ def call(
     for name, (owner, skipped) in groups.items():
         fields = inspect.signature(owner).parameters
         types |= {f"{name}.{field}": fields[field].annotation for field in fields if field not in skipped}
-    required = [name for name, parameter in parameters.items() if parameter.default is parameter.empty]
+    if unnamed is None:
+        unnamed = [name for name, parameter in parameters.items() if parameter.default is parameter.empty]
     unknown: dict[str, str] | None = None if others is None else {}
-    options = written_out(argv, types, required, unknown)
+    options = written_out(argv, types, unnamed, unknown)
     check_configs(options)
     given = parser.parse_args(options, defaults=False).as_dict()
     given.pop("config", None)
@@ -158,6 +163,8 @@ def _value(token: str, name: str, types: Mapping[str, Any], rest: list[str]) -> 
     if types.get(name) is bool and (not rest or rest[0].lower() not in ("true", "false")):
         return "true"
     if not rest or rest[0].startswith("--"):
+        if name in _BARE:
+            return _BARE[name]
         raise InputError(f"{token} has no value: give {token}=VALUE")
     return rest.pop(0)
 

@@ -1,7 +1,7 @@
 """What commands show on standard error: a card of what goes in, and how far long work is."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -58,6 +58,31 @@ class Bar:
             left = (total - done) * (now - self._began) / max(1, done)
             clock = f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min"
             self.console.print(one_line(f"{self.unit} {done}/{total} {text} {clock} left"))
+
+
+class Watch(Bar):
+    """A bar whose `tick` also tells whether Ctrl-C was pressed.
+
+    Args:
+        steps: Of the whole work.
+        asked: Filled by Ctrl-C, see `stylenet.cli.exits.stop_when_asked`.
+        unit: What is counted.
+    """
+
+    def __init__(self, steps: int, asked: Sequence[int], unit: str = "step") -> None:
+        super().__init__(unit)
+        self.steps, self.asked, self.done, self.doing = steps, asked, 0, ""
+
+    def begin(self, doing: str) -> None:
+        """Say what is done from now on."""
+        self.doing = doing
+        self.move(self.done, self.steps, doing)
+
+    def tick(self) -> bool:
+        """Count a step, and return whether the work shall end."""
+        self.done += 1
+        self.move(self.done, self.steps, self.doing)
+        return bool(self.asked)
 
 
 def print_card(lines: Mapping[str, str]) -> None:

@@ -4,14 +4,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jsonargparse.typing import ClosedUnitInterval
+
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, Pixels, Steps, call
-from stylenet.cli.console import Bar, print_card
+from stylenet.cli.console import Watch, print_card
+from stylenet.cli.evaluate_film import evaluate_films
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
 from stylenet.devices import pick_device
+from stylenet.errors import InputError
 from stylenet.images import save_image, written_beside
 from stylenet.inference.outputs import check_writable
+from stylenet.locking import alone_in
 from stylenet.studies.evaluation import PICTURES, RESULTS, Costs, Evaluation
+from stylenet.studies.film_evaluation import FilmEvaluation, find_films
 from stylenet.studies.methods import Stopped, find_methods
 from stylenet.studies.pictures import find_labels, find_styles, photographs_in
 from stylenet.studies.report import evaluation_report, figures_json, picture_grid
@@ -28,13 +34,14 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    return call(evaluate, argv, "stylenet evaluate")
+    return call(evaluate, argv, "stylenet evaluate", unnamed=("photographs", "styles", "output"))
 
 
 def evaluate(
-    photographs: str,
     styles: list[str],
     output: str,
+    photographs: str | None = None,
+    films: list[str] | None = None,
     methods: list[str] | None = None,
     size: Pixels = 256,
     steps: Steps = 300,
@@ -43,36 +50,64 @@ def evaluate(
     labels: str | None = None,
     device: str = "auto",
     runtime: bool = True,
+    stabilize: ClosedUnitInterval = 0.8,
     json: bool = False,
 ) -> int:
-    """Paint photographs by several methods, and measure what comes out.
+    """Paint photographs or films by several methods, and measure what comes out.
 
-    Writes results.csv, table.md, grid.png and every picture; what an earlier run finished in the output folder is not
-    done again. Exit codes: 0 done, 1 something failed (named in table.md), 2 bad input, 130 interrupted (what is done
-    stays).
+    Writes results.csv, table.md and, of photographs, grid.png and every picture; what an earlier run finished in the
+    output folder is not done again. Exit codes: 0 done, 1 something failed (named in table.md), 2 bad input, 130
+    interrupted (what is done stays).
 
     Args:
-        photographs: A folder, with its sub-folders.
         styles: Names or paths of paintings.
         output: A folder.
+        photographs: A folder, with its sub-folders.
+        films: In their place: films, whose flicker is measured too.
         methods: gatys; gatys+, with dynamic weights and the combined image; or files of networks, as FILE=STYLE where
             the file does not say its style; by default gatys,gatys+. The untouched photograph is always measured too.
-        size: Longer side of photographs, shorter side of paintings.
+        size: Longer side of photographs and films, shorter side of paintings.
         steps: Of gatys and gatys+.
-        limit: Take so many photographs, the first ones.
+        limit: Take so many photographs, or frames of each film, the first ones.
         judge: Backbone that measures; by default the best at hand that is the loss network of none.
         labels: A folder of stylenet pseudo-label, to compare with those too.
         device: auto, cpu, cuda, cuda:N or mps.
-        runtime: Measure seconds and memory at 256 and 1024 pixels too.
+        runtime: Measure seconds and memory at 256 and 1024 pixels too; of films, memory.
+        stabilize: Of films: strength of the stabilized rows, from 0 to 1; 0 for none.
         json: Print the figures of every picture as JSON, for pipes, in place of the table.
     """
     keep_memory()
     place, folder = pick_device(device), Path(output)
     check_writable([folder / RESULTS])
-    found = photographs_in(photographs, limit, without=[folder / PICTURES, folder / GRID])
     paintings = find_styles(styles)
+    if films is not None:
+        if photographs or labels:
+            raise InputError("--films stands alone: leave out --photographs and --labels")
+        clips, chosen = find_films(films), find_methods(methods or ["photograph"], list(paintings), steps, place)
+        given = chosen, clips, paintings, folder, size, place, judge, limit, stabilize, runtime
+        with alone_in(folder):
+            return evaluate_films(FilmEvaluation(*given), json)
+    if photographs is None:
+        raise InputError("give --photographs or --films; see stylenet evaluate --help")
+    found = photographs_in(photographs, limit, without=[folder / PICTURES, folder / GRID])
     chosen = find_methods(methods or ["gatys", "gatys+"], list(paintings), steps, place)
     evaluation = Evaluation(chosen, found, paintings, folder, size, place, judge, find_labels(labels))
+    with alone_in(folder):
+        return evaluate_photographs(evaluation, runtime, json)
+
+
+def evaluate_photographs(evaluation: Evaluation, runtime: bool, as_json: bool) -> int:
+    """Fill the rows, write and print what comes of them, and return the exit code.
+
+    Args:
+        evaluation: What to paint and measure.
+        runtime: Whether to measure seconds and memory.
+        as_json: Whether to print figures in place of the table.
+
+    Raises:
+        InputError: The place cannot be written.
+    """
+    folder = evaluation.output
     costs = Costs(evaluation)
     print_card(describe(evaluation))
     asked = work(evaluation, costs, measured=runtime)
@@ -80,7 +115,7 @@ def evaluate(
     with written_beside(folder / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     save_image(picture_grid(evaluation), folder / GRID)
-    print(figures_json(evaluation, costs.rows) if json else text)
+    print(figures_json(evaluation.judge_line, pictures=evaluation.rows, runtime=costs.rows) if as_json else text)
     failed = any(row["error"] for row in (*evaluation.rows, *costs.rows))
     left = len(evaluation.cells()) - len(evaluation.rows)
     ending = f"; interrupted with {left} pictures left, repeat the command to go on" if asked else ""
@@ -134,27 +169,3 @@ def work(evaluation: Evaluation, costs: Costs, measured: bool) -> bool:
             if row["error"]:
                 watch.console.print(one_line(f"failed: {method.name} at {side} pixels: {row['error']}"))
         return bool(asked)
-
-
-class Watch(Bar):
-    """A bar whose `tick` also tells whether Ctrl-C was pressed.
-
-    Args:
-        steps: Of the whole work.
-        asked: Filled by Ctrl-C, see `stylenet.cli.exits.stop_when_asked`.
-    """
-
-    def __init__(self, steps: int, asked: Sequence[int]) -> None:
-        super().__init__("step")
-        self.steps, self.asked, self.done, self.doing = steps, asked, 0, ""
-
-    def begin(self, doing: str) -> None:
-        """Say what is done from now on."""
-        self.doing = doing
-        self.move(self.done, self.steps, doing)
-
-    def tick(self) -> bool:
-        """Count a step, and return whether the work shall end."""
-        self.done += 1
-        self.move(self.done, self.steps, self.doing)
-        return bool(self.asked)

@@ -7,7 +7,10 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
+
+from jsonargparse.typing import ClosedUnitInterval
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Pixels, TilePixels, call
@@ -30,19 +33,22 @@ def run(argv: Sequence[str], program: str = "infer.py") -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    return call(stylize, argv, program)
+    return call(stylize, argv, program, unnamed=("ckpt", "input"))
 
 
 def stylize(
     ckpt: str,
-    input: str,
+    input: str | None = None,
     output: str | None = None,
+    camera: str | None = None,
+    record: str | None = None,
     device: str = "auto",
     size: Pixels | None = None,
     tile: TilePixels | None = None,
     start: str | None = None,
     end: str | None = None,
     frames: str | None = None,
+    stabilize: ClosedUnitInterval = 0.0,
     style: list[str] | None = None,
     style_weights: list[float] | None = None,
     style_size: Pixels | None = None,
@@ -51,7 +57,7 @@ def stylize(
     preserve_color: str | None = None,
     stroke_scale: float = 1.0,
 ) -> int:
-    """Stylize an image, a film, or all of a folder. Existing outputs are overwritten.
+    """Stylize an image, a film, all of a folder, or what a camera sees. Existing outputs are overwritten.
 
     Exit codes: 0 all stylized, 1 images of a folder failed or a film ended early, 2 bad input, 130 interrupted.
 
@@ -60,12 +66,15 @@ def stylize(
         input: An image or a film; or a folder, with its sub-folders; or - for an image on standard input.
         output: An image or a film, whose suffix says the format; or a folder for NAME.png of each image and films of
             the same names, if it exists, ends with a slash or input is a folder; or - for a PNG on standard output.
+        camera: In place of a file, the number of a camera, 0 by default, or a film that plays one; opens a window.
+        record: Of a camera: a film to write.
         device: auto, cpu, cuda, cuda:N or mps.
         size: Scale the longer side to this many pixels first.
         tile: Work on tiles of this side: large images in little memory, no seams.
         start: Of a film: leave out what comes before this time: seconds, or 1:02.
         end: Of a film: stop at this time.
         frames: Of a film: a folder for each frame as a PNG; output may be left out then.
+        stabilize: Of a film: carry along this share of the last picture, from 0 to 1, against flicker; 0.8, say.
         style: Of a network of any style: a painting or a style's name; of one of many styles, a name of its own;
             several are blended.
         style_weights: How much of each style, e.g. 0.3,0.7; by default equal.
@@ -76,14 +85,22 @@ def stylize(
         preserve_color: luminance or coral keeps the photograph's colors.
         stroke_scale: How many times as large strokes are, from 0.25 to 4.
     """
-    if output is None and frames is None:
+    if input is None and camera is None:
+        raise InputError("give --input; see infer.py --help")
+    if output is None and frames is None and camera is None:
         raise InputError("give --output; see infer.py --help")
     options = Namespace(
-        ckpt=ckpt, input=input, output=output, device=device, size=size, tile=tile, start=clock("start", start),
-        end=clock("end", end), frames=frames, style=style or [], style_weights=tuple(style_weights or ()),
-        style_size=style_size, alpha=alpha, mask=mask or [], preserve_color=preserve_color, stroke_scale=stroke_scale,
+        ckpt=ckpt, input=input, output=output, camera=camera, record=record, device=device, size=size, tile=tile,
+        start=clock("start", start), end=clock("end", end), frames=frames, stabilize=stabilize or None,
+        style=style or [], style_weights=tuple(style_weights or ()), style_size=style_size, alpha=alpha,
+        mask=mask or [], preserve_color=preserve_color, stroke_scale=stroke_scale,
     )  # fmt: skip
     keep_memory()
+    if camera is not None:
+        with suppress(
+            ImportError
+        ):  # before PyAV, which torchvision imports: its libxcb would keep windows from opening
+            import cv2  # noqa: F401
     from stylenet.cli.infer_job import run_job
 
     return run_job(options)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from torch import Tensor
-
 from stylenet.cli.console import Bar
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
 from stylenet.errors import InputError
+from stylenet.film.flow import opencv
 from stylenet.film.formats import pick_encoder
+from stylenet.film.stabilize import Stabilizer
 from stylenet.film.stylize import Result, open_film, stylize_film
 from stylenet.inference.outputs import check_writable, stays_film
 from stylenet.inference.sizes import most, resized, scaled
@@ -34,9 +34,11 @@ def check_films(options: Namespace, jobs: Mapping[Path, Path | None]) -> None:
         InputError: There are options for films but no film, or a film cannot be written.
     """
     films = {path: target for path, target in jobs.items() if target is None or stays_film(path, target)}
-    for name in ("start", "end", "frames"):
+    for name in ("start", "end", "frames", "stabilize"):
         if getattr(options, name) is not None and not films:
             raise InputError(f"--{name} is for films, and {options.input} is none: leave it out")
+    if options.stabilize:
+        opencv()
     if options.frames is not None:
         if len(jobs) > 1:
             raise InputError("--frames takes the pictures of one film: give one as --input")
@@ -117,10 +119,8 @@ def stylize_one(
         InputError: The film cannot be read or written; nothing was written.
     """
     began, speed = time.perf_counter(), ""
-    cut = {"start": options.start, "end": options.end, "frames": options.frames}
-
-    def stylize(frame: Tensor) -> Tensor:
-        return stylizer(scaled(frame, options.size))
+    how = {"start": options.start, "end": options.end, "frames": options.frames, "say": say}
+    paint = Stabilizer(stylizer, options.stabilize) if options.stabilize else stylizer
 
     def progress(done: int, total: int | None) -> None:
         nonlocal speed
@@ -129,7 +129,7 @@ def stylize_one(
         if asked:
             raise KeyboardInterrupt
 
-    result = stylize_film(stylize, film, target, **cut, progress=progress, say=say)
+    result = stylize_film(lambda frame: paint(scaled(frame, options.size)), film, target, **how, progress=progress)
     written = f"wrote {target or options.frames}: {result.frames} frames, {result.seconds:.1f} s, {speed}"
     ended = "interrupted; " if result.interrupted else f"{film}: {result.broken}; " if result.broken else ""
     return result, one_line(ended + written)

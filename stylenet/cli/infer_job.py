@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from torch import Tensor
 
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
+from stylenet.cli.infer_camera import check_camera, run_camera
 from stylenet.cli.infer_film import Move, check_films, commonest_film, run_film, stylize_one
 from stylenet.color import luminance
 from stylenet.errors import InputError
@@ -29,6 +30,11 @@ def run_job(options: Namespace) -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
+    if options.camera is not None:
+        check_camera(options)
+        return run_camera(_stylizer(options), options)
+    if options.record is not None:
+        raise InputError("--record is for --camera: leave it out, or give --output")
     if options.output is not None and "-" in (options.input, options.output):
         return _run_pipe(options)
     jobs = _plan(options)

@@ -17,6 +17,7 @@ WORDS = {
     "Steps": "a whole number from 1 to 1000000",
     "Count": "a whole number from 1",
     "Levels": "a whole number from 1 to 8",
+    "ClosedUnitInterval": "a number from 0 to 1",
     "Seed": "a whole number from 0",
 }
 """What the types of options are called."""

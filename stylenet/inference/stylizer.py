@@ -1,6 +1,7 @@
 """A trained network, ready to stylize single images."""
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,16 @@ class Stylizer:
         from stylenet.inference.hub import HubNetwork
 
         return HubNetwork(self._network, self._metadata or describe(self._network))
+
+    def with_look(self, look: Look) -> "Stylizer":
+        """Return the same network with another look; one that was not compiled by `prepare`.
+
+        Raises:
+            InputError: The look's styles are not of a kind that the network takes.
+        """
+        other = copy(self)
+        other.look, other.condition = look, condition(self.network, look, self.device)
+        return other
 
     def notes(self) -> list[str]:
         """Return how the look is had, a line for each thing that could be had in several ways."""

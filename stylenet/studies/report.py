@@ -183,9 +183,13 @@ def evaluation_report(evaluation: Evaluation, costs: Sequence[Row]) -> str:
     return "\n\n".join(parts + (["## What failed", _listed(failed)] if failed else [])) + "\n"
 
 
-def figures_json(evaluation: Evaluation, costs: Sequence[Row]) -> str:
-    """Return the judge, the rows of pictures and those of seconds and memory as JSON; null is what was not measured."""
-    return json.dumps({"judge": evaluation.judge_line, "pictures": evaluation.rows, "runtime": list(costs)}, indent=2)
+def figures_json(judge: str, **rows: Sequence[Row]) -> str:
+    """Return the judge and tables of rows by their names as JSON; null is what was not measured."""
+    known = {
+        name: [{key: value if value == value else None for key, value in row.items()} for row in table]  # NaN is not
+        for name, table in rows.items()
+    }
+    return json.dumps({"judge": judge, **known}, indent=2)
 
 
 def _evaluation_setting(evaluation: Evaluation, shown: Sequence[str]) -> str:

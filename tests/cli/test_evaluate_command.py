@@ -8,13 +8,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from films import make_film
 
 from stylenet.cli import evaluate
 from stylenet.cli.exits import guarded
+from stylenet.errors import InputError
 from stylenet.images import load_image, save_image
+from stylenet.locking import alone_in
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
-from stylenet.studies import evaluation, methods
+from stylenet.studies import evaluation, film_evaluation, methods
 from stylenet.studies.runtime import Cost
 
 
@@ -126,7 +129,82 @@ def test_interrupted_and_taken_up_again(command, capsys, monkeypatch):
     assert len(pd.read_csv("out/results.csv")) == 6
 
 
+@pytest.fixture
+def films(command):
+    """Run the command in tmp_path with two films."""
+    make_film("a.mp4")
+    make_film("b.mp4")
+
+    def run(*options, **named):
+        given = {"photographs": None, "films": "a.mp4,b.mp4", "methods": "net.safetensors", "limit": "3"}
+        return command("--judge=vgg16", *options, **given | named)
+
+    return run
+
+
+def test_films_are_measured(films, capsys):
+    assert films() == 0
+    assert files("out") == ["results.csv", "table.md"]
+    captured = capsys.readouterr()
+    assert captured.out.strip() == Path("out/table.md").read_text().strip()
+    images = ["untouched", "blurred", "net", "net, stabilized"]
+    rows = [line.strip("| ").split(" | ")[:3] for line in captured.out.splitlines() if line.startswith(("| a", "| b"))]
+    assert rows == [[film, "one", image] for film in "ab" for image in images]
+    assert "warping error: root mean square difference" in captured.out
+    assert "stabilized: strength 0.8" in captured.out
+    assert captured.err.endswith("wrote out\n")
+
+
+def test_figures_of_films_are_json_for_pipes(films, capsys):
+    assert films("--json") == 0
+    printed = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert {row["film"] for row in printed["films"]} == {"a", "b"}
+
+
+def test_a_second_evaluation_in_a_folder_is_told(films, capsys):
+    with alone_in(Path("out")):
+        assert films() == 2
+    assert "another run writes into out" in capsys.readouterr().err
+
+
+def test_interrupted_films_are_taken_up_again(films, capsys, monkeypatch):
+    rate, done = film_evaluation.rate_film, []
+
+    def interrupt(*arguments):
+        done.append(1)
+        if len(done) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return rate(*arguments)
+
+    monkeypatch.setattr(film_evaluation, "rate_film", interrupt)
+    assert films() == 130
+    assert "interrupted, repeat the command to go on" in capsys.readouterr().err
+    assert set(pd.read_csv("out/results.csv")["film"]) == {"a"}
+    assert films() == 0
+    assert len(done) == 3
+
+
+def test_a_film_that_fails_is_named(films, capsys, monkeypatch):
+    rate = film_evaluation.rate_film
+    errors = iter([InputError("no room"), None])
+
+    def fail(*arguments):
+        if error := next(errors):
+            raise error
+        return rate(*arguments)
+
+    monkeypatch.setattr(film_evaluation, "rate_film", fail)
+    assert films() == 1
+    captured = capsys.readouterr()
+    assert "failed: a, one: no room" in captured.err
+    assert "- a, one: no room" in captured.out
+    assert set(pd.read_csv("out/results.csv")["film"]) == {"b"}
+
+
 BAD = {
+    "neither": ({"photographs": None}, "give --photographs or --films; see stylenet evaluate --help"),
+    "both": ({"films": "in/a.png"}, "--films stands alone: leave out --photographs and --labels"),
+    "no film": ({"photographs": None, "films": "in/a.png"}, "in/a.png is no film: it would end with one of .avi, .gif"),
     "no photographs": ({"photographs": "nowhere"}, "no such folder: nowhere"),
     "no style": ({"styles": "on"}, "unknown style 'on'"),
     "no method": ({"methods": "gatis"}, "no method 'gatis': give photograph, gatys, gatys+, or the file of a network"),

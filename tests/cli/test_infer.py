@@ -306,7 +306,7 @@ def test_bad_input(bad_place, capsys, case):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "error: give --ckpt, --input; see infer.py --help\n"),
+        ([], "error: give --ckpt; see infer.py --help\n"),
         (["photo.jpg"], "error: give --input; see infer.py --help\n"),
         (["a.ckpt", "photo.jpg"], "error: give --output; see infer.py --help\n"),
         (["--ckpt"], "error: --ckpt has no value: give --ckpt=VALUE\n"),

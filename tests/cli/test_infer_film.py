@@ -147,6 +147,52 @@ def test_a_still_gif_stays_still(place):
         assert not picture.is_animated
 
 
+# Stabilized
+
+
+def unsteadiness(path):
+    return np.abs(np.diff(pixels_of(path, 6).astype(float), axis=0)).mean()
+
+
+def flicker(monkeypatch):
+    """Make every network paint other noise each time."""
+    generator = torch.Generator().manual_seed(0)
+
+    def noise(self, image, *given):
+        return (image + 0.3 * torch.randn(image.shape, generator=generator)).clamp(0, 1)
+
+    monkeypatch.setattr(Stylizer, "__call__", noise)
+
+
+@pytest.mark.parametrize("source", ["film.mp4", "moving.gif"])
+def test_a_stabilized_film_flickers_less(place, monkeypatch, source):
+    animate("moving.gif", 10)
+    flicker(monkeypatch)
+    assert run(input=source, output="alone.mkv") == 0
+    assert run("--stabilize=0.8", input=source, output="steady.mkv") == 0
+    assert unsteadiness("steady.mkv") < 0.7 * unsteadiness("alone.mkv")
+
+
+def test_each_film_of_a_folder_begins_anew(place):
+    film("in/a.mp4", draw=lambda index, *size: 255 - drawn(index, *size))
+    film("in/b.mp4")
+    photograph("in/c.png")
+    assert run("--stabilize=0.9", input="in", output="out") == 0
+    assert run("--stabilize=0.9", input="in/b.mp4", output="alone.mp4") == 0
+    assert files("out") == ["a.mp4", "b.mp4", "c.png"]
+    assert (pixels_of("out/b.mp4") == pixels_of("alone.mp4")).all()
+
+
+def test_without_opencv_the_mend_is_named(place, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert run() == 0
+    capsys.readouterr()
+    assert run("--stabilize=0.5", output="steady.mp4") == 2
+    assert capsys.readouterr().err == (
+        "error: optical flow needs OpenCV, which is not installed: run pip install 'stylenet[video]'\n"
+    )
+
+
 # Folders
 
 
@@ -258,6 +304,11 @@ BAD = {
     "frames of a still": ({"input": "still.png", "output": None, "frames": "f"}, "--frames takes the pictures of one"),
     "frames of a folder": ({"input": "in", "output": "out", "frames": "f"}, "--frames takes the pictures of one film"),
     "frames onto a file": ({"frames": "still.png"}, "cannot write into still.png: still.png is no folder"),
+    "a stabilized still": (
+        {"input": "still.png", "output": "o.png", "stabilize": "0.5"},
+        "--stabilize is for films, and still.png",
+    ),
+    "too much": ({"stabilize": "1.5"}, "stabilize=1.5: give a number from 0 to 1"),
     "no output": ({"output": None}, "give --output; see infer.py --help"),
     "empty folder": ({"input": "empty", "output": "out"}, "no images in empty, and no films: looked for .avi"),
 }

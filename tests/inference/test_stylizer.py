@@ -4,6 +4,7 @@ from torch import nn
 
 from stylenet.devices import pick_device
 from stylenet.errors import InputError
+from stylenet.inference.looks import Look
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
@@ -42,6 +43,18 @@ def test_from_checkpoint(tmp_path):
     image = torch.rand(1, 3, 20, 20)
     stylizer = Stylizer.from_checkpoint(tmp_path / "stylizer.safetensors", torch.device("cpu"))
     assert torch.equal(stylizer(image), Stylizer(network, "cpu")(image))
+
+
+def test_another_look_is_that_of_a_new_stylizer_and_leaves_the_old_one():
+    torch.manual_seed(0)
+    network = JohnsonNet(width=1, blocks=1)
+    image = torch.rand(1, 3, 20, 30)
+    stylizer = Stylizer(network, "cpu")
+    before = stylizer(image)
+    half = stylizer.with_look(Look(alpha=0.5))
+    torch.testing.assert_close(half(image), Stylizer(network, "cpu", Look(alpha=0.5))(image))
+    torch.testing.assert_close(half(image), 0.5 * image + 0.5 * before)
+    torch.testing.assert_close(stylizer(image), before)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""`infer --camera`: the stylized picture of a camera in a window, with keys for strength and style."""
+
+import os
+import sys
+import time
+from argparse import Namespace
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from torch import Tensor
+
+from stylenet.cli.exits import INTERRUPTED, OK, stop_when_asked
+from stylenet.errors import InputError
+from stylenet.film.camera import Camera
+from stylenet.film.flow import opencv
+from stylenet.film.formats import FORMATS, pick_encoder
+from stylenet.film.recorder import Recorder
+from stylenet.film.stabilize import Stabilizer
+from stylenet.images import to_uint8
+from stylenet.inference.outputs import check_writable
+from stylenet.inference.sizes import scaled
+from stylenet.inference.stylizer import Stylizer
+
+KEYS = "keys: + and - strength; 1 to 9 one of the styles, 0 all of them; q ends"
+STEP = 0.1
+"""By which a key changes the strength."""
+TITLE = "stylenet"
+
+
+class Window:
+    """A window of OpenCV; a context manager."""
+
+    def __enter__(self) -> Self:
+        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise InputError("there is no display for a window: run it on a desktop")  # OpenCV would end the program
+        self._cv2 = opencv()
+        try:
+            self._cv2.namedWindow(TITLE, self._cv2.WINDOW_NORMAL | self._cv2.WINDOW_GUI_NORMAL)
+        except self._cv2.error:  # the headless wheel, which fills the same place
+            mend = "run pip uninstall opencv-python-headless, then pip install --force-reinstall 'stylenet[camera]'"
+            raise InputError(f"this OpenCV has no windows: {mend}") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(self._cv2.error):  # it was closed by hand
+            self._cv2.destroyWindow(TITLE)
+
+    def show(self, pixels: np.ndarray, title: str) -> str:
+        """Show a picture, and return the key that was pressed, "" for none, "q" once the window was closed.
+
+        Args:
+            pixels: RGB, uint8, (H, W, 3).
+            title: Of the window.
+        """
+        self._cv2.imshow(TITLE, pixels[..., ::-1])
+        self._cv2.setWindowTitle(TITLE, title)
+        key = self._cv2.waitKey(1) & 0xFF
+        if self._cv2.getWindowProperty(TITLE, self._cv2.WND_PROP_VISIBLE) < 1:
+            return "q"
+        return "" if key == 0xFF else chr(key)
+
+
+class Dial:
+    """A stylizer whose look changes by keys.
+
+    Args:
+        stylizer: As it begins.
+        names: Of its styles.
+    """
+
+    def __init__(self, stylizer: Stylizer, names: list[str]) -> None:
+        self.stylizer, self.names = stylizer, names
+        self._given, self.shown = stylizer.look, "+".join(names)
+
+    def __call__(self, frame: Tensor) -> Tensor:
+        """Return a frame, (1, 3, H, W) in [0, 1], stylized."""
+        return self.stylizer(frame)
+
+    def press(self, key: str) -> None:
+        """Do what a key says; others do nothing."""
+        look = self.stylizer.look
+        if key in ("+", "=", "-"):
+            alpha = round(look.alpha + (-STEP if key == "-" else STEP), 6)
+            look = replace(look, alpha=min(1.0, max(0.0, alpha)))
+        elif key == "0":
+            look, self.shown = replace(self._given, alpha=look.alpha), "+".join(self.names)
+        elif key.isdigit() and int(key) <= len(self.names):
+            given, index = self._given, int(key) - 1
+            masks = given.masks[index : index + 1] if len(given.masks) == len(given.styles) else ()
+            look = replace(look, styles=given.styles[index : index + 1], shares=(), masks=masks)
+            self.shown = self.names[index]
+        if look is not self.stylizer.look:
+            self.stylizer = self.stylizer.with_look(look)
+
+    def title(self, speed: float) -> str:
+        """Return what the window is called.
+
+        Args:
+            speed: Frames a second.
+        """
+        return ", ".join([*[self.shown] * bool(self.shown), f"{self.stylizer.look.alpha:.0%}", f"{speed:.1f} frames/s"])
+
+
+def check_camera(options: Namespace) -> None:
+    """Raise unless a camera can be shown as the options of `infer` say.
+
+    Raises:
+        InputError: Options that are for files, or a film that cannot be written.
+    """
+    for name in ("input", "output", "start", "end", "frames"):
+        if getattr(options, name) is not None:
+            raise InputError(f"--{name} is for files: leave it out, or --camera")
+    if options.record is not None:
+        target = Path(options.record)
+        if target.suffix.lower() not in FORMATS:
+            raise InputError(f"cannot write {target}: a film ends with one of {', '.join(sorted(FORMATS))}")
+        pick_encoder(target)
+        check_writable([target])
+
+
+def run_camera(stylizer: Stylizer, options: Namespace) -> int:
+    """Show a camera until a key, Ctrl-C or the end of the film that plays it, and return the exit code.
+
+    Args:
+        stylizer: The network.
+        options: Of `infer`.
+
+    Raises:
+        InputError: There is no camera or no window.
+    """
+    dial = Dial(stylizer, [Path(style).stem for style in options.style])
+    paint = Stabilizer(dial, options.stabilize) if options.stabilize else dial
+    shown, began = 0, time.perf_counter()
+    with ExitStack() as stack:
+        window, camera = stack.enter_context(Window()), stack.enter_context(Camera(options.camera))
+        record = stack.enter_context(Recorder(Path(options.record))) if options.record else None
+        asked = stack.enter_context(stop_when_asked())
+        print(KEYS, file=sys.stderr)
+        for frame in camera:
+            pixels = to_uint8(paint(scaled(frame, options.size)))[0].permute(1, 2, 0).numpy()
+            if record is not None:
+                record.add(pixels)
+            shown += 1
+            key = window.show(pixels, dial.title(shown / (time.perf_counter() - began)))
+            if asked or key in ("q", "\x1b") or (record is not None and record.full):
+                break
+            dial.press(key)
+    wrote = f"wrote {options.record}: " if options.record else ""
+    print(f"{wrote}{shown} frames, {shown / (time.perf_counter() - began):.3g} frames/s", file=sys.stderr)
+    return INTERRUPTED if asked else OK
