@@ -1,6 +1,8 @@
 """A trained network, ready to stylize single images."""
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,20 @@ class Stylizer:
         network, metadata = load_network(path)
         found = find_styles(network, metadata, styles, style_size, look.get("stroke_scale", 1.0))
         return cls(network, device, Look(styles=found, **look), tile)
+
+    def with_look(self, **changes: Any) -> "Stylizer":
+        """Return a stylizer with other shares, strength or masks, which cost nothing; the rest is shared.
+
+        Args:
+            **changes: `shares`, `alpha` and `masks` of `Look`.
+
+        Raises:
+            InputError: A bad look.
+        """
+        other = copy.copy(self)
+        other.look, other.condition = replace(self.look, **changes), copy.copy(self.condition)
+        other.condition.look = other.look
+        return other
 
     def notes(self) -> list[str]:
         """Return how the look is had, a line for each thing that could be had in several ways."""

@@ -1,0 +1,124 @@
+"""What the page keeps for each visitor, apart from all others, until the visitor leaves."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+import gradio as gr
+from torch import Tensor
+
+from stylenet.web.jobs import Job
+from stylenet.web.limits import Limits, read_picture, small
+
+
+class Session:
+    """A visitor.
+
+    Args:
+        folder: For files of this visitor alone; its name cannot be guessed.
+        limits: Of pictures.
+    """
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self.folder, self.limits = folder, limits
+        self.jobs: dict[str, Job] = {}
+        self.learnt: dict[str, Path] = {}
+        self.uploads: dict[str, Path] = {}
+        self._small: tuple[str | None, Tensor] | None = None
+
+    def preview(self, path: str | None) -> Tensor:
+        """Return a photograph at preview size, (1, 3, h, w); the last one is remembered.
+
+        Raises:
+            InputError: There is none, or it cannot be used.
+        """
+        if self._small is None or self._small[0] != path:
+            self._small = path, small(read_picture(path, self.limits))
+        return self._small[1]
+
+    def new_file(self, name: str) -> Path:
+        """Return where a file of this name may be written: a folder of its own."""
+        return Path(tempfile.mkdtemp(dir=self.folder)) / name
+
+    def start(self, tab: str, job: Job) -> Job:
+        """Take a job as the one of a tab; the one before is stopped."""
+        self.stop(tab)
+        self.jobs[tab] = job
+        return job
+
+    def stop(self, tab: str) -> None:
+        """Stop the job of a tab, if there is one."""
+        if tab in self.jobs:
+            self.jobs[tab].stop()
+
+    def close(self) -> None:
+        """Stop everything, and delete every file."""
+        for job in self.jobs.values():
+            job.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Sessions:
+    """All visitors.
+
+    Args:
+        folder: Below it each has one.
+        limits: Of pictures.
+    """
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self.folder, self.limits = folder, limits
+        self._open: dict[str, Session] = {}
+        self._lock = Lock()
+
+    def of(self, request: gr.Request) -> Session:
+        """Return the session of a request, a new one for a new visitor."""
+        key = str(request.session_hash)
+        with self._lock:
+            if key not in self._open:
+                self._open[key] = Session(Path(tempfile.mkdtemp(prefix="visitor-", dir=self.folder)), self.limits)
+            return self._open[key]
+
+    def keep(self, session: Session, slot: str, path: str | None) -> None:
+        """Remember an upload, and delete the one that it replaces unless another visitor sent the same file.
+
+        Args:
+            session: Whose.
+            slot: What it is for: `photograph`, say.
+            path: The file, or None: there is none any more.
+        """
+        with self._lock:
+            before = session.uploads.pop(slot, None)
+            if path is not None:
+                session.uploads[slot] = Path(path)
+            self._forget([before] if before else [])
+
+    def close(self, request: gr.Request) -> None:
+        """Delete all that there is of a visitor who left."""
+        with self._lock:
+            session = self._open.pop(str(request.session_hash), None)
+            if session is not None:
+                session.close()
+                self._forget(list(session.uploads.values()))
+
+    def close_all(self) -> None:
+        """Stop the jobs of all visitors, and delete their files."""
+        with self._lock:
+            for session in self._open.values():
+                session.close()
+
+    def stopper(self, tab: str) -> Callable[[gr.Request], None]:
+        """Return what a button calls to stop a tab's job."""
+
+        def stop(request: gr.Request) -> None:
+            self.of(request).stop(tab)
+
+        return stop
+
+    def _forget(self, paths: list[Path]) -> None:
+        """Delete uploads that no visitor has any more."""
+        kept = {path for session in self._open.values() for path in session.uploads.values()}
+        for path in set(paths) - kept:
+            path.unlink(missing_ok=True)
