@@ -4,13 +4,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jsonargparse.typing import restricted_number_type
-
-from stylenet.cli.arguments import Count, call
+from stylenet.cli.arguments import Count, Port, call
 from stylenet.cli.exits import INTERRUPTED
 from stylenet.errors import InputError
-
-Port = restricted_number_type("Port", int, [(">=", 1), ("<=", 65_535)])
 
 
 def run(argv: Sequence[str]) -> int:
@@ -51,7 +47,7 @@ def demo(
     """
     if share and not share_anyway:
         raise InputError(
-            "--share sends the page and every picture on it through a stranger's servers, where all who know the address "
+            "--share sends the page and every picture on it through a stranger's servers, and all who know its address "
             "can use it: ask a second time with --share-anyway, or give --host=0.0.0.0 for your own network"
         )
     name, separator, password = (auth or "").partition(":")

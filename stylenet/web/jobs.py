@@ -26,8 +26,8 @@ class Step:
         shown: What there is to be seen of it.
     """
 
-    done: int = 0
-    total: int = 0
+    done: float = 0
+    total: float = 0
     seconds: float = 0.0
     before: int = 0
     shown: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Step:
             return "Working"
         left = self.seconds * (self.total - self.done) / self.done
         clock = f"{left:.0f} seconds" if left < 100 else f"{left / 60:.0f} minutes"
-        return f"{self.done} of {self.total}, about {clock} left"
+        return f"{100 * self.done / self.total:.0f} % done, about {clock} left"
 
 
 class Job:
@@ -63,7 +63,7 @@ class Job:
         """Have it end as soon as it can."""
         self.stopped.set()
 
-    def tell(self, done: int, total: int | None = None, **shown: Any) -> bool:
+    def tell(self, done: float, total: float, **shown: Any) -> bool:
         """Say how far the work is, and return whether it shall end; also where it waits while it is paused.
 
         Args:
@@ -74,7 +74,7 @@ class Job:
         Raises:
             Stopped: The visitor stopped it, and nothing of it is kept.
         """
-        self.step = Step(done, total or 0, time.perf_counter() - self.began, shown={**self.step.shown, **shown})
+        self.step = Step(done, total, time.perf_counter() - self.began, shown={**self.step.shown, **shown})
         while self.paused.is_set() and not self.stopped.is_set():
             time.sleep(LOOK_SECONDS)
             self.began += LOOK_SECONDS

@@ -26,10 +26,25 @@ TILE, WHOLE = 512, 1_100_000
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A look, as the page's controls give it.
+class Learnt:
+    """A style that a visitor had learnt.
 
     Args:
+        network: File of its network.
+        painting: File of the painting.
+    """
+
+    network: Path
+    painting: Path
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A photograph and a look, as the page's controls give them.
+
+    Args:
+        photograph: Its file, if there is one yet.
+        mask: Where the style goes, a PNG as a data address; everywhere by default.
         style: One of the flagship's styles, or one that was learnt here.
         painting: File of a painting, which stands in for the style.
         second: Another style to blend with.
@@ -37,10 +52,11 @@ class Choice:
         strength: From 0 to 1.
         strokes: How many times as large strokes are.
         colors: `luminance` or `coral` keeps the photograph's.
-        mask: Where the style goes, a PNG as a data address; everywhere by default.
-        learnt: Files of the networks that the visitor had learn a style.
+        learnt: What the visitor had learnt, by name.
     """
 
+    photograph: str | None
+    mask: str | None
     style: str
     painting: str | None = None
     second: str | None = None
@@ -48,28 +64,45 @@ class Choice:
     strength: float = 1.0
     strokes: float = 1.0
     colors: str | None = None
-    mask: str | None = None
-    learnt: Mapping[str, Path] = field(default_factory=dict)
+    learnt: Mapping[str, Learnt] = field(default_factory=dict)
+
+    @property
+    def own(self) -> Learnt | None:
+        """The learnt style that was chosen, if it is one."""
+        return None if self.painting else self.learnt.get(self.style)
 
     @property
     def network(self) -> Path:
         """File of the network."""
-        if self.painting:
-            return ANY_STYLE
-        return self.learnt.get(self.style, FLAGSHIP)
+        return ANY_STYLE if self.painting else self.own.network if self.own else FLAGSHIP
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The one or two styles, each a name of the flagship's or a file."""
+        first = self.painting or (str(self.own.painting) if self.own else self.style)
+        return (first, self.second) if self.second else (first,)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How much of each of two styles; empty for one."""
+        return (1 - self.blend, self.blend) if self.second else ()
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """Names or files, as the network takes them.
+        """The styles as the network takes them.
 
         Raises:
             InputError: A style that was learnt here is to be blended.
         """
-        both = tuple(filter(None, (self.painting or self.style, self.second)))
-        for name in self.learnt:
-            if name in both and len(both) > 1:
-                raise InputError(f"{name} was learnt here, by a network of its own: blend two of the others")
-        return () if self.network in self.learnt.values() else both
+        if self.own and self.second:
+            raise InputError(f"{self.style} was learnt here, by a network of its own: blend two of the others")
+        return () if self.own else self.names
+
+    @property
+    def words(self) -> str:
+        """What a picture of it shows, for those who cannot see it."""
+        style = "your painting" if self.painting else title(self.style)
+        return f"The photograph in the style of {style}" + (f" and {title(self.second)}" if self.second else "")
 
     @property
     def fixed(self) -> dict[str, Any]:
@@ -79,8 +112,7 @@ class Choice:
     @property
     def free(self) -> dict[str, Any]:
         """What of a look can change without preparing anything."""
-        shares = (1 - self.blend, self.blend) if len(self.styles) == 2 else ()
-        return {"shares": shares, "alpha": self.strength, "masks": painted(self.mask)}
+        return {"shares": self.shares, "alpha": self.strength, "masks": painted(self.mask)}
 
 
 def painted(mask: str | None) -> tuple[Tensor, ...]:
@@ -136,6 +168,11 @@ class Networks:
     def names(self) -> list[str]:
         """Return the flagship's styles."""
         return list(load_network(FLAGSHIP)[1]["styles"])
+
+
+def title(name: str) -> str:
+    """Return a style's name as people write it."""
+    return name.replace("_", " ").capitalize()
 
 
 def tile_for(photograph: Tensor) -> int | None:

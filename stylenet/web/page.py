@@ -2,14 +2,15 @@
 
 import gradio as gr
 
-from stylenet.web.parts import CSS
-from stylenet.web.picker import shipped, thumbnails
+from stylenet.web.films import FilmsTab
+from stylenet.web.inputs import Inputs
+from stylenet.web.optimise import OptimiseTab
 from stylenet.web.studio import Studio
 from stylenet.web.stylize import StylizeTab
 
 TITLE = "stylenet"
-FONTS = ["system-ui", "sans-serif"]
-THEME = gr.themes.Soft(primary_hue="indigo", font=FONTS, font_mono=["monospace"])
+THEME = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
+TABS = {"Stylize": StylizeTab, "Optimise": OptimiseTab, "Film and many": FilmsTab}
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -18,11 +19,14 @@ def build(studio: Studio) -> gr.Blocks:
     Args:
         studio: What its tabs share.
     """
-    names = studio.networks.names()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.Markdown("# stylenet\nPhotographs, painted. Everything stays on the machine that shows this page.")
-        gr.HTML(thumbnails(shipped(names)))
-        with gr.Tab("Stylize"):
-            StylizeTab(studio, names)
+        with gr.Row():
+            with gr.Column(scale=2, min_width=280):
+                inputs = Inputs(studio, studio.networks.names())
+            with gr.Column(scale=3, min_width=280):
+                for name, tab in TABS.items():
+                    with gr.Tab(name):
+                        tab(studio, inputs)
         page.unload(studio.sessions.close)
     return page

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ImageData
+from gradio.data_classes import FileData, ListFiles
 from torch import Tensor
 from torchvision.io import encode_jpeg
 
@@ -18,13 +18,15 @@ SLIDER_HTML = """
 ${value ? `<figure class="before-after" style="--ratio: ${value.width} / ${value.height}">
   <img src="${value.before}" alt="The photograph">
   <img class="after" src="${value.after}" alt="${value.alt}">
-  <input type="range" min="0" max="100" value="0" step="1" aria-label="Show so much of the photograph beside the result">
+  <input type="range" min="0" max="100" value="0" step="1" aria-label="Show this much of the photograph">
 </figure>` : `<p class="placeholder">${placeholder}</p>`}
 """
 SLIDER_JS = """
 const put = () => {
   const input = element.querySelector('input');
-  if (input) { input.value = element.dataset.at || 0; input.parentElement.style.setProperty('--at', input.value + '%'); }
+  if (!input) return;
+  input.value = element.dataset.at || 0;
+  input.parentElement.style.setProperty('--at', input.value + '%');
 };
 element.addEventListener('input', event => { element.dataset.at = event.target.value; put(); });
 watch('value', put);
@@ -114,7 +116,7 @@ CSS = """
 .styles .wrap { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 8px; }
 .styles label { flex-direction: column; align-items: stretch; padding: 4px; }
 .styles label::before { content: ""; display: block; aspect-ratio: 1; border-radius: 4px;
-  background: #8884 center / cover; }
+  background-color: #8884; background-position: center; background-size: cover; }
 .styles label span { margin: 0; text-align: center; font-size: .85em; line-height: 1.2; }
 .styles label.selected { outline: 3px solid var(--color-accent); }
 .styles input { position: absolute; opacity: 0; }
@@ -123,20 +125,28 @@ CSS = """
 """
 
 
-class Upload(gr.Image):
-    """A place to drop, paste or take a picture; its value is the file as it was sent, which nobody has opened."""
-
-    is_template = True
-
-    def preprocess(self, payload: ImageData | None) -> str | None:
-        """Return the file."""
-        return None if payload is None else payload.path
-
-
-def upload(label: str, camera: bool = True, **options: Any) -> Upload:
-    """Return a place to drop a picture."""
+def upload(label: str, camera: bool = True, **options: Any) -> gr.Image:
+    """Return a place to drop, paste or take a picture; its value is the file as it was sent, see `_unopened`."""
     sources = ["upload", "webcam", "clipboard"] if camera else ["upload", "clipboard"]
-    return Upload(label=label, sources=sources, type="filepath", image_mode=None, buttons=[], alt_text=label, **options)
+    return _unopened(gr.Image(label=label, sources=sources, type="filepath", buttons=[], alt_text=label, **options))
+
+
+def uploads(label: str, **options: Any) -> gr.File:
+    """Return a place to drop several files; its value is their list."""
+    return _unopened(gr.File(label=label, file_count="multiple", **options))
+
+
+def _unopened(component: Any) -> Any:
+    """Return a component that hands on the files that it is sent: gradio would open pictures, and convert them.
+
+    Its method is replaced, since gradio writes a file beside the module of each class that is derived from its own.
+    """
+
+    def preprocess(payload: FileData | ListFiles | None) -> str | list[str] | None:
+        return [file.path for file in payload] if isinstance(payload, ListFiles) else payload and payload.path
+
+    component.preprocess = preprocess
+    return component
 
 
 def before_after(placeholder: str) -> gr.HTML:
@@ -173,7 +183,7 @@ def status_line() -> gr.HTML:
     return gr.HTML("", html_template='<div class="status" role="status">${value}</div>')
 
 
-def saying(text: str, done: int = 0, total: int = 0) -> str:
+def saying(text: str, done: float = 0, total: float = 0) -> str:
     """Return what a status line shows: a text, and a bar if there is a total."""
     bar = f'<progress value="{done}" max="{total}" aria-hidden="true"></progress>' if total else ""
     return f"<span>{escape(text)}</span>{bar}"

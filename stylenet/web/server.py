@@ -47,7 +47,8 @@ def serve(host: str, port: int | None, auth: tuple[str, str] | None, share: bool
         except ImportError:
             raise InputError("the page needs gradio: pip install 'stylenet[web]'") from None
         from stylenet.web.jobs import Desk
-        from stylenet.web.page import CSS, THEME, build
+        from stylenet.web.page import THEME, build
+        from stylenet.web.parts import CSS
         from stylenet.web.sessions import Sessions
         from stylenet.web.studio import Studio
 
@@ -60,11 +61,12 @@ def serve(host: str, port: int | None, auth: tuple[str, str] | None, share: bool
                 max_file_size=f"{limits.megabytes}mb", footer_links=[], run_history=False, ssr_mode=False,
                 enable_monitoring=False, max_threads=100, theme=THEME, css=CSS,
             )  # fmt: skip
-        except OSError as error:
-            raise InputError(f"cannot listen on {host}: {error}; give another --port or --host") from None
+        except OSError:
+            place = f"{host}:{port or '7860-7959'}"
+            raise InputError(f"cannot listen on {place}, it is taken or not here: give another --port") from None
         try:
             print(f"open {public or address} in a browser; Ctrl-C ends it", flush=True)
             Event().wait()
         finally:
             studio.sessions.close_all()
-            page.close()
+            page.close(verbose=False)

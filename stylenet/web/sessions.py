@@ -5,12 +5,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import gradio as gr
 from torch import Tensor
 
 from stylenet.web.jobs import Job
 from stylenet.web.limits import Limits, read_picture, small
+from stylenet.web.networks import Choice, Learnt
 
 
 class Session:
@@ -24,7 +26,7 @@ class Session:
     def __init__(self, folder: Path, limits: Limits) -> None:
         self.folder, self.limits = folder, limits
         self.jobs: dict[str, Job] = {}
-        self.learnt: dict[str, Path] = {}
+        self.learnt: dict[str, Learnt] = {}
         self.uploads: dict[str, Path] = {}
         self._small: tuple[str | None, Tensor] | None = None
 
@@ -37,6 +39,12 @@ class Session:
         if self._small is None or self._small[0] != path:
             self._small = path, small(read_picture(path, self.limits))
         return self._small[1]
+
+    def choice(self, *controls: Any) -> Choice:
+        """Return what the controls say, in the order of `stylenet.web.inputs.Inputs.controls`."""
+        photograph, mask, style, painting, second, blend, strength, strokes, colors = controls
+        second, learnt = second or None, dict(self.learnt)
+        return Choice(photograph, mask, style, painting, second, blend, strength, strokes, colors, learnt)
 
     def new_file(self, name: str) -> Path:
         """Return where a file of this name may be written: a folder of its own."""

@@ -1,23 +1,25 @@
-"""The tab Stylize: a photograph, a style, and a picture that follows the sliders."""
+"""The tab Stylize: a picture that follows the sliders, and the same at full size."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from torch import Tensor
 
 from stylenet.errors import InputError
 from stylenet.images import save_image
 from stylenet.inference.sizes import scaled
-from stylenet.web.jobs import Job, Stopped
+from stylenet.web.inputs import Inputs
+from stylenet.web.jobs import Job
 from stylenet.web.limits import read_picture, told
 from stylenet.web.networks import Choice, tile_for
-from stylenet.web.parts import address, before_after, brush, compared, problem, saying, status_line, upload
-from stylenet.web.picker import Picker, chosen, title
+from stylenet.web.parts import before_after, compared, problem
+from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
+from stylenet.web.work import Updates, Work
 
-TAB = "stylize"
-SIZES = [("As the photograph", 0), ("2160 pixels", 2160), ("1080 pixels", 1080), ("512 pixels, as shown", 512)]
+SIZES = [("As it was taken", 0), ("2160 pixels", 2160), ("1080 pixels", 1080), ("512 pixels, as shown here", 512)]
 
 
 class StylizeTab:
@@ -25,121 +27,61 @@ class StylizeTab:
 
     Args:
         studio: What tabs share.
-        names: The flagship's styles.
+        inputs: Photograph and look.
     """
 
-    def __init__(self, studio: Studio, names: list[str]) -> None:
+    def __init__(self, studio: Studio, inputs: Inputs) -> None:
         self.studio = studio
-        with gr.Row():
-            with gr.Column(scale=2, min_width=280):
-                self.photograph = upload("Photograph", height=240)
-                self.picker = Picker(names)
-                with gr.Accordion("Paint where the style goes", open=False):
-                    self.brush = brush()
-            with gr.Column(scale=3, min_width=280):
-                self.result = before_after("Your picture appears here")
-                self.status = status_line()
-                self.size = gr.Dropdown(SIZES, value=0, label="Longer side of the picture", filterable=False)
-                with gr.Row():
-                    self.make = gr.Button("Make it at full size", variant="primary")
-                    self.stop = gr.Button("Cancel", visible=False)
-                self.download = gr.DownloadButton("Download the picture", visible=False)
-        self.mask = gr.State(None)
-        self._connect()
-
-    def _connect(self) -> None:
-        controls = [self.photograph, self.mask, *self.picker.controls]
-        self.photograph.input(self.begin, self.photograph, [self.photograph, self.brush, self.mask, self.status])
-        self.picker.painting.input(self.begin_painting, self.picker.painting, [self.picker.painting, self.status])
-        self.brush.input(_mask, outputs=self.mask)
+        self.result = before_after("Drop a photograph, and it is painted here")
+        self.size = gr.Dropdown(SIZES, value=0, label="Longer side of the picture to download", filterable=False)
+        self.work = Work(studio, "stylize", "Make it at full size")
+        self.download = gr.DownloadButton("Download the picture", visible=False)
         gr.on(
-            [control.change for control in controls],
+            [control.change for control in inputs.controls],
             self.preview,
-            controls,
-            [self.result, self.status, self.download],
+            inputs.controls,
+            [self.result, self.work.status, self.download],
             trigger_mode="always_last",
             show_progress="hidden",
             concurrency_id="preview",
             concurrency_limit=1,
         )
-        self.make.click(
-            self.full_size,
-            [self.size, *controls],
-            [self.result, self.status, self.make, self.stop, self.download],
-            show_progress="hidden",
-            concurrency_limit=None,
-        )
-        self.stop.click(self.studio.sessions.stopper(TAB), queue=False)
+        self.work.when_started(self.full_size, [self.size, *inputs.controls], [self.download])
 
-    def begin(self, request: gr.Request, path: str | None) -> tuple[Any, Any, None, str]:
-        """Take a new photograph, or none."""
-        session = self.studio.sessions.of(request)
-        self.studio.sessions.keep(session, TAB, path)
-        session.stop(TAB)
-        try:
-            return gr.skip(), gr.update(photo=address(session.preview(path)) if path else ""), None, ""
-        except InputError as error:
-            self.studio.sessions.keep(session, TAB, None)
-            return None, gr.update(photo=""), None, problem(told(error, session.folder.parent))
-
-    def begin_painting(self, request: gr.Request, path: str | None) -> tuple[Any, str]:
-        """Take a painting, or none."""
-        session = self.studio.sessions.of(request)
-        self.studio.sessions.keep(session, "painting", path)
-        try:
-            if path:
-                read_picture(path, self.studio.limits, "a painting")
-            return gr.skip(), ""
-        except InputError as error:
-            self.studio.sessions.keep(session, "painting", None)
-            return None, problem(told(error, session.folder.parent))
-
-    def preview(self, request: gr.Request, path: str | None, mask: str | None, *values: Any) -> dict[Any, Any]:
+    def preview(self, request: gr.Request, *controls: Any) -> Updates:
         """Show the picture at preview size."""
         session = self.studio.sessions.of(request)
-        hidden = {self.download: gr.update(visible=False)}
-        if path is None:
+        choice = session.choice(*controls)
+        hidden: Updates = {self.download: gr.update(visible=False)}
+        if choice.photograph is None:
             return {self.result: None, **hidden}
         try:
-            choice = chosen(session, *values, mask=mask)
-            photograph = session.preview(path)
-            shown = self.studio.networks.preview(choice, photograph)
-            return {self.result: compared(photograph, shown, _words(choice)), self.status: "", **hidden}
+            photograph = session.preview(choice.photograph)
+            shown = compared(photograph, self.studio.networks.preview(choice, photograph), choice.words)
+            return {self.result: shown, self.work.status: "", **hidden}
         except InputError as error:
-            return {self.status: problem(told(error, session.folder.parent)), **hidden}
+            return {self.work.status: problem(told(error, session.folder.parent)), **hidden}
 
-    def full_size(
-        self, request: gr.Request, size: int, path: str | None, mask: str | None, *values: Any
-    ) -> Iterator[dict[Any, Any]]:
-        """Make the picture at full size, with progress, until it is done or cancelled."""
-        session = self.studio.sessions.of(request)
-        idle = {self.make: gr.update(interactive=True), self.stop: gr.update(visible=False)}
-        try:
-            choice = chosen(session, *values, mask=mask)
-            job = session.start(TAB, self.studio.desk.start(lambda job: self._paint(job, choice, path, size or None)))
-            yield {self.make: gr.update(interactive=False), self.stop: gr.update(visible=True)}
-            for step in job.follow():
-                yield {self.status: saying(step.text, step.done, step.total)}
-            target = session.new_file(f"{Path(str(path)).stem}-{Path(values[0]).stem}.png")
-            save_image(job.result, target)
-            yield {self.status: saying("Done"), self.download: gr.update(value=str(target), visible=True), **idle}
-        except Stopped:
-            yield {self.status: saying("Cancelled"), **idle}
-        except InputError as error:
-            yield {self.status: problem(told(error, session.folder.parent)), **idle}
+    def full_size(self, request: gr.Request, size: int, *controls: Any) -> Iterator[Updates]:
+        """Make the picture at full size."""
 
-    def _paint(self, job: Job, choice: Choice, path: str | None, size: int | None) -> Any:
-        photograph = scaled(read_picture(path, self.studio.limits), size)
+        def paint(session: Session, job: Job) -> Path:
+            choice = session.choice(*controls)
+            image = self._paint(job, choice, size or None)
+            target = session.new_file(f"{Path(str(choice.photograph)).stem}-{Path(choice.names[0]).stem}.png")
+            save_image(image, target)
+            return target
+
+        def end(session: Session, target: Path) -> Updates:
+            return {self.download: gr.update(value=str(target), visible=True)}
+
+        yield from self.work.run(request, paint, end=end)
+
+    def _paint(self, job: Job, choice: Choice, size: int | None) -> Tensor:
+        photograph = scaled(read_picture(choice.photograph, self.studio.limits), size)
         stylizer = self.studio.networks.open(choice, tile_for(photograph))
-        return stylizer(photograph, job.tell)
 
+        def tell(done: int, total: int) -> None:
+            job.tell(done, total)
 
-def _mask(event: gr.EventData) -> str:
-    """Return what was painted."""
-    return str(event.mask)
-
-
-def _words(choice: Choice) -> str:
-    """Return what a picture shows."""
-    style = "your painting" if choice.painting else title(choice.style)
-    return f"The photograph in the style of {style}" + (f" and {title(choice.second)}" if choice.second else "")
+        return stylizer(photograph, tell)
