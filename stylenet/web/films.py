@@ -57,7 +57,7 @@ class FilmsTab:
             path, failed = result
             shown = str(path) if path.suffix.lower() in PLAYED else None
             return {
-                self.work.status: problem("; ".join(failed)) if failed else saying("Done"),
+                self.work.status: problem("; ".join(failed)) if failed else saying("Finished"),
                 self.film: gr.update(value=shown, visible=shown is not None),
                 self.download: gr.update(value=str(path), label=f"Download {path.name}", visible=True),
             }

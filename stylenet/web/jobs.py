@@ -1,5 +1,7 @@
 """Long works of visitors: so many at a time, each with its progress, a time left and an end when asked."""
 
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -58,10 +60,19 @@ class Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.stopped, self.ended = Event(), Event()
+        self.child: subprocess.Popen[str] | None = None
 
     def stop(self) -> None:
         """Have it end as soon as it can."""
         self.stopped.set()
+        if self.child:
+            self.child.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Have it end at once: nobody is there any more."""
+        self.stopped.set()
+        if self.child:
+            self.child.kill()
 
     def tell(self, done: float, total: float, **shown: Any) -> bool:
         """Say how far the work is, and return whether it shall end; also where it waits while it is paused.

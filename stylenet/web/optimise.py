@@ -71,7 +71,7 @@ class OptimiseTab:
         self.work = Work(studio, "optimise", "Start", "Stop, and keep the picture")
         self.pause = gr.Button("Pause", visible=False)
         self.losses = gr.LinePlot(
-            x="step", y="distance", color="of", label="How far the picture is, step by step", visible=False, height=220
+            x="step", y="distance", color="of", label="How far the picture is, step by step", visible=False, height=280
         )
         self.download = gr.DownloadButton("Download the picture", visible=False)
         self.film = gr.Video(label="Film of it", visible=False, buttons=["download"], interactive=False)

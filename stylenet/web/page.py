@@ -2,15 +2,23 @@
 
 import gradio as gr
 
+from stylenet.web.compare import CompareTab
 from stylenet.web.films import FilmsTab
 from stylenet.web.inputs import Inputs
+from stylenet.web.learn import LearnTab
 from stylenet.web.optimise import OptimiseTab
 from stylenet.web.studio import Studio
 from stylenet.web.stylize import StylizeTab
 
 TITLE = "stylenet"
 THEME = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
-TABS = {"Stylize": StylizeTab, "Optimise": OptimiseTab, "Film and many": FilmsTab}
+TABS = {
+    "Stylize": StylizeTab,
+    "Optimise": OptimiseTab,
+    "Film and many": FilmsTab,
+    "Learn": LearnTab,
+    "Compare": CompareTab,
+}
 
 
 def build(studio: Studio) -> gr.Blocks:

@@ -111,8 +111,7 @@ CSS = """
   border: 1px dashed; border-radius: 6px; padding: 1em; }
 .problem { font-weight: 600; }
 .problem::before { content: "\\26A0\\FE0F "; }
-.status progress { width: 100%; }
-.status { min-height: 1.6em; }
+.status progress { width: 100%; accent-color: var(--color-accent); }
 .styles .wrap { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 8px; }
 .styles label { flex-direction: column; align-items: stretch; padding: 4px; }
 .styles label::before { content: ""; display: block; aspect-ratio: 1; border-radius: 4px;
@@ -121,7 +120,14 @@ CSS = """
 .styles label.selected { outline: 3px solid var(--color-accent); }
 .styles input { position: absolute; opacity: 0; }
 .styles label:focus-within { outline: 3px solid var(--color-accent); }
-.plot svg { width: 100%; height: auto; }
+.compared { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 16px; }
+.compared img { width: 100%; border-radius: 6px; }
+.compared figcaption { font-weight: 600; }
+.compared dl { display: grid; grid-template-columns: 1fr auto; gap: 0 1em; }
+@media (max-width: 640px) {
+  .styles .wrap { display: flex; flex-wrap: nowrap; overflow-x: auto; }
+  .styles label { flex: 0 0 96px; }
+}
 """
 
 
@@ -152,6 +158,12 @@ def _unopened(component: Any) -> Any:
 def before_after(placeholder: str) -> gr.HTML:
     """Return a result beside its photograph, under a slider; see `compared` for its value."""
     return gr.HTML(html_template=SLIDER_HTML, js_on_load=SLIDER_JS, placeholder=placeholder)
+
+
+def picture(placeholder: str) -> gr.HTML:
+    """Return a picture; its value is `{"src": address, "alt": words}`."""
+    template = '${value ? `<img src="${value.src}" alt="${value.alt}">` : `<p class="placeholder">${placeholder}</p>`}'
+    return gr.HTML(html_template=template, placeholder=placeholder)
 
 
 def compared(before: Tensor, after: Tensor, alt: str) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Session:
     def close(self) -> None:
         """Stop everything, and delete every file."""
         for job in self.jobs.values():
-            job.stop()
+            job.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

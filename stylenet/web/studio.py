@@ -17,9 +17,11 @@ class Studio:
         sessions: The visitors.
         desk: Where long works queue.
         networks: What paints previews.
+        school: Where trainings queue: one at a time.
     """
 
     limits: Limits
     sessions: Sessions
     desk: Desk
     networks: Networks = field(default_factory=Networks)
+    school: Desk = field(default_factory=lambda: Desk(1))

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from stylenet.errors import InputError
-from stylenet.web.jobs import Job, Step, Stopped
+from stylenet.web.jobs import Desk, Job, Step, Stopped
 from stylenet.web.limits import told
 from stylenet.web.parts import problem, saying, status_line
 from stylenet.web.sessions import Session
@@ -24,20 +24,23 @@ class Work:
         tab: Its name; a visitor has one work in each tab.
         start: What the first button says.
         stop: What the second says.
+        desk: Where its works queue; by default with all others.
     """
 
-    def __init__(self, studio: Studio, tab: str, start: str, stop: str = "Cancel") -> None:
-        self.studio, self.tab = studio, tab
+    def __init__(self, studio: Studio, tab: str, start: str, stop: str = "Cancel", desk: Desk | None = None) -> None:
+        self.studio, self.tab, self.desk = studio, tab, desk or studio.desk
         self.status = status_line()
         with gr.Row():
             self.start = gr.Button(start, variant="primary")
             self.stop = gr.Button(stop, visible=False)
         self.stop.click(self._stop, queue=False)
 
-    def when_started(self, handler: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
-        """Have the first button call a handler, which yields what `run` does."""
+    def when_started(
+        self, handler: Callable[..., Any], inputs: list[Any], outputs: list[Any], button: gr.Button | None = None
+    ) -> None:
+        """Have the first button, or another one, call a handler, which yields what `run` does."""
         shown = [self.status, self.start, self.stop, *outputs]
-        self.start.click(handler, inputs, shown, show_progress="hidden", concurrency_limit=None)
+        (button or self.start).click(handler, inputs, shown, show_progress="hidden", concurrency_limit=None)
 
     def run(
         self,
@@ -53,17 +56,17 @@ class Work:
             request: Of the visitor.
             work: Does it.
             step: Returns what else changes as it goes on.
-            end: Returns what changes by its result; a text under `status` stands in for "Done".
+            end: Returns what changes by its result; a text under `status` stands in for "Finished".
             keeps: Whether what there is when it is stopped counts as its result.
         """
         session = self.studio.sessions.of(request)
         idle = {self.start: gr.update(interactive=True), self.stop: gr.update(visible=False)}
-        job = session.start(self.tab, self.studio.desk.start(lambda job: work(session, job), keeps))
+        job = session.start(self.tab, self.desk.start(lambda job: work(session, job), keeps))
         yield {self.start: gr.update(interactive=False), self.stop: gr.update(visible=True)}
         try:
             for now in job.follow():
                 yield {self.status: saying(now.text, now.done, now.total), **(step(now) if step else {})}
-            yield {self.status: saying("Done"), **idle, **(end(session, job.result) if end else {})}
+            yield {self.status: saying("Finished"), **idle, **(end(session, job.result) if end else {})}
         except Stopped:
             yield {self.status: saying("Cancelled"), **idle}
         except InputError as error:
