@@ -60,7 +60,7 @@ def demo(
     keep_memory()
     limits = Limits(upload_mb, pixels, film_seconds, jobs)
     try:
-        serve(host, port, (name, password) if auth else None, share, limits)
+        serve(host, port, limits, (name, password) if auth else None, share)
     except KeyboardInterrupt:
         print("ended", file=sys.stderr, flush=True)
     os._exit(INTERRUPTED)  # at once: a thread may be amid a long computation

@@ -47,13 +47,11 @@ class CompareTab:
         self.studio = studio
         networks = [(f"The network {title(name)}", name) for name in shipped_networks()]
         ways = [*networks, (f"Optimise, {STEPS} steps", "gatys"), ("Your own network", "own")]
-        gr.Markdown(
-            "The chosen style alone counts here: no blending, no mask. Networks that never learnt it are left out."
-        )
+        gr.Markdown("Of the look, the style alone counts here. Networks that never learnt it are left out.")
         self.ways = gr.CheckboxGroup(ways, value=["adain", "multistyle", "gatys"], label="Ways to paint")
         self.size = gr.Dropdown(SIZES, value=256, label="Longer side", filterable=False)
         self.work = Work(studio, "compare", "Compare")
-        self.table = gr.HTML("", elem_classes="compared")
+        self.table = gr.HTML("")
         self.work.when_started(self.go, [self.ways, self.size, *inputs.controls], [self.table])
 
     def go(self, request: gr.Request, ways: list[str], size: int, *controls: Any) -> Iterator[Updates]:
@@ -126,4 +124,4 @@ def table(rows: list[Row], folder: Path) -> str:
         seen = f'<img src="{address(load_image(folder / row["picture"]))}" alt="{name}">' if row["picture"] else ""
         error = f"<p>{escape(str(row['error']))}</p>" if row["error"] else ""
         shown.append(f"<figure>{seen}<figcaption>{name}</figcaption><dl>{figures}</dl>{error}</figure>")
-    return "".join(shown)
+    return f'<div class="compared">{"".join(shown)}</div>'

@@ -89,7 +89,8 @@ class Inputs:
         learnt = {name: own.painting for name, own in session.learnt.items()}
         choices = _titled([*self.names, *learnt])
         shown = thumbnails(_paintings(self.names) | learnt)
-        return {self.style: gr.update(choices=choices, value=list(learnt)[-1]), self.thumbnails: shown}
+        chosen = gr.update(choices=choices, value=list(learnt)[-1])
+        return {self.style: chosen, self.painting: None, self.thumbnails: shown}
 
 
 def thumbnails(paintings: Mapping[str, Path]) -> str:

@@ -37,15 +37,15 @@ class LearnTab:
     def __init__(self, studio: Studio, inputs: Inputs) -> None:
         self.studio, self.inputs = studio, inputs
         gr.Markdown(
-            "Drop a painting under *Or a painting of yours*, and have a network learn it: ten minutes or more, but then "
-            "photographs and films are painted at once, and finer. One painting is learnt at a time; others wait."
+            "Drop a painting under *Or a painting of yours*, and have a network learn it. After ten minutes or more "
+            "it paints photographs and films at once. One painting is learnt at a time; others wait."
         )
         self.name = gr.Textbox("my_style", label="Name of the style", max_length=40)
         self.work = Work(studio, "learn", "Learn it", "Stop", studio.school)
         self.resume = gr.Button("Go on where it stopped", visible=False)
         self.grid = picture("Photographs are painted here as it learns")
         self.download = gr.DownloadButton("Download the network, for infer.py", visible=False)
-        shown = [self.grid, self.download, self.resume, inputs.style, inputs.thumbnails]
+        shown = [self.grid, self.download, self.resume, inputs.style, inputs.painting, inputs.thumbnails]
         self.work.when_started(self.go, [self.name, inputs.painting], shown)
         self.work.when_started(self.go_on, [self.name, inputs.painting], shown, self.resume)
 
@@ -70,12 +70,10 @@ class LearnTab:
             if training.code:
                 text = "Stopped" if training.last else "Stopped before there was anything to keep"
                 return {self.work.status: saying(text), self.resume: gr.update(visible=training.last is not None)}
-            session.learnt[training.name] = Learnt(training.keep(), training.painting)
-            network = str(session.learnt[training.name].network)
-            ready = {
-                self.download: gr.update(value=network, visible=True),
-                self.work.status: saying("Learnt: it is chosen"),
-            }
+            network = training.keep(session)
+            session.learnt[training.name] = Learnt(network, training.painting)
+            ready = {self.work.status: saying("Learnt, and chosen as the style")}
+            ready |= {self.download: gr.update(value=str(network), visible=True)}
             return ready | self.inputs.with_learnt(session)
 
         yield {self.resume: gr.update(visible=False)}
@@ -110,9 +108,11 @@ class Training:
         """What there is to go on from."""
         return self._newest("last.ckpt")
 
-    def keep(self) -> Path:
-        """Return the network that was learnt, in a file of the style's name."""
-        return Path(shutil.copy(str(self._newest("stylizer.safetensors")), self.folder / f"{self.name}.safetensors"))
+    def keep(self, session: Session) -> Path:
+        """Return the network that was learnt, in a new file of the style's name."""
+        return Path(
+            shutil.copy(str(self._newest("stylizer.safetensors")), session.new_file(f"{self.name}.safetensors"))
+        )
 
     def run(self, job: Job) -> None:
         """Train until the end, or until the visitor stops it.
@@ -127,12 +127,12 @@ class Training:
         line = ""
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
             job.child = child
+            if job.stopped.is_set():  # before there was one to tell
+                child.send_signal(signal.SIGINT)
             assert child.stderr is not None
             for line in child.stderr:
                 if found := STEP.search(line):
                     self._tell(job, int(found[1]), int(found[2]))
-                if job.stopped.is_set():
-                    child.send_signal(signal.SIGINT)
         self.code = child.returncode
         if self.code and not job.stopped.is_set():
             raise InputError(line.strip().removeprefix("error: ") or "the training ended without a word")

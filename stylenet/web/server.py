@@ -27,19 +27,21 @@ def temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def serve(host: str, port: int | None, auth: tuple[str, str] | None, share: bool, limits: Limits) -> None:
-    """Show the page until Ctrl-C.
+@contextmanager
+def running(
+    host: str, port: int | None, limits: Limits, auth: tuple[str, str] | None = None, share: bool = False
+) -> Iterator[str]:
+    """Give the address of the page, which is shown until the block ends; then all works are stopped.
 
     Args:
         host: Address to listen on.
         port: Port to listen on; by default the first free one from 7860 on.
+        limits: For visitors.
         auth: Name and password that visitors must give.
         share: Whether to have gradio's servers pass it on to the internet.
-        limits: For visitors.
 
     Raises:
         InputError: gradio is not installed, or the port is taken.
-        KeyboardInterrupt: Ctrl-C.
     """
     with temporary_folder() as folder:
         try:
@@ -54,7 +56,6 @@ def serve(host: str, port: int | None, auth: tuple[str, str] | None, share: bool
 
         studio = Studio(limits, Sessions(folder, limits), Desk(limits.jobs))
         page = build(studio)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             _, address, public = page.launch(
                 server_name=host, server_port=port, auth=auth, share=share, prevent_thread_lock=True, quiet=True,
@@ -65,8 +66,20 @@ def serve(host: str, port: int | None, auth: tuple[str, str] | None, share: bool
             place = f"{host}:{port or '7860-7959'}"
             raise InputError(f"cannot listen on {place}, it is taken or not here: give another --port") from None
         try:
-            print(f"open {public or address} in a browser; Ctrl-C ends it", flush=True)
-            Event().wait()
+            yield public or address
         finally:
             studio.sessions.close_all()
             page.close(verbose=False)
+
+
+def serve(host: str, port: int | None, limits: Limits, auth: tuple[str, str] | None, share: bool) -> None:
+    """Show the page until Ctrl-C; see `running` for the arguments.
+
+    Raises:
+        InputError: gradio is not installed, or the port is taken.
+        KeyboardInterrupt: Ctrl-C, or SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with running(host, port, limits, auth, share) as address:
+        print(f"open {address} in a browser; Ctrl-C ends it", flush=True)
+        Event().wait()
