@@ -122,7 +122,7 @@ def _paint_film(
     with open_film(source) as reader:
         frames, rate = reader.facts.frames, reader.facts.rate
     if frames and rate and frames / rate > limits.film_seconds + 1:
-        raise InputError(f"{source.name} lasts {frames / rate:.0f} seconds: cut it to {limits.film_seconds}")
+        raise InputError(f"{source.name} lasts {float(frames / rate):.0f} seconds: cut it to {limits.film_seconds}")
 
     def stylize(frame: Tensor) -> Tensor:
         return stylizer(scaled(frame, size))

@@ -136,22 +136,21 @@ class Networks:
 
     def __init__(self) -> None:
         self._ready: OrderedDict[tuple[object, ...], Stylizer] = OrderedDict()
-        self._lock = Lock()
+        self.lock = Lock()
 
     def preview(self, choice: Choice, photograph: Tensor) -> Tensor:
-        """Return a small photograph, (1, 3, h, w), painted as was chosen; one at a time.
+        """Return a small photograph, (1, 3, h, w), painted as was chosen; who calls it holds the `lock`.
 
         Raises:
             InputError: The choice cannot be had.
         """
         key = choice.network, choice.styles, *choice.fixed.values()
-        with self._lock:
-            if key not in self._ready:
-                self._ready[key] = self.open(choice)
-            self._ready.move_to_end(key)
-            while len(self._ready) > REMEMBERED:
-                self._ready.popitem(last=False)
-            return self._ready[key].with_look(**choice.free)(photograph)
+        if key not in self._ready:
+            self._ready[key] = self.open(choice)
+        self._ready.move_to_end(key)
+        while len(self._ready) > REMEMBERED:
+            self._ready.popitem(last=False)
+        return self._ready[key].with_look(**choice.free)(photograph)
 
     def open(self, choice: Choice, tile: int | None = None) -> Stylizer:
         """Return a stylizer that nobody else uses.

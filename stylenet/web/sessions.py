@@ -28,6 +28,7 @@ class Session:
         self.jobs: dict[str, Job] = {}
         self.learnt: dict[str, Learnt] = {}
         self.uploads: dict[str, Path] = {}
+        self._requests = 0
         self._small: tuple[str | None, Tensor] | None = None
 
     def preview(self, path: str | None) -> Tensor:
@@ -39,6 +40,12 @@ class Session:
         if self._small is None or self._small[0] != path:
             self._small = path, small(read_picture(path, self.limits))
         return self._small[1]
+
+    def request(self) -> Callable[[], bool]:
+        """Count a request, and return what tells whether it is still the newest."""
+        self._requests += 1
+        mine = self._requests
+        return lambda: mine == self._requests
 
     def choice(self, *controls: Any) -> Choice:
         """Return what the controls say, in the order of `stylenet.web.inputs.Inputs.controls`."""

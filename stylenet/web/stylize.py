@@ -41,24 +41,27 @@ class StylizeTab:
             self.preview,
             inputs.controls,
             [self.result, self.work.status, self.download],
-            trigger_mode="always_last",
+            trigger_mode="multiple",  # gradio's "always_last" loses a change now and then
             show_progress="hidden",
-            concurrency_id="preview",
-            concurrency_limit=1,
+            concurrency_limit=None,
         )
         self.work.when_started(self.full_size, [self.size, *inputs.controls], [self.download])
 
     def preview(self, request: gr.Request, *controls: Any) -> Updates:
-        """Show the picture at preview size."""
+        """Show the picture at preview size; of several requests that wait, the visitor's last one is answered."""
         session = self.studio.sessions.of(request)
         choice = session.choice(*controls)
         hidden: Updates = {self.download: gr.update(visible=False)}
         if choice.photograph is None:
             return {self.result: None, **hidden}
         try:
-            photograph = session.preview(choice.photograph)
-            shown = compared(photograph, self.studio.networks.preview(choice, photograph), choice.words)
-            return {self.result: shown, self.work.status: "", **hidden}
+            newest = session.request()
+            with self.studio.networks.lock:
+                if not newest():
+                    return {self.work.status: gr.skip()}
+                photograph = session.preview(choice.photograph)
+                image = self.studio.networks.preview(choice, photograph)
+            return {self.result: compared(photograph, image, choice.words), self.work.status: "", **hidden}
         except InputError as error:
             return {self.work.status: problem(told(error, session.folder.parent)), **hidden}
 

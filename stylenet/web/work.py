@@ -1,5 +1,6 @@
 """A tab's long work: the buttons that start and stop it, and the line that tells how far it is."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -71,6 +72,9 @@ class Work:
             yield {self.status: saying("Cancelled"), **idle}
         except InputError as error:
             yield {self.status: problem(told(error, session.folder.parent)), **idle}
+        except Exception:
+            traceback.print_exc()
+            yield {self.status: problem("Something went wrong here, and the log says what"), **idle}
 
     def _stop(self, request: gr.Request) -> None:
         self.studio.sessions.of(request).stop(self.tab)

@@ -6,11 +6,9 @@ import pytest
 from support import ROOT
 
 CHROMIUM = "chromium", "chromium-browser", "google-chrome"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-PATIENCE = 120_000
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+PATIENCE = 30_000
 """Milliseconds until a browser gives up: machines that test do other things too."""
 
 

@@ -77,6 +77,13 @@ def test_leaving_stops_jobs_and_kills_their_processes(sessions):
     assert job.child.wait(10) != 0
 
 
+def test_only_the_last_request_is_the_newest(sessions):
+    session, other = sessions.of(visitor("one")), sessions.of(visitor("other"))
+    first, second = session.request(), session.request()
+    other.request()
+    assert (first(), second()) == (False, True)
+
+
 def test_choice_follows_the_order_of_the_controls(sessions):
     session = sessions.of(visitor("one"))
     choice = session.choice("photo.jpg", None, "tahiti", None, "", 0.5, 0.8, 2, "coral")
