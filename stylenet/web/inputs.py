@@ -16,9 +16,9 @@ from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 
 THUMBNAIL = 96
-COLORS = [("The painting's", None), ("The photograph's", "luminance"), ("The photograph's, loosely", "coral")]
 NOTHING = ""
-"""Value of the menu "Blend with" where nothing is blended."""
+"""What menus give for nothing."""
+COLORS = [("The painting's", NOTHING), ("The photograph's", "luminance"), ("The photograph's, loosely", "coral")]
 
 
 class Inputs:
@@ -40,7 +40,7 @@ class Inputs:
         with gr.Accordion("Strength, strokes, colors, blending", open=False):
             self.strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", buttons=[])
             self.strokes = gr.Slider(0.25, 4, 1, step=0.05, label="Size of the strokes", buttons=[])
-            self.colors = gr.Radio(COLORS, value=None, label="Colors")
+            self.colors = gr.Radio(COLORS, value=NOTHING, label="Colors")
             self.second = gr.Dropdown(
                 [("Nothing", NOTHING), *_titled(names)], value=NOTHING, label="Blend with", filterable=False
             )

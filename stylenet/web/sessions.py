@@ -50,7 +50,7 @@ class Session:
     def choice(self, *controls: Any) -> Choice:
         """Return what the controls say, in the order of `stylenet.web.inputs.Inputs.controls`."""
         photograph, mask, style, painting, second, blend, strength, strokes, colors = controls
-        second, learnt = second or None, dict(self.learnt)
+        second, colors, learnt = second or None, colors or None, dict(self.learnt)
         return Choice(photograph, mask, style, painting, second, blend, strength, strokes, colors, learnt)
 
     def new_file(self, name: str) -> Path:
