@@ -127,7 +127,7 @@ def compare(camera: Camera) -> Image.Image:
     """All ways that know one style."""
     with camera.page() as page:
         page.get_by_role("tab", name="Compare").click()
-        page.get_by_label("The network Starry night").check()
+        page.get_by_label("Network of Starry night alone").check()
         page.get_by_role("button", name="Compare").click()
         finished(page)
         return shot(page)

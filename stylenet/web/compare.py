@@ -33,6 +33,14 @@ FIGURES = {
 """Figures of `stylenet evaluate` that are shown, and what they are called."""
 SIZES = [("256 pixels", 256), ("384 pixels", 384), ("512 pixels", 512)]
 STEPS = 100
+NAMES = {
+    "photograph": "The photograph",
+    "adain": "Network for any painting",
+    "multistyle": "Network of ten styles",
+    "gatys": f"Optimise, {STEPS} steps",
+    "own": "What was learnt here",
+}
+"""What ways to paint are called on the page; other networks by their style."""
 
 
 class CompareTab:
@@ -45,8 +53,7 @@ class CompareTab:
 
     def __init__(self, studio: Studio, inputs: Inputs) -> None:
         self.studio = studio
-        networks = [(f"The network {title(name)}", name) for name in shipped_networks()]
-        ways = [*networks, (f"Optimise, {STEPS} steps", "gatys"), ("Your own network", "own")]
+        ways = [(called(name), name) for name in (*shipped_networks(), "gatys", "own")]
         gr.Markdown("Of the look, the style alone counts here. Networks that never learnt it are left out.")
         self.ways = gr.CheckboxGroup(ways, value=["adain", "multistyle", "gatys"], label="Ways to paint")
         self.size = gr.Dropdown(SIZES, value=256, label="Longer side", filterable=False)
@@ -74,16 +81,29 @@ class CompareTab:
         yield from self.work.run(request, work, step, lambda session, table: {self.table: table})
 
 
+def called(way: str) -> str:
+    """Return what a way to paint is called on the page."""
+    return NAMES.get(way, f"Network of {title(way)} alone")
+
+
 def _knowing(ways: list[str], style: str) -> list[str]:
     """Return the ways that can paint a style.
 
     Raises:
         InputError: None can.
     """
-    known = [way for way in ways if find_methods([way], [style], STEPS, pick_device())[1].paints(style)] if ways else []
+    known = [way for way in ways if _knows(way, style)]
     if not known:
-        raise InputError("choose ways to paint that know this style: adain and optimise know every one")
+        raise InputError("choose ways to paint that know this style: the network for any painting does")
     return known
+
+
+def _knows(way: str, style: str) -> bool:
+    """Tell whether a way can paint a style."""
+    try:
+        return bool(find_methods([way], [style], STEPS, pick_device()))
+    except InputError:
+        return False
 
 
 def _filled(job: Job, evaluation: Evaluation) -> str:
@@ -115,7 +135,7 @@ def table(rows: list[Row], folder: Path) -> str:
     """
     shown = []
     for row in rows:
-        name = escape(title(str(row["method"])))
+        name = escape(called(str(row["method"])))
         figures = "".join(
             f"<dt>{label}</dt><dd>{row[figure]:.2f}</dd>"
             for figure, label in FIGURES.items()

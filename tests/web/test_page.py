@@ -1,9 +1,12 @@
 """The page in a real browser."""
 
+import os
 import re
 import struct
+import time
 import zipfile
 import zlib
+from pathlib import Path
 from urllib.parse import urlparse
 
 import av
@@ -17,6 +20,8 @@ from stylenet.images import load_image
 
 pytestmark = pytest.mark.browser
 
+PATIENCE = 30.0
+"""Seconds."""
 PANEL = "[role=tabpanel]:visible"
 REQUESTS = "() => performance.getEntriesByType('resource').map(entry => entry.name)"
 UNNAMED = """() => [...document.querySelectorAll('input, button, select, textarea, img, canvas')].filter(element => {
@@ -213,6 +218,21 @@ def test_two_visitors_see_their_own_pictures(visit, tmp_path):
     assert later[0] != later[1]
     assert later[1] not in one.content()
     assert "other.png" not in one.content()
+
+
+def test_files_go_when_the_visitor_leaves(visit, tmp_path):
+    page = visit()
+    drop(page, photograph(tmp_path / "mine_alone.png", seed=3))
+    shown(page)
+    page.get_by_role("button", name="Make it at full size").click()
+    said(page, "Finished")
+    folder = Path(os.environ["GRADIO_TEMP_DIR"])
+    assert {path.suffix for path in folder.rglob("mine_alone*")} == {".png"}
+    page.context.close()
+    deadline = time.monotonic() + PATIENCE
+    while (left := list(folder.rglob("mine_alone*"))) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left == []
 
 
 def test_page_fits_a_phone_and_the_dark(visit, tmp_path):
