@@ -44,7 +44,13 @@ class FilmsTab:
         self.work = Work(studio, "films", "Paint them all")
         self.film = gr.Video(label="The film", visible=False, buttons=["download"], interactive=False)
         self.download = gr.DownloadButton("Download", visible=False)
+        self.files.change(self.keep, self.files)
         self.work.when_started(self.go, [self.files, self.size, *inputs.controls], [self.film, self.download])
+
+    def keep(self, request: gr.Request, files: list[str] | None) -> None:
+        """Remember the files that were dropped, so that they go with the visitor."""
+        sessions = self.studio.sessions
+        sessions.keep(sessions.of(request), "films", *(files or []))
 
     def go(self, request: gr.Request, files: list[str] | None, size: int, *controls: Any) -> Iterator[Updates]:
         """Paint every file, with progress, until all are done or the visitor cancels."""

@@ -52,10 +52,15 @@ class Inputs:
         self._connect()
 
     @property
-    def controls(self) -> list[gr.components.Component]:
+    def controls(self) -> list[Any]:
         """What a picture depends on, in the order that `Session.choice` takes."""
         look = [self.second, self.blend, self.strength, self.strokes, self.colors]
         return [self.photograph, self.mask, self.style, self.painting, *look]
+
+    @property
+    def changes(self) -> list[Any]:
+        """What happens when one of the controls changes."""
+        return [control.change for control in self.controls]
 
     def _connect(self) -> None:
         self.photograph.input(self.begin, self.photograph, [self.photograph, self.brush, self.mask, self.status])
@@ -65,23 +70,23 @@ class Inputs:
     def begin(self, request: gr.Request, path: str | None) -> tuple[Any, Any, None, str]:
         """Take a new photograph, or none."""
         session = self.studio.sessions.of(request)
-        self.studio.sessions.keep(session, "photograph", path)
+        self.studio.sessions.keep(session, "photograph", *filter(None, [path]))
         try:
             return gr.skip(), gr.update(photo=address(session.preview(path)) if path else ""), None, ""
         except InputError as error:
-            self.studio.sessions.keep(session, "photograph", None)
+            self.studio.sessions.keep(session, "photograph")
             return None, gr.update(photo=""), None, problem(told(error, session.folder.parent))
 
     def begin_painting(self, request: gr.Request, path: str | None) -> tuple[Any, str]:
         """Take a painting, or none."""
         session = self.studio.sessions.of(request)
-        self.studio.sessions.keep(session, "painting", path)
+        self.studio.sessions.keep(session, "painting", *filter(None, [path]))
         try:
             if path:
                 read_picture(path, self.studio.limits)
             return gr.skip(), ""
         except InputError as error:
-            self.studio.sessions.keep(session, "painting", None)
+            self.studio.sessions.keep(session, "painting")
             return None, problem(told(error, session.folder.parent))
 
     def with_learnt(self, session: Session) -> dict[Any, Any]:

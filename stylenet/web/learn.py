@@ -72,7 +72,7 @@ class LearnTab:
                 return {self.work.status: saying(text), self.resume: gr.update(visible=training.last is not None)}
             network = training.keep(session)
             session.learnt[training.name] = Learnt(network, training.painting)
-            ready = {self.work.status: saying("Learnt, and chosen as the style")}
+            ready: Updates = {self.work.status: saying("Learnt, and chosen as the style")}
             ready |= {self.download: gr.update(value=str(network), visible=True)}
             return ready | self.inputs.with_learnt(session)
 

@@ -81,7 +81,7 @@ class OptimiseTab:
 
     def hold(self, request: gr.Request) -> str:
         """Pause, or go on, and return what the button says next."""
-        job = self.studio.sessions.of(request).jobs["optimise"]
+        job = self.studio.sessions.of(request).jobs[self.work.tab]
         (job.paused.clear if job.paused.is_set() else job.paused.set)()
         return "Go on" if job.paused.is_set() else "Pause"
 

@@ -133,7 +133,7 @@ CSS = """
 
 def upload(label: str, camera: bool = True, **options: Any) -> gr.Image:
     """Return a place to drop, paste or take a picture; its value is the file as it was sent, see `_unopened`."""
-    sources = ["upload", "webcam", "clipboard"] if camera else ["upload", "clipboard"]
+    sources: Any = ["upload", "webcam", "clipboard"] if camera else ["upload", "clipboard"]
     return _unopened(gr.Image(label=label, sources=sources, type="filepath", buttons=[], alt_text=label, **options))
 
 
@@ -149,7 +149,9 @@ def _unopened(component: Any) -> Any:
     """
 
     def preprocess(payload: FileData | ListFiles | None) -> str | list[str] | None:
-        return [file.path for file in payload] if isinstance(payload, ListFiles) else payload and payload.path
+        if isinstance(payload, ListFiles):
+            return [file.path for file in payload]
+        return None if payload is None else payload.path
 
     component.preprocess = preprocess
     return component

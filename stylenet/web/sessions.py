@@ -27,7 +27,7 @@ class Session:
         self.folder, self.limits = folder, limits
         self.jobs: dict[str, Job] = {}
         self.learnt: dict[str, Learnt] = {}
-        self.uploads: dict[str, Path] = {}
+        self.uploads: dict[str, list[Path]] = {}
         self._requests = 0
         self._small: tuple[str | None, Tensor] | None = None
 
@@ -96,19 +96,18 @@ class Sessions:
                 self._open[key] = Session(Path(tempfile.mkdtemp(prefix="visitor-", dir=self.folder)), self.limits)
             return self._open[key]
 
-    def keep(self, session: Session, slot: str, path: str | None) -> None:
-        """Remember an upload, and delete the one that it replaces unless another visitor sent the same file.
+    def keep(self, session: Session, slot: str, *paths: str) -> None:
+        """Remember uploads, and delete those that they replace unless another visitor sent the same file.
 
         Args:
             session: Whose.
-            slot: What it is for: `photograph`, say.
-            path: The file, or None: there is none any more.
+            slot: What they are for: `photograph`, say.
+            *paths: The files, or none: there are none any more.
         """
         with self._lock:
-            before = session.uploads.pop(slot, None)
-            if path is not None:
-                session.uploads[slot] = Path(path)
-            self._forget([before] if before else [])
+            before = session.uploads.get(slot, [])
+            session.uploads[slot] = [Path(path) for path in paths]
+            self._forget(before)
 
     def close(self, request: gr.Request) -> None:
         """Delete all that there is of a visitor who left."""
@@ -116,7 +115,7 @@ class Sessions:
             session = self._open.pop(str(request.session_hash), None)
             if session is not None:
                 session.close()
-                self._forget(list(session.uploads.values()))
+                self._forget([path for paths in session.uploads.values() for path in paths])
 
     def close_all(self) -> None:
         """Stop the jobs of all visitors, and delete their files."""
@@ -124,16 +123,8 @@ class Sessions:
             for session in self._open.values():
                 session.close()
 
-    def stopper(self, tab: str) -> Callable[[gr.Request], None]:
-        """Return what a button calls to stop a tab's job."""
-
-        def stop(request: gr.Request) -> None:
-            self.of(request).stop(tab)
-
-        return stop
-
     def _forget(self, paths: list[Path]) -> None:
         """Delete uploads that no visitor has any more."""
-        kept = {path for session in self._open.values() for path in session.uploads.values()}
+        kept = {path for session in self._open.values() for paths in session.uploads.values() for path in paths}
         for path in set(paths) - kept:
             path.unlink(missing_ok=True)

@@ -37,7 +37,7 @@ class StylizeTab:
         self.work = Work(studio, "stylize", "Make it at full size")
         self.download = gr.DownloadButton("Download the picture", visible=False)
         gr.on(
-            [control.change for control in inputs.controls],
+            inputs.changes,
             self.preview,
             inputs.controls,
             [self.result, self.work.status, self.download],

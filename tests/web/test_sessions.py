@@ -47,7 +47,7 @@ def test_upload_goes_when_another_takes_its_place(sessions, upload):
     sessions.keep(session, "photograph", str(upload))
     sessions.keep(session, "photograph", str(upload))
     assert upload.exists()
-    sessions.keep(session, "photograph", None)
+    sessions.keep(session, "photograph")
     assert not upload.exists()
 
 
