@@ -16,7 +16,7 @@ from stylenet.studies.methods import Stopped as Cut
 from stylenet.studies.methods import find_methods
 from stylenet.studies.pictures import find_styles
 from stylenet.web.inputs import Inputs
-from stylenet.web.jobs import Job, Step, Stopped
+from stylenet.web.jobs import Job, Stopped
 from stylenet.web.limits import read_picture
 from stylenet.web.networks import title
 from stylenet.web.parts import address
@@ -75,8 +75,8 @@ class CompareTab:
             output = session.new_file("compared")
             return _filled(job, Evaluation(methods, photographs, styles, output, size, pick_device()))
 
-        def step(now: Step) -> Updates:
-            return {self.table: now.shown["table"]} if "table" in now.shown else {}
+        def step(new: dict[str, Any]) -> Updates:
+            return {self.table: new["table"]}
 
         yield from self.work.run(request, work, step, lambda session, table: {self.table: table})
 

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from stylenet.errors import InputError
 from stylenet.images import load_image
 from stylenet.web.inputs import Inputs
-from stylenet.web.jobs import Job, Step
+from stylenet.web.jobs import Job
 from stylenet.web.limits import read_picture
 from stylenet.web.networks import Learnt
 from stylenet.web.parts import address, picture, saying
@@ -63,8 +64,8 @@ class LearnTab:
             training.run(job)
             return training
 
-        def step(now: Step) -> Updates:
-            return {self.grid: now.shown["grid"]} if "grid" in now.shown else {}
+        def step(new: dict[str, Any]) -> Updates:
+            return {self.grid: new["grid"]}
 
         def end(session: Session, training: Training) -> Updates:
             if training.code:

@@ -18,7 +18,7 @@ from stylenet.gatys.run import Progress
 from stylenet.images import save_image
 from stylenet.losses.weighting import Balanced
 from stylenet.web.inputs import Inputs
-from stylenet.web.jobs import Job, Step
+from stylenet.web.jobs import Job
 from stylenet.web.limits import read_picture
 from stylenet.web.networks import Choice, painted
 from stylenet.web.parts import before_after, compared
@@ -92,10 +92,8 @@ class OptimiseTab:
             film = session.new_file("film.mp4") if filmed else None
             return _optimized(session, job, session.choice(*controls), steps, size, film)
 
-        def step(now: Step) -> Updates:
-            if "image" not in now.shown:
-                return {}
-            return {self.result: now.shown["image"], self.losses: gr.update(value=now.shown["losses"], visible=True)}
+        def step(new: dict[str, Any]) -> Updates:
+            return {self.result: new["image"], self.losses: gr.update(value=new["losses"], visible=True)}
 
         def end(session: Session, made: Made) -> Updates:
             if made.result.diverged:

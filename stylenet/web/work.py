@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from stylenet.errors import InputError
-from stylenet.web.jobs import Desk, Job, Step, Stopped
+from stylenet.web.jobs import Desk, Job, Stopped
 from stylenet.web.limits import told
 from stylenet.web.parts import problem, saying, status_line
 from stylenet.web.sessions import Session
@@ -47,7 +47,7 @@ class Work:
         self,
         request: gr.Request,
         work: Callable[[Session, Job], Any],
-        step: Callable[[Step], Updates] | None = None,
+        step: Callable[[dict[str, Any]], Updates] | None = None,
         end: Callable[[Session, Any], Updates] | None = None,
         keeps: bool = False,
     ) -> Iterator[Updates]:
@@ -56,7 +56,7 @@ class Work:
         Args:
             request: Of the visitor.
             work: Does it.
-            step: Returns what else changes as it goes on.
+            step: Returns what else changes by what is newly shown of it.
             end: Returns what changes by its result; a text under `status` stands in for "Finished".
             keeps: Whether what there is when it is stopped counts as its result.
         """
@@ -65,8 +65,11 @@ class Work:
         job = session.start(self.tab, self.desk.start(lambda job: work(session, job), keeps))
         yield {self.start: gr.update(interactive=False), self.stop: gr.update(visible=True)}
         try:
+            seen: dict[str, Any] = {}
             for now in job.follow():
-                yield {self.status: saying(now.text, now.done, now.total), **(step(now) if step else {})}
+                new = {name: value for name, value in now.shown.items() if seen.get(name) is not value}
+                seen |= new
+                yield {self.status: saying(now.text, now.done, now.total), **(step(new) if step and new else {})}
             yield {self.status: saying("Finished"), **idle, **(end(session, job.result) if end else {})}
         except Stopped:
             yield {self.status: saying("Cancelled"), **idle}
