@@ -16,11 +16,13 @@ import tempfile
 import time
 from base64 import b64decode
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WARM = 10
 """Uploads before memory is looked at: until then caches fill."""
@@ -43,7 +45,7 @@ def memory(process: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
-def visitor(browser: Browser, address: str) -> Page:
+def visitor(browser: "Browser", address: str) -> "Page":
     """Return the page as a new visitor sees it."""
     page = browser.new_context().new_page()
     page.set_default_timeout(300_000)
@@ -52,7 +54,7 @@ def visitor(browser: Browser, address: str) -> Page:
     return page
 
 
-def drop(page: Page, path: Path) -> str | None:
+def drop(page: "Page", path: Path) -> str | None:
     """Send a photograph in place of the last one, and return the result before."""
     before = page.locator(".after").first.get_attribute("src") if page.locator(".after").count() else None
     clear = page.get_by_role("button", name="Clear").first
@@ -64,7 +66,7 @@ def drop(page: Page, path: Path) -> str | None:
     return before
 
 
-def await_picture(page: Page, before: str | None) -> np.ndarray:
+def await_picture(page: "Page", before: str | None) -> np.ndarray:
     """Wait for the next picture, and return the mean color of the photograph beside it."""
     page.wait_for_function("old => (document.querySelector('.after')?.src ?? old) !== old", arg=before)
     shown = page.locator(".before-after img").first.get_attribute("src") or ""
@@ -82,6 +84,8 @@ def main() -> None:
     parser.add_argument("--uploads", type=int, default=50)
     parser.add_argument("--visitors", type=int, default=10)
     options = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
     folder = Path(tempfile.mkdtemp())
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
@@ -106,7 +110,7 @@ def main() -> None:
     shutil.rmtree(folder)
 
 
-def measure_uploads(page: Page, process: int, folder: Path, uploads: int) -> None:
+def measure_uploads(page: "Page", process: int, folder: Path, uploads: int) -> None:
     """Send photographs one after the other, and print the server's memory."""
     own, held = 0, []
     for number in range(1, uploads + 1):
@@ -120,7 +124,7 @@ def measure_uploads(page: Page, process: int, folder: Path, uploads: int) -> Non
     print(f"at most {max(held[WARM:]):.0f} MB, at last {held[-1]:.0f} MB", flush=True)
 
 
-def measure_visitors(browser: Browser, address: str, folder: Path, visitors: int) -> None:
+def measure_visitors(browser: "Browser", address: str, folder: Path, visitors: int) -> None:
     """Have visitors send a photograph at one time, and print whether each saw their own."""
     pages = [visitor(browser, address) for _ in range(visitors)]
     sent = [photograph(folder, 1000 + number) for number in range(visitors)]

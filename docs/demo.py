@@ -89,8 +89,8 @@ def optimise(camera: Camera) -> Image.Image:
     """The end of a short run."""
     with camera.page() as page:
         page.get_by_role("tab", name="Optimise").click()
-        page.get_by_label("number input for Steps").fill("40")
-        page.get_by_label("number input for Longer side in pixels").fill("256")
+        page.get_by_label("number input for Steps").fill("30")
+        page.get_by_label("number input for Longer side in pixels").fill("160")
         page.get_by_role("button", name="Start").click()
         finished(page)
         page.locator("video").first.evaluate("video => { video.currentTime = 1; }")

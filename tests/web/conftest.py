@@ -8,7 +8,7 @@ from support import ROOT
 CHROMIUM = "chromium", "chromium-browser", "google-chrome"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-PATIENCE = 30_000
+PATIENCE = 100_000
 """Milliseconds until a browser gives up: machines that test do other things too."""
 
 

@@ -20,7 +20,7 @@ from stylenet.images import load_image
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 30.0
+PATIENCE = 100.0
 """Seconds."""
 PANEL = "[role=tabpanel]:visible"
 REQUESTS = "() => performance.getEntriesByType('resource').map(entry => entry.name)"
