@@ -8,6 +8,7 @@ uploads, and whether every visitor got the picture of their own photograph. Need
 
 import argparse
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -43,6 +44,12 @@ def memory(process: int) -> float:
     """Return how many megabytes a process holds."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+def cpu_seconds(process: int) -> float:
+    """Return how long a process has computed, which its neighbors do not change."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def visitor(browser: "Browser", address: str) -> "Page":
@@ -94,11 +101,14 @@ def main() -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             address = server.stdout.readline().split()[1]
-            listening = time.perf_counter()
+            listening, computed = time.perf_counter(), cpu_seconds(server.pid)
             page = visitor(browser, address)
             first = time.perf_counter()
             await_picture(page, drop(page, photograph(folder, 0)[0]))
-            print(f"listens after {listening - began:.1f} s, page {first - began:.1f} s, ", end="")
+            print(
+                f"listens after {listening - began:.1f} s ({computed:.1f} s of one core), page {first - began:.1f} s, ",
+                end="",
+            )
             print(f"first picture {time.perf_counter() - first:.1f} s later", flush=True)
             measure_uploads(page, server.pid, folder, options.uploads)
             measure_visitors(browser, address, folder, options.visitors)

@@ -30,6 +30,7 @@ BACKBONE = "vgg16"
 STRENGTH = 5.0
 """Of the style where the slider says 1: the usual one."""
 PARTS = {"content": "away from the photograph", "style": "away from the painting"}
+COLORS = {PARTS["content"]: "#4e79a7", PARTS["style"]: "#f28e2b"}
 SECONDS = 1.0
 """Between two pictures that are shown."""
 
@@ -71,7 +72,13 @@ class OptimiseTab:
         self.work = Work(studio, "optimise", "Start", "Stop, and keep the picture")
         self.pause = gr.Button("Pause", visible=False)
         self.losses = gr.LinePlot(
-            x="step", y="distance", color="of", label="How far the picture is, step by step", visible=False, height=280
+            x="step",
+            y="distance",
+            color="of",
+            color_map=COLORS,
+            label="How far from the painting (orange) and from the photograph (blue)",
+            visible=False,
+            height=280,
         )
         self.download = gr.DownloadButton("Download the picture", visible=False)
         self.film = gr.Video(label="Film of it", visible=False, buttons=["download"], interactive=False)
