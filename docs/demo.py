@@ -27,7 +27,7 @@ from stylenet.web.server import running
 
 ROOT = Path(__file__).resolve().parents[1]
 PAINTING = ROOT / "data" / "styles" / "metzinger.jpg"
-SHORT = ["trainer.max_steps=20", "trainer.val_check_interval=10"]
+SHORT = ["trainer.max_steps=6", "trainer.val_check_interval=3"]
 """A training that is long enough for a picture of the page."""
 PANEL = "[role=tabpanel]:visible"
 DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
