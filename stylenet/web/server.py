@@ -67,7 +67,7 @@ def running(
             raise InputError(f"cannot listen on {place}, it is taken or not here: give another --port") from None
         except ValueError:  # gradio looks whether its own page can be had
             raise InputError(
-                f"the page on {host} does not answer: set NO_PROXY=127.0.0.1,localhost if there is a proxy, or try again"
+                f"the page on {host} does not answer: set NO_PROXY=127.0.0.1,localhost for a proxy, or try again"
             ) from None
         try:
             yield public or address
