@@ -21,6 +21,7 @@ LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"callbacks", "progress", "stopping"},
     {"inference"},
     {"studies"},
+    {"web"},
     {"cli"},
 ]
 LEVEL = {part: level for level, row in enumerate(LAYERS) for part in row}

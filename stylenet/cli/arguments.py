@@ -19,6 +19,7 @@ Steps = restricted_number_type("Steps", int, [(">=", 1), ("<=", 1_000_000)])
 Count = restricted_number_type("Count", int, [(">=", 1), ("<", 2**63)])
 Levels = restricted_number_type("Levels", int, [(">=", 1), ("<=", 8)])
 Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**63)])
+Port = restricted_number_type("Port", int, [(">=", 1), ("<=", 65_535)])
 _NAMED = re.compile(r"(-{0,2})([A-Za-z_][\w.-]*)(\+?=)(.*)", re.DOTALL)
 _FLAGS = ("help", "print_config")
 _BARE = {"camera": "0"}

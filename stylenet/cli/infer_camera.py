@@ -5,7 +5,6 @@ import sys
 import time
 from argparse import Namespace
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -81,19 +80,18 @@ class Dial:
 
     def press(self, key: str) -> None:
         """Do what a key says; others do nothing."""
-        look = self.stylizer.look
+        given = self._given
         if key in ("+", "=", "-"):
-            alpha = round(look.alpha + (-STEP if key == "-" else STEP), 6)
-            look = replace(look, alpha=min(1.0, max(0.0, alpha)))
+            alpha = round(self.stylizer.look.alpha + (-STEP if key == "-" else STEP), 6)
+            self.stylizer = self.stylizer.with_look(alpha=min(1.0, max(0.0, alpha)))
         elif key == "0":
-            look, self.shown = replace(self._given, alpha=look.alpha), "+".join(self.names)
+            self.shown = "+".join(self.names)
+            self.stylizer = self.stylizer.with_look(styles=given.styles, shares=given.shares, masks=given.masks)
         elif key.isdigit() and int(key) <= len(self.names):
-            given, index = self._given, int(key) - 1
+            index = int(key) - 1
             masks = given.masks[index : index + 1] if len(given.masks) == len(given.styles) else ()
-            look = replace(look, styles=given.styles[index : index + 1], shares=(), masks=masks)
+            self.stylizer = self.stylizer.with_look(styles=given.styles[index : index + 1], shares=(), masks=masks)
             self.shown = self.names[index]
-        if look is not self.stylizer.look:
-            self.stylizer = self.stylizer.with_look(look)
 
     def title(self, speed: float) -> str:
         """Return what the window is called.

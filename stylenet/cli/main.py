@@ -58,6 +58,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
         "compare methods in figures: --photographs=FOLDER --styles=A,B --output=FOLDER",
         _module("evaluate"),
     ),
+    "demo": ("show a page in the browser that does all this to pictures", _module("demo")),
     "study": ("run an experiment of configs/studies: NAME", _module("study")),
 }
 """What each subcommand does, and the function that takes its arguments and returns the exit code."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,14 +117,22 @@ class Stylizer:
 
         return HubNetwork(self._network, self._metadata or describe(self._network))
 
-    def with_look(self, look: Look) -> "Stylizer":
-        """Return the same network with another look; one that was not compiled by `prepare`.
+    def with_look(self, **changes: Any) -> "Stylizer":
+        """Return the same network with another look; what need not be computed anew is shared.
+
+        Args:
+            **changes: Arguments of `Look`. Other shares, strength or masks cost nothing.
 
         Raises:
-            InputError: The look's styles are not of a kind that the network takes.
+            InputError: A bad look, or styles of a kind that the network does not take.
         """
         other = copy(self)
-        other.look, other.condition = look, condition(self.network, look, self.device)
+        other.look = replace(self.look, **changes)
+        if changes.keys() <= {"shares", "alpha", "masks"}:
+            other.condition = copy(self.condition)
+            other.condition.look = other.look
+        else:
+            other.condition = condition(self._network, other.look, self.device)
         return other
 
     def notes(self) -> list[str]:

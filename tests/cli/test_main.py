@@ -41,8 +41,8 @@ def test_without_a_command_it_is_help_and_a_failure(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["trian"], "error: unknown command 'trian': did you mean 'train'? known are evaluate, export, "),
-        (["--version"], "error: unknown command '--version': known are evaluate, export, "),
+        (["trian"], "error: unknown command 'trian': did you mean 'train'? known are demo, evaluate, export, "),
+        (["--version"], "error: unknown command '--version': known are demo, evaluate, export, "),
         (["infer"], "error: give --ckpt; see stylenet infer --help\n"),
         (["gatys"], "error: give --content, --style, --output; see stylenet gatys --help\n"),
         (["gatys", "--content"], "error: --content has no value: give --content=VALUE\n"),

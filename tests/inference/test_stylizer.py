@@ -51,7 +51,7 @@ def test_another_look_is_that_of_a_new_stylizer_and_leaves_the_old_one():
     image = torch.rand(1, 3, 20, 30)
     stylizer = Stylizer(network, "cpu")
     before = stylizer(image)
-    half = stylizer.with_look(Look(alpha=0.5))
+    half = stylizer.with_look(alpha=0.5)
     torch.testing.assert_close(half(image), Stylizer(network, "cpu", Look(alpha=0.5))(image))
     torch.testing.assert_close(half(image), 0.5 * image + 0.5 * before)
     torch.testing.assert_close(stylizer(image), before)

@@ -1,0 +1,155 @@
+"""The tab Learn: a network is taught a new painting, in a process of its own."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from stylenet.errors import InputError
+from stylenet.images import load_image
+from stylenet.web.inputs import Inputs
+from stylenet.web.jobs import Job
+from stylenet.web.limits import read_picture
+from stylenet.web.networks import Learnt
+from stylenet.web.parts import address, picture, saying
+from stylenet.web.sessions import Session
+from stylenet.web.studio import Studio
+from stylenet.web.work import Updates, Work
+
+RECIPE = ["recipe=minutes"]
+"""What the training is told besides the painting and its folder."""
+STEP = re.compile(r"step (\d+)/(\d+)")
+
+
+class LearnTab:
+    """The tab.
+
+    Args:
+        studio: What tabs share.
+        inputs: Where the painting is, and the styles that a new one joins.
+    """
+
+    def __init__(self, studio: Studio, inputs: Inputs) -> None:
+        self.studio, self.inputs = studio, inputs
+        gr.Markdown(
+            "Drop a painting under *Or a painting of yours*, and have a network learn it. After ten minutes or more "
+            "it paints photographs and films at once. One painting is learnt at a time; others wait."
+        )
+        self.name = gr.Textbox("my_style", label="Name of the style", max_length=40)
+        self.work = Work(studio, "learn", "Learn it", "Stop", studio.school)
+        self.resume = gr.Button("Go on where it stopped", visible=False)
+        self.grid = picture("Photographs are painted here as it learns")
+        self.download = gr.DownloadButton("Download the network, for infer.py", visible=False)
+        shown = [self.grid, self.download, self.resume, inputs.style, inputs.painting, inputs.thumbnails]
+        self.work.when_started(self.go, [self.name, inputs.painting], shown)
+        self.work.when_started(self.go_on, [self.name, inputs.painting], shown, self.resume)
+
+    def go(self, request: gr.Request, name: str, painting: str | None) -> Iterator[Updates]:
+        """Learn a painting from the beginning."""
+        yield from self._learn(request, name, painting, resume=False)
+
+    def go_on(self, request: gr.Request, name: str, painting: str | None) -> Iterator[Updates]:
+        """Learn on from where it was stopped."""
+        yield from self._learn(request, name, painting, resume=True)
+
+    def _learn(self, request: gr.Request, name: str, painting: str | None, resume: bool) -> Iterator[Updates]:
+        def work(session: Session, job: Job) -> Training:
+            training = Training(session, _plain(name, self.inputs.names), painting, resume)
+            training.run(job)
+            return training
+
+        def step(new: dict[str, Any]) -> Updates:
+            return {self.grid: new["grid"]}
+
+        def end(session: Session, training: Training) -> Updates:
+            if training.code:
+                text = "Stopped" if training.last else "Stopped before there was anything to keep"
+                return {self.work.status: saying(text), self.resume: gr.update(visible=training.last is not None)}
+            network = training.keep(session)
+            session.learnt[training.name] = Learnt(network, training.painting)
+            ready: Updates = {self.work.status: saying("Learnt, and chosen as the style")}
+            ready |= {self.download: gr.update(value=str(network), visible=True)}
+            return ready | self.inputs.with_learnt(session)
+
+        yield {self.resume: gr.update(visible=False)}
+        yield from self.work.run(request, work, step, end, keeps=True)
+
+
+class Training:
+    """A run of `stylenet train` for one visitor.
+
+    Args:
+        session: Of the visitor.
+        name: Of the style.
+        painting: Its file.
+        resume: Whether to go on from an earlier run of this name.
+
+    Raises:
+        InputError: There is no painting, or one that cannot be used.
+    """
+
+    def __init__(self, session: Session, name: str, painting: str | None, resume: bool) -> None:
+        self.folder, self.name = session.folder / "learnt", name
+        self.painting = self.folder / f"{name}{Path(painting or '').suffix}"
+        if not (resume and self.last):
+            read_picture(painting, session.limits, "a painting")
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            self.folder.mkdir(exist_ok=True)
+            shutil.copy(str(painting), self.painting)
+        self.resume, self.code = resume, 0
+
+    @property
+    def last(self) -> Path | None:
+        """What there is to go on from."""
+        return self._newest("last.ckpt")
+
+    def keep(self, session: Session) -> Path:
+        """Return the network that was learnt, in a new file of the style's name."""
+        return Path(
+            shutil.copy(str(self._newest("stylizer.safetensors")), session.new_file(f"{self.name}.safetensors"))
+        )
+
+    def run(self, job: Job) -> None:
+        """Train until the end, or until the visitor stops it.
+
+        Raises:
+            InputError: The training did not accept what it was given; in its own words.
+        """
+        command = [sys.executable, "-m", "stylenet.cli.main", "train", f"style={self.painting}", *RECIPE]
+        command.append(f"trainer.logger.init_args.save_dir={self.folder}")
+        if self.resume and self.last:
+            command.append(f"--ckpt_path={self.last}")
+        line = ""
+        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
+            job.child = child
+            if job.stopped.is_set():  # before there was one to tell
+                child.send_signal(signal.SIGINT)
+            assert child.stderr is not None
+            for line in child.stderr:
+                if found := STEP.search(line):
+                    self._tell(job, int(found[1]), int(found[2]))
+        self.code = child.returncode
+        if self.code and not job.stopped.is_set():
+            raise InputError(line.strip().removeprefix("error: ") or "the training ended without a word")
+
+    def _tell(self, job: Job, step: int, steps: int) -> None:
+        grid = self._newest("grids/*.png")
+        shown = {"grid": {"src": address(load_image(grid)), "alt": f"Photographs after {step} steps"}} if grid else {}
+        job.tell(step, steps, **shown)
+
+    def _newest(self, pattern: str) -> Path | None:
+        """Return the newest of this style's files."""
+        found = self.folder.glob(f"{self.name}/version_*/{pattern}")
+        return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _plain(name: str, taken: list[str]) -> str:
+    """Return a name that a file may have, and no style has that ships."""
+    plain = re.sub(r"\W+", "_", name.strip()).strip("_").lower() or "my_style"
+    return f"{plain}_2" if plain in taken else plain

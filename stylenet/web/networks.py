@@ -1,0 +1,179 @@
+"""What a visitor chose, and the networks that paint it."""
+
+import base64
+import binascii
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from torch import Tensor
+
+from stylenet.color import luminance
+from stylenet.errors import InputError
+from stylenet.images import decode
+from stylenet.inference.stylizer import Stylizer
+from stylenet.networks.checkpoint import load_network
+from stylenet.resources import CHECKPOINTS
+
+FLAGSHIP, ANY_STYLE = CHECKPOINTS / "multistyle.safetensors", CHECKPOINTS / "adain.safetensors"
+REMEMBERED = 8
+"""Looks that are kept ready."""
+TILE, WHOLE = 512, 1_100_000
+"""Side of the tiles of photographs with more pixels than the second: in between, progress is told and a stop heard."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A style that a visitor had learnt.
+
+    Args:
+        network: File of its network.
+        painting: File of the painting.
+    """
+
+    network: Path
+    painting: Path
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A photograph and a look, as the page's controls give them.
+
+    Args:
+        photograph: Its file, if there is one yet.
+        mask: Where the style goes, a PNG as a data address; everywhere by default.
+        style: One of the flagship's styles, or one that was learnt here.
+        painting: File of a painting, which stands in for the style.
+        second: Another style to blend with.
+        blend: How much of the second, from 0 to 1.
+        strength: From 0 to 1.
+        strokes: How many times as large strokes are.
+        colors: `luminance` or `coral` keeps the photograph's.
+        learnt: What the visitor had learnt, by name.
+    """
+
+    photograph: str | None
+    mask: str | None
+    style: str
+    painting: str | None = None
+    second: str | None = None
+    blend: float = 0.5
+    strength: float = 1.0
+    strokes: float = 1.0
+    colors: str | None = None
+    learnt: Mapping[str, Learnt] = field(default_factory=dict)
+
+    @property
+    def own(self) -> Learnt | None:
+        """The learnt style that was chosen, if it is one."""
+        return None if self.painting else self.learnt.get(self.style)
+
+    @property
+    def network(self) -> Path:
+        """File of the network."""
+        return ANY_STYLE if self.painting else self.own.network if self.own else FLAGSHIP
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The one or two styles, each a name of the flagship's or a file."""
+        first = self.painting or (str(self.own.painting) if self.own else self.style)
+        return (first, self.second) if self.second else (first,)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How much of each of two styles; empty for one."""
+        return (1 - self.blend, self.blend) if self.second else ()
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles as the network takes them.
+
+        Raises:
+            InputError: A style that was learnt here is to be blended.
+        """
+        if self.own and self.second:
+            raise InputError(f"{self.style} was learnt here, by a network of its own: blend two of the others")
+        return () if self.own else self.names
+
+    @property
+    def words(self) -> str:
+        """What a picture of it shows, for those who cannot see it."""
+        style = "your painting" if self.painting else title(self.style)
+        return f"The photograph in the style of {style}" + (f" and {title(self.second)}" if self.second else "")
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """What a look is prepared for."""
+        return {"preserve_color": self.colors, "stroke_scale": self.strokes}
+
+    @property
+    def free(self) -> dict[str, Any]:
+        """What of a look can change without preparing anything."""
+        return {"shares": self.shares, "alpha": self.strength, "masks": painted(self.mask)}
+
+
+def painted(mask: str | None) -> tuple[Tensor, ...]:
+    """Return what a visitor painted, (1, 1, h, w) in [0, 1]; nothing if nothing is.
+
+    Raises:
+        InputError: It is no picture.
+    """
+    if not mask:
+        return ()
+    try:
+        raw = base64.b64decode(mask.partition(",")[2], validate=True)
+    except binascii.Error:
+        raise InputError("what was painted did not arrive whole: paint it again") from None
+    image = luminance(decode(raw, "what was painted"))
+    return (image,) if image.max() > 0 else ()
+
+
+class Networks:
+    """Looks that are ready to paint previews, the last ones used."""
+
+    def __init__(self) -> None:
+        self._ready: OrderedDict[tuple[object, ...], Stylizer] = OrderedDict()
+        self.lock = Lock()
+
+    def preview(self, choice: Choice, photograph: Tensor) -> Tensor:
+        """Return a small photograph, (1, 3, h, w), painted as was chosen; who calls it holds the `lock`.
+
+        Raises:
+            InputError: The choice cannot be had.
+        """
+        key = choice.network, choice.styles, *choice.fixed.values()
+        if key not in self._ready:
+            self._ready[key] = self.open(choice)
+        self._ready.move_to_end(key)
+        while len(self._ready) > REMEMBERED:
+            self._ready.popitem(last=False)
+        return self._ready[key].with_look(**choice.free)(photograph)
+
+    def open(self, choice: Choice, tile: int | None = None) -> Stylizer:
+        """Return a stylizer that nobody else uses.
+
+        Args:
+            choice: How it paints.
+            tile: Pixels of a tile's side, see `tile_for`.
+
+        Raises:
+            InputError: The choice cannot be had.
+        """
+        return Stylizer.from_checkpoint(choice.network, styles=choice.styles, tile=tile, **choice.fixed, **choice.free)
+
+    def names(self) -> list[str]:
+        """Return the flagship's styles."""
+        return list(load_network(FLAGSHIP)[1]["styles"])
+
+
+def title(name: str) -> str:
+    """Return a style's name as people write it."""
+    return name.replace("_", " ").capitalize()
+
+
+def tile_for(photograph: Tensor) -> int | None:
+    """Return the side of the tiles that a photograph, (1, 3, H, W), is cut into; None: it stays whole."""
+    return TILE if photograph.shape[-2] * photograph.shape[-1] > WHOLE else None

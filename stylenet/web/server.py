@@ -1,0 +1,89 @@
+"""The server of the page: from its start to the Ctrl-C that ends it."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+from stylenet.errors import InputError
+from stylenet.web.limits import Limits
+
+OFFLINE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+"""What keeps gradio and what it brings from asking other machines."""
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder for all files of all visitors, which is deleted at the end; gradio puts uploads there."""
+    folder = Path(tempfile.mkdtemp(prefix="stylenet-demo-"))
+    os.environ.update(OFFLINE, GRADIO_TEMP_DIR=str(folder))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running(
+    host: str, port: int | None, limits: Limits, auth: tuple[str, str] | None = None, share: bool = False
+) -> Iterator[str]:
+    """Give the address of the page, which is shown until the block ends; then all works are stopped.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; by default the first free one from 7860 on.
+        limits: For visitors.
+        auth: Name and password that visitors must give.
+        share: Whether to have gradio's servers pass it on to the internet.
+
+    Raises:
+        InputError: gradio is not installed, or the port is taken.
+    """
+    with temporary_folder() as folder:
+        try:
+            import gradio  # noqa: F401
+        except ImportError:
+            raise InputError("the page needs gradio: pip install 'stylenet[web]'") from None
+        from stylenet.web.jobs import Desk
+        from stylenet.web.page import THEME, build
+        from stylenet.web.parts import CSS
+        from stylenet.web.sessions import Sessions
+        from stylenet.web.studio import Studio
+
+        studio = Studio(limits, Sessions(folder, limits), Desk(limits.jobs))
+        page = build(studio)
+        try:
+            _, address, public = page.launch(
+                server_name=host, server_port=port, auth=auth, share=share, prevent_thread_lock=True, quiet=True,
+                max_file_size=f"{limits.megabytes}mb", footer_links=[], run_history=False, ssr_mode=False,
+                enable_monitoring=False, max_threads=100, theme=THEME, css=CSS,
+            )  # fmt: skip
+        except OSError:
+            place = f"{host}:{port or '7860-7959'}"
+            raise InputError(f"cannot listen on {place}, it is taken or not here: give another --port") from None
+        except ValueError:  # gradio looks whether its own page can be had
+            raise InputError(
+                f"the page on {host} does not answer: set NO_PROXY=127.0.0.1,localhost for a proxy, or try again"
+            ) from None
+        try:
+            yield public or address
+        finally:
+            studio.sessions.close_all()
+            page.close(verbose=False)
+
+
+def serve(host: str, port: int | None, limits: Limits, auth: tuple[str, str] | None, share: bool) -> None:
+    """Show the page until Ctrl-C; see `running` for the arguments.
+
+    Raises:
+        InputError: gradio is not installed, or the port is taken.
+        KeyboardInterrupt: Ctrl-C, or SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with running(host, port, limits, auth, share) as address:
+        print(f"open {address} in a browser; Ctrl-C ends it", flush=True)
+        Event().wait()

@@ -1,0 +1,85 @@
+import base64
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from support import ROOT
+
+from stylenet.errors import InputError
+from stylenet.images import write_png
+from stylenet.inference.stylizer import Stylizer
+from stylenet.web.networks import WHOLE, Choice, Learnt, Networks, painted, tile_for, title
+
+OWN = {"quilt": Learnt(Path("quilt.safetensors"), Path("quilt.jpg"))}
+
+
+def as_address(image):
+    file = io.BytesIO()
+    write_png(image, file)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def choice(style="starry_night", **options):
+    return Choice("photo.jpg", options.pop("mask", None), style, **options)
+
+
+def test_preview_is_what_the_stylizer_makes():
+    image = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0))
+    network = ROOT / "checkpoints" / "multistyle.safetensors"
+    networks = Networks()
+    for strength in (1.0, 0.4):  # the second time the network is there already
+        look = choice(second="the_scream", blend=0.25, strength=strength)
+        styles = {"styles": ["starry_night", "the_scream"], "shares": (0.75, 0.25)}
+        expected = Stylizer.from_checkpoint(network, "cpu", **styles, alpha=strength)(image)
+        assert torch.equal(networks.preview(look, image), expected)
+
+
+def test_few_looks_are_remembered():
+    image, networks = torch.rand(1, 3, 24, 24), Networks()
+    for strokes in range(4, 16):
+        networks.preview(choice(strokes=strokes / 8), image)
+    assert len(networks._ready) == 8
+
+
+def test_painting_takes_the_place_of_the_style():
+    look = choice(painting="mine.jpg", second="the_scream", blend=0.25)
+    assert (look.network.stem, look.styles, look.shares) == ("adain", ("mine.jpg", "the_scream"), (0.75, 0.25))
+    assert look.words == "The photograph in the style of your painting and The scream"
+
+
+def test_learnt_style_has_its_own_network_and_no_names():
+    look = choice("quilt", learnt=OWN)
+    assert (look.network, look.styles, look.names) == (Path("quilt.safetensors"), (), ("quilt.jpg",))
+
+
+def test_learnt_style_is_not_blended():
+    with pytest.raises(InputError, match="quilt was learnt here"):
+        _ = choice("quilt", second="the_scream", learnt=OWN).styles
+
+
+def test_painted_mask_is_gray():
+    mask = torch.zeros(1, 3, 6, 8)
+    mask[..., :4] = 1
+    (found,) = painted(as_address(mask))
+    assert torch.allclose(found, mask[:, :1])
+
+
+@pytest.mark.parametrize("mask", [None, "", as_address(torch.zeros(1, 3, 6, 8))])
+def test_nothing_painted_is_no_mask(mask):
+    assert painted(mask) == ()
+
+
+@pytest.mark.parametrize("mask", ["data:image/png;base64,#", "data:image/png;base64,AAAA"])
+def test_broken_mask_is_refused(mask):
+    with pytest.raises(InputError, match="what was painted"):
+        painted(mask)
+
+
+def test_large_photographs_are_cut():
+    assert tile_for(torch.empty(1, 3, 1, WHOLE, device="meta")) is None
+    assert tile_for(torch.empty(1, 3, 1, WHOLE + 1, device="meta")) == 512
+
+
+def test_title_is_for_people():
+    assert title("the_scream") == "The scream"
