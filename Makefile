@@ -27,6 +27,8 @@ networks: $(STAMP)  ## Train every network that ships, from scratch (hours), int
 	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors || exit; done
 	$(BIN)/python train.py style=starry_night recipe=film $(SHIP) \
 	    model.init_from=outputs/networks/starry_night/version_0/stylizer.safetensors
+	$(BIN)/python train.py model=multistyle recipe=film $(SHIP) trainer.max_steps=500 \
+	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors
 
 test: $(STAMP)  ## Run the quick tests, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -138,3 +138,11 @@ def test_cuda_agrees_with_the_cpu():
     stylized = Stylizer(network, "cuda")(image)
     assert stylized.device.type == "cpu"
     assert (stylized - expected).abs().max() < 0.02
+
+
+@pytest.mark.parametrize("light", [0.0, 0.3, 1.0])
+def test_a_plain_photograph_is_painted_as_light_as_it_is(light: float):
+    torch.manual_seed(0)
+    stylized = Stylizer(JohnsonNet(width=1, blocks=1), "cpu")(torch.full((1, 3, 20, 30), light))
+    assert float(stylized.mean()) == pytest.approx(light, abs=0.15)  # less what is clamped
+    assert 0 <= float(stylized.min()) <= float(stylized.max()) <= 1
