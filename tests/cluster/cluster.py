@@ -118,5 +118,7 @@ def running(folder: Path) -> Iterator[Cluster]:
         try:
             yield cluster
         finally:
+            cluster.call("scancel", "--user=root")
+            cluster.wait(lambda: not cluster.call("squeue", "--noheader"), 60, "the end of all jobs")
             process.kill()
             process.wait()
