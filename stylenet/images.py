@@ -1,6 +1,7 @@
 """Images in and out: RGB, float32, (B, 3, H, W), values in [0, 1] everywhere."""
 
 import os
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -144,7 +145,7 @@ def save_image(image: Tensor, path: str | Path, quality: int = 95) -> None:
     with written_beside(path) as temporary:
         try:
             picture.save(temporary, format=kind, quality=quality)
-        except (ValueError, OverflowError) as error:  # e.g. WebP ends at 16,383 pixels a side
+        except (ValueError, OverflowError, struct.error) as error:  # e.g. WebP ends at 16,383 pixels a side
             raise InputError(f"cannot write {path}: {error}") from None
 
 

@@ -132,7 +132,7 @@ def test_what_is_shown_is_recorded(show, capsys):
     assert facts_of("out.mp4")["size"] == (24, 32)
     assert len(pixels_of("out.mp4")) == len(glass.shown)
     difference = pixels_of("out.mp4", 1)[-1].astype(float) - glass.shown[-1]
-    assert np.abs(difference @ [0.299, 0.587, 0.114]).mean() < 5
+    assert np.abs(difference @ [0.299, 0.587, 0.114]).mean() < 8  # H.264 at this size
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"wrote out.mp4: {len(glass.shown)} frames, ")
 
 
