@@ -87,6 +87,8 @@ def downloaded(page, button, path):
 
 def open_tab(page, name):
     """Open a tab, which may be behind the three dots where there is no room."""
+    page.get_by_role("tab", name="Stylize").wait_for()
+    page.wait_for_timeout(UNFOLDED)
     tab = page.get_by_role("tab", name=name)
     if not tab.is_visible():
         page.locator(".overflow-menu > button").click()
