@@ -16,9 +16,9 @@ from stylenet.errors import InputError
 from stylenet.film.camera import Camera
 from stylenet.film.flow import opencv
 from stylenet.film.formats import FORMATS, pick_encoder
+from stylenet.film.pixels import to_frame
 from stylenet.film.recorder import Recorder
 from stylenet.film.stabilize import Stabilizer
-from stylenet.images import to_uint8
 from stylenet.inference.outputs import check_writable
 from stylenet.inference.sizes import scaled
 from stylenet.inference.stylizer import Stylizer
@@ -138,7 +138,7 @@ def run_camera(stylizer: Stylizer, options: Namespace) -> int:
         asked = stack.enter_context(stop_when_asked())
         print(KEYS, file=sys.stderr)
         for frame in camera:
-            pixels = to_uint8(paint(scaled(frame, options.size)))[0].permute(1, 2, 0).numpy()
+            pixels = to_frame(paint(scaled(frame, options.size)))
             if record is not None:
                 record.add(pixels)
             shown += 1

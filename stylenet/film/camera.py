@@ -7,11 +7,11 @@ from threading import Condition, Thread
 from typing import Self
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from stylenet.errors import InputError
 from stylenet.film.flow import opencv
+from stylenet.film.pixels import to_image
 from stylenet.film.stylize import open_film
 
 
@@ -48,7 +48,7 @@ class Camera:
                 pixels, self._newest = self._newest, None
             if pixels is None:
                 return
-            yield torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float().div_(255)
+            yield to_image(pixels.copy())
 
     def _read(self) -> None:
         """Keep the newest frame until the camera ends, or nobody wants more."""

@@ -3,10 +3,22 @@
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from stylenet.errors import InputError
 from stylenet.film.facts import BT601, BT709, FULL, HD, LIMITED, MATRICES, Colors
-from stylenet.images import MAX_PIXELS
+from stylenet.images import MAX_PIXELS, to_uint8
+
+
+def to_image(pixels: np.ndarray) -> Tensor:
+    """Return a frame, RGB, uint8, (H, W, 3), as an image, (1, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(255)
+
+
+def to_frame(image: Tensor) -> np.ndarray:
+    """Return an image, (1, 3, H, W) in [0, 1], as a frame, RGB, uint8, (H, W, 3)."""
+    return np.ascontiguousarray(to_uint8(image)[0].permute(1, 2, 0).cpu().numpy())
 
 
 def colors_of(context: Any) -> Colors:

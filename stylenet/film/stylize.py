@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -19,9 +18,10 @@ from stylenet.film.animation import AnimationReader
 from stylenet.film.bounded_queue import BoundedQueue
 from stylenet.film.facts import ANIMATIONS, Chunk, Picture, Reader, check_cut, seconds
 from stylenet.film.formats import FORMATS
+from stylenet.film.pixels import to_frame, to_image
 from stylenet.film.reader import FilmReader
 from stylenet.film.writer import FilmWriter
-from stylenet.images import to_uint8, written_beside
+from stylenet.images import written_beside
 
 FULL_DISK = "the disk is full"
 Stylize = Callable[[Tensor], Tensor]
@@ -230,5 +230,4 @@ def _drain(line: BoundedQueue[Chunk], sinks: Sequence[FilmWriter | FrameFolder])
 
 def _painted(stylize: Stylize, pixels: np.ndarray) -> np.ndarray:
     """Return a frame stylized, uint8, (H, W, 3)."""
-    image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(255)  # (1, 3, H, W)
-    return np.ascontiguousarray(to_uint8(stylize(image))[0].permute(1, 2, 0).cpu().numpy())
+    return to_frame(stylize(to_image(pixels)))
