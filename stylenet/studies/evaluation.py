@@ -16,7 +16,7 @@ from stylenet.data.styles import load_style
 from stylenet.errors import InputError
 from stylenet.images import load_image, resize, save_image, written_beside
 from stylenet.metrics import Judge
-from stylenet.studies.measure import FIGURES, Jury, Lpips, choose_judge, describe_judge, figures, lpips_at_hand
+from stylenet.studies.measure import FIGURES, Lpips, appoint_jury, figures, lpips_at_hand
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.pictures import Labels
 from stylenet.studies.runtime import SIDES, Task, measure
@@ -114,9 +114,7 @@ class Evaluation:
         self.methods, self.photographs, self.styles, self.output = methods, photographs, styles, output
         self.size, self.device, self.labels = size, device, labels or {}
         seen = {method.name: method.loss_network for method in methods}
-        self.judged_by = choose_judge(seen, judge)
-        self.judge_line = describe_judge(*self.judged_by, seen)
-        self._jury = Jury(*self.judged_by, device)
+        self._jury, self.judge_line = appoint_jury(seen, judge, device)
         found = lpips_at_hand()
         self.lpips = Lpips(*found, device) if found else None
         self._digests = {path: file_digest(path) for path in (*photographs.values(), *styles.values())}
@@ -211,7 +209,7 @@ class Evaluation:
                 "photograph": [cell.photograph, self._digests[self.photographs[cell.photograph]]],
                 "style": [cell.style, self._digests[self.styles[cell.style]]],
                 "size": self.size,
-                "judge": self.judged_by,
+                "judge": self._jury.network,
                 "lpips": None if self.lpips is None else self.lpips.network,
                 "label": None if label is None else file_digest(label),
             }

@@ -18,7 +18,7 @@ from stylenet.film.stylize import open_film
 from stylenet.inference.sizes import resized
 from stylenet.studies.evaluation import RESULTS, KeyedRows, Row
 from stylenet.studies.film import FILM_FIGURES, Paint, blurred, rate_film, read_frames
-from stylenet.studies.measure import Jury, choose_judge, describe_judge
+from stylenet.studies.measure import appoint_jury
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.runtime import Task, measure
 from stylenet.studies.settings import file_digest, recipe_digest
@@ -89,9 +89,7 @@ class FilmEvaluation:
         self.methods, self.films, self.styles, self.output = methods, films, styles, output
         self.size, self.device, self.frames, self.strength, self.memory = size, device, frames, strength, memory
         seen = {method.name: method.loss_network for method in methods}
-        self.judged_by = choose_judge(seen, judge)
-        self.judge_line = describe_judge(*self.judged_by, seen)
-        self._jury = Jury(*self.judged_by, device)
+        self._jury, self.judge_line = appoint_jury(seen, judge, device)
         self._digests = {path: file_digest(path) for path in (*films.values(), *styles.values())}
         self.cells = [(film, style) for style in styles for film in films]
         self._keys = {cell: self._key(*cell) for cell in self.cells}
@@ -172,7 +170,7 @@ class FilmEvaluation:
         """Return the digest of all that the rows of a film in a style depend on, but for the machine."""
         recipe: dict[str, Any] = {"methods": [method.recipe() for method in self.methods if method.paints(style)]}
         recipe |= {"film": [film, self._digests[self.films[film]]], "style": [style, self._digests[self.styles[style]]]}
-        recipe |= {"size": self.size, "frames": self.frames, "judge": self.judged_by, "strength": self.strength}
+        recipe |= {"size": self.size, "frames": self.frames, "judge": self._jury.network, "strength": self.strength}
         return recipe_digest(recipe | {"memory": self.memory})
 
 

@@ -96,6 +96,9 @@ class Jury:
 
     Raises:
         InputError: There is no such backbone, or its weights cannot be had.
+
+    Attributes:
+        network: Backbone and weights.
     """
 
     def __init__(self, backbone: str, weights: str, device: str | torch.device = "cpu") -> None:
@@ -103,7 +106,7 @@ class Jury:
         self.style_layers, self.content_layers = spec.style_layers, spec.content_layers
         layers = list(dict.fromkeys([*self.style_layers, *self.content_layers]))
         self.extractor = accelerate(FeatureExtractor(backbone, layers, weights).to(device), device)
-        self.device = device
+        self.network, self.device = (backbone, weights), device
 
     def judge(self, painting: Tensor) -> Judge:
         """Return the judge of a painting, (1, 3, H, W) in [0, 1]."""
@@ -127,6 +130,12 @@ def choose_judge(seen: Mapping[str, str | None], asked: str | None = None) -> tu
         at_hand = [name for name in CANDIDATES if _is_at_hand(name)]
         asked = next((name for name in at_hand if name not in seen.values()), at_hand[0])
     return asked, resolve_weights(asked, "auto")
+
+
+def appoint_jury(seen: Mapping[str, str | None], asked: str | None, device: str | torch.device) -> tuple[Jury, str]:
+    """Return the jury of `choose_judge`, and the line of `describe_judge`; see there."""
+    jury = Jury(*choose_judge(seen, asked), device)
+    return jury, describe_judge(*jury.network, seen)
 
 
 def _is_at_hand(backbone: str) -> bool:
