@@ -22,8 +22,6 @@ Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**63)])
 Port = restricted_number_type("Port", int, [(">=", 1), ("<=", 65_535)])
 _NAMED = re.compile(r"(-{0,2})([A-Za-z_][\w.-]*)(\+?=)(.*)", re.DOTALL)
 _FLAGS = ("help", "print_config")
-_BARE = {"camera": "0"}
-"""Options that may stand without a value, and what they mean then."""
 _EVERYWHERE = ("config", *_FLAGS)
 """What every command takes besides the parameters of its function."""
 
@@ -44,6 +42,7 @@ def call(
     groups: Mapping[str, tuple[type, Collection[str]]] | None = None,
     others: str | None = None,
     unnamed: Sequence[str] | None = None,
+    bare: Mapping[str, str] | None = None,
 ) -> int:
     """Run a command with the arguments of a command line, and return its exit code.
 
@@ -60,6 +59,7 @@ def call(
             `name.field=value`. The dict has only what was given.
         others: Parameter that takes a dict of all arguments that the function has no parameter for, as text.
         unnamed: Parameters that may be given without their name, in order; by default those without a default.
+        bare: Options that may stand without a value, and what they mean then.
 
     Raises:
         InputError: An unknown argument, with the nearest right name; a missing one, or one of a wrong type.
@@ -78,7 +78,7 @@ def call(
     if unnamed is None:
         unnamed = [name for name, parameter in parameters.items() if parameter.default is parameter.empty]
     unknown: dict[str, str] | None = None if others is None else {}
-    options = written_out(argv, types, unnamed, unknown)
+    options = written_out(argv, types, unnamed, unknown, bare or {})
     check_configs(options)
     given = parser.parse_args(options, defaults=False).as_dict()
     given.pop("config", None)
@@ -97,7 +97,11 @@ def check_configs(options: Sequence[str]) -> None:
 
 
 def written_out(
-    argv: Sequence[str], types: Mapping[str, Any], required: Sequence[str], others: dict[str, str] | None = None
+    argv: Sequence[str],
+    types: Mapping[str, Any],
+    required: Sequence[str],
+    others: dict[str, str] | None,
+    bare: Mapping[str, str],
 ) -> list[str]:
     """Return the arguments of a command line as `--key=value`, as jsonargparse reads them.
 
@@ -106,6 +110,7 @@ def written_out(
         types: The annotation of each argument.
         required: Names of those that may be given without their name, in order.
         others: Takes `key=value` of unknown keys; without it they are refused.
+        bare: Options that may stand without a value, and what they mean then.
 
     Raises:
         InputError: An unknown name, an option without its value, or too many values without a name.
@@ -130,7 +135,7 @@ def written_out(
             if name in _FLAGS:
                 options.append(f"--{name}")
                 continue
-            value = _value(token, name, types, rest)
+            value = _value(token, name, types, rest, bare)
         elif unnamed:
             name, value = unnamed[0], token
         else:
@@ -159,13 +164,13 @@ def _known(typed: str, dashed: bool, types: Mapping[str, Any]) -> str:
     raise InputError(f"unknown option {shown!r}: {hint}")
 
 
-def _value(token: str, name: str, types: Mapping[str, Any], rest: list[str]) -> str:
+def _value(token: str, name: str, types: Mapping[str, Any], rest: list[str], bare: Mapping[str, str]) -> str:
     """Return the value of an option that is typed without `=`, taken from the rest."""
     if types.get(name) is bool and (not rest or rest[0].lower() not in ("true", "false")):
         return "true"
     if not rest or rest[0].startswith("--"):
-        if name in _BARE:
-            return _BARE[name]
+        if name in bare:
+            return bare[name]
         raise InputError(f"{token} has no value: give {token}=VALUE")
     return rest.pop(0)
 

@@ -33,7 +33,7 @@ def run(argv: Sequence[str], program: str = "infer.py") -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    return call(stylize, argv, program, unnamed=("ckpt", "input"))
+    return call(stylize, argv, program, unnamed=("ckpt", "input"), bare={"camera": "0"})
 
 
 def stylize(
@@ -97,9 +97,8 @@ def stylize(
     )  # fmt: skip
     keep_memory()
     if camera is not None:
-        with suppress(
-            ImportError
-        ):  # before PyAV, which torchvision imports: its libxcb would keep windows from opening
+        # before PyAV, which torchvision imports: its libxcb would keep windows from opening
+        with suppress(ImportError):
             import cv2  # noqa: F401
     from stylenet.cli.infer_job import run_job
 
