@@ -41,10 +41,11 @@ def decode_pixels(raw: bytes, max_pixels: int) -> Tensor:
     picture = Image.open(io.BytesIO(raw))
     if picture.width * picture.height > max_pixels:
         raise Image.DecompressionBombError
-    if picture.format == "JPEG" and picture.mode == "RGB" and not _profile(picture) and _is_complete_jpeg(raw):
+    profile = _profile(picture)
+    if picture.format == "JPEG" and picture.mode == "RGB" and profile is None and _is_complete_jpeg(raw):
         data = torch.frombuffer(bytearray(raw), dtype=torch.uint8)  # torchvision is twice as fast as Pillow
         return decode_image(data, mode=ImageReadMode.RGB, apply_exif_orientation=True)
-    return _to_rgb(picture)
+    return _to_rgb(picture, profile)
 
 
 def _is_heic(raw: bytes) -> bool:
@@ -63,14 +64,14 @@ def _is_complete_jpeg(raw: bytes) -> bool:
     return raw.find(b"\xff\xd9", position) >= 0
 
 
-def _to_rgb(picture: Image.Image) -> Tensor:
+def _to_rgb(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Tensor:
     """Return any Pillow image upright, as RGB, uint8, (3, H, W)."""
     upright = ImageOps.exif_transpose(picture)
     if upright.mode.startswith(("I", "F")):  # 16-bit and float grayscale: scale to 8 bits, do not clip
         values = np.asarray(upright, dtype=np.float32)
         values = values * (255 / _white(picture, values.max()))
         upright = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
-    if profile := _profile(picture):
+    if profile:
         upright = _to_srgb(upright, profile)
     if upright.has_transparency_data:
         upright = upright.convert("RGBA")
@@ -80,8 +81,11 @@ def _to_rgb(picture: Image.Image) -> Tensor:
 
 def _profile(picture: Image.Image) -> ImageCms.ImageCmsProfile | None:
     """Return the color profile of an image; None if it has none that can be read, or that of sRGB."""
+    raw = picture.info.get("icc_profile")
+    if not raw:
+        return None
     try:
-        profile = ImageCms.getOpenProfile(io.BytesIO(picture.info.get("icc_profile", b"")))
+        profile = ImageCms.getOpenProfile(io.BytesIO(raw))
         return None if "sRGB" in ImageCms.getProfileDescription(profile) else profile
     except (ImageCms.PyCMSError, OSError, TypeError):
         return None

@@ -4,7 +4,7 @@ Those over feature maps take a soft mask: a weight in [0, 1] for each place, (B,
 everywhere. Where a mask is empty, so is what it weights: 0, never NaN.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,11 @@ from stylenet.errors import InputError
 
 SMALLEST = 1e-12
 """What energies and weights are at least, where they divide."""
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Tell whether every number of every tensor is finite."""
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 def at_least_float32(values: Tensor) -> Tensor:

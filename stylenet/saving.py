@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.utilities import rank_zero_info
 
 from stylenet.errors import Failed, InputError
+from stylenet.functional import all_finite
 from stylenet.images import written_beside
 from stylenet.modules.train import TrainModule
 from stylenet.networks.checkpoint import save_network
@@ -142,7 +143,7 @@ def check_saved(trainer: pl.Trainer) -> None:
 
 def check_finite(trainer: pl.Trainer, module: pl.LightningModule) -> None:
     """Raise Failed where a weight of the module is not finite."""
-    if not all(bool(tensor.isfinite().all()) for tensor in module.parameters()):
+    if not all_finite(module.parameters()):
         raise diverged(trainer, "a weight")
 
 

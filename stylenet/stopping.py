@@ -27,7 +27,7 @@ class Interrupt(Callback):
     exactly.
 
     Attributes:
-        asked: The signal that asked to stop; 0 for none, -1 for one that another process got.
+        asked: The signal that asked to stop, 0 for none; SIGTERM where another process got one.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Interrupt(Callback):
             if trainer.global_step % trainer.log_every_n_steps:
                 return
             if trainer.strategy.reduce_boolean_decision(bool(self.asked), all=False):
-                self.asked = self.asked or -1
+                self.asked = self.asked or signal.SIGTERM
         if self.asked and not trainer.should_stop:
             trainer.should_stop = True  # LastCheckpoint, which Lightning calls after the other callbacks, sees it
             trainer.limit_val_batches = 0  # Lightning would validate first
@@ -140,9 +140,7 @@ class Watchdog(Callback):
         """Begin anew."""
         self.since = time.monotonic()
 
-    def on_validation_batch_end(self, *_: Any) -> None:
-        """Begin anew."""
-        self.since = time.monotonic()
+    on_validation_batch_end = on_train_batch_end
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """End."""

@@ -2,7 +2,6 @@
 
 import inspect
 import logging
-import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -230,7 +229,7 @@ def _train() -> int:
     )
     check_saved(cli.trainer)
     asked = [callback.asked for callback in cli.trainer.callbacks if isinstance(callback, Interrupt)]
-    return 128 + (asked[0] if asked[0] > 0 else signal.SIGTERM) if any(asked) else OK
+    return 128 + asked[0] if any(asked) else OK
 
 
 def train() -> int:

@@ -53,12 +53,9 @@ def guarded(command: Callable[[], int]) -> int:
     """
     try:
         return command()
-    except (InputError, ArgumentError) as error:
+    except (InputError, ArgumentError, Failed) as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
-        return BAD_INPUT
-    except Failed as error:
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
-        return FAILED
+        return FAILED if isinstance(error, Failed) else BAD_INPUT
     except (KeyboardInterrupt, SystemExit) as error:
         number = signal_behind(error)
         if not number:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from stylenet import __version__
 from stylenet.errors import InputError, MissingWeights
 from stylenet.features.weights import read_file
+from stylenet.functional import all_finite
 from stylenet.images import written_beside
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.johnson import JohnsonNet
@@ -81,7 +82,7 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
         raise InputError(f"{path} does not fit the {name} it claims to hold: it is damaged") from None
-    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+    if not all_finite(tensors.values()):
         raise InputError(f"{path} holds weights that are not finite: its training diverged; take an earlier checkpoint")
     return network.eval(), metadata
 
