@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -208,6 +209,8 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    if "SLURM_JOB_ID" not in os.environ:  # on a login node
+        warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
 
 
 def _train() -> int:

@@ -1,5 +1,6 @@
 """Style images: found by name or path, loaded at a size."""
 
+import warnings
 from pathlib import Path
 
 from torch import Tensor
@@ -13,6 +14,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 SMALLEST = 16
 """Pixels that a side needs at least: below, the deeper VGG layers see nothing."""
+PLAIN = 0.02
+"""Most standard deviation of a row's colors, in [0, 1], that is a plain row: five steps of 8 bits."""
 
 
 def style_folders() -> list[Path]:
@@ -60,6 +63,8 @@ def find_style(name_or_path: str | Path) -> Path:
 def load_style(path: str | Path, size: int) -> Tensor:
     """Return a style image, (1, 3, H, W) in [0, 1], scaled so that its short side has `size` pixels.
 
+    Warns of a plain border, as scans and photographs of frames have: it is a part of the style as much as the strokes.
+
     Raises:
         InputError: The file cannot be read, or a side has fewer than 16 pixels.
     """
@@ -69,4 +74,13 @@ def load_style(path: str | Path, size: int) -> Tensor:
         raise InputError(
             f"style image {path} has {width}x{height} pixels: take one of at least {SMALLEST} pixels on each side"
         )
+    if sum(0.01 <= share < 1 for share in plain_border(image)) >= 2:
+        warnings.warn(f"style image {path} has a plain border, which is learnt with it: crop it first", stacklevel=2)
     return resize(image, size)
+
+
+def plain_border(image: Tensor) -> tuple[float, ...]:
+    """Return how much of an image, (1, 3, H, W), is plain rows at its top and bottom, plain columns left and right."""
+    spread = (image[0].std(2).amax(0), image[0].std(1).amax(0))  # (H,), (W,)
+    edges = (spread[0], spread[0].flip(0), spread[1], spread[1].flip(0))
+    return tuple((edge < PLAIN).long().cumprod(0).double().mean().item() for edge in edges)

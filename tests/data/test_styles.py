@@ -66,3 +66,20 @@ def test_errors_say_what_to_do(folders):
 
 def test_the_short_side_is_scaled(folders):
     assert styles.load_style(paint(folders / "a.png"), 20).shape == (1, 3, 20, 30)
+
+
+@pytest.mark.parametrize(("sides", "warned"), [((2, 2, 2, 2), True), ((0, 0, 3, 3), True), ((3, 0, 0, 0), False)])
+def test_a_plain_border_is_warned_about(sides, warned, tmp_path, recwarn):
+    top, bottom, left, right = sides
+    framed = Image.new("RGB", (60 + left + right, 40 + top + bottom), "white")
+    framed.paste(Image.effect_noise((60, 40), 90).convert("RGB"), (left, top))
+    framed.save(tmp_path / "scan.png")
+    styles.load_style(tmp_path / "scan.png", 40)
+    assert [f"style image {tmp_path / 'scan.png'} has a plain border" in str(w.message) for w in recwarn] == [
+        True
+    ] * warned
+
+
+def test_a_painting_of_one_color_has_no_border(tmp_path, recwarn):
+    styles.load_style(paint(tmp_path / "navy.png"), 40)
+    assert not recwarn.list
