@@ -82,7 +82,24 @@ def call(
     check_configs(options)
     given = parser.parse_args(options, defaults=False).as_dict()
     given.pop("config", None)
+    _check_values(given, types)
     return command(**given, **({} if others is None else {others: unknown}))
+
+
+def _check_values(given: Mapping[str, Any], types: Mapping[str, Any], prefix: str = "") -> None:
+    """Refuse what YAML can say and jsonargparse lets pass: null where there must be a value, and characters of code 0.
+
+    Raises:
+        InputError: There is such a value.
+    """
+    for key, value in given.items():
+        name = prefix + key
+        if value is None and name in types and type(None) not in get_args(types[name]):
+            raise InputError(f"{name} is null: give a value, or leave it out")
+        if isinstance(value, Mapping):
+            _check_values(value, types, f"{name}.")
+        elif "\0" in "".join(map(str, value if isinstance(value, list) else [value])):
+            raise InputError(f"{name} holds a character of code 0: leave it out")
 
 
 def check_configs(options: Sequence[str]) -> None:

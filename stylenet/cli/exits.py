@@ -56,6 +56,10 @@ def guarded(command: Callable[[], int]) -> int:
     except (InputError, ArgumentError, Failed) as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return FAILED if isinstance(error, Failed) else BAD_INPUT
+    except OSError as error:  # a name that is too long, a folder that went away: no command foresees them all
+        place = f": {str(error.filename)[:100]}" if error.filename else ""
+        print(f"error: {one_line(error.strerror or str(error))}{place}", file=sys.stderr)
+        return BAD_INPUT
     except (KeyboardInterrupt, SystemExit) as error:
         number = signal_behind(error)
         if not number:

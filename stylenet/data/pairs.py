@@ -6,7 +6,7 @@ what a slow method made of it, of the same size; and `styles/STYLE.png`, each st
 
 import json
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from stylenet.errors import InputError
@@ -61,11 +61,12 @@ class Pair:
         """Return the pair of one line of a manifest; fields that are not known are left aside.
 
         Raises:
-            InputError: The line is no JSON object, or lacks a field, or holds another kind of value in one.
+            InputError: The line is no JSON object, lacks a field, holds another kind of value in one, or names a
+                picture outside of the folder.
         """
         try:
             found = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"no JSON ({error})") from None
         if not isinstance(found, dict):
             raise InputError("not a JSON object")
@@ -75,6 +76,9 @@ class Pair:
         texts = [field.name for field in fields(cls) if field.type is str and not isinstance(found[field.name], str)]
         if texts:
             raise InputError(f"{', '.join(texts)} must be text")
+        for path in (PurePath(found[name]) for name in ("photograph", "label", "style")):
+            if path.is_absolute() or ".." in path.parts:
+                raise InputError(f"{path} lies outside of the folder")
         return cls(**{field.name: found[field.name] for field in fields(cls)})
 
 
