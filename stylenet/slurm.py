@@ -4,6 +4,8 @@ Nothing heavy is imported: a signal may come before PyTorch is.
 """
 
 import os
+import re
+import signal
 import subprocess
 import sys
 
@@ -16,6 +18,25 @@ def slurm_job() -> int | None:
     job, name = os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_JOB_NAME")
     in_batch = job is not None and "SLURM_NTASKS" in os.environ and name not in INTERACTIVE
     return int(job) if job and in_batch else None
+
+
+def to_be_requeued(number: int) -> bool:
+    """Return whether a signal means that this job is to be queued again.
+
+    SIGUSR1 says that its time is nearly up. SIGTERM comes when it is cancelled, and when it is preempted by a more
+    urgent job: SLURM gives it a grace time then, and queues it again only if it is still there at the end of it.
+    """
+    if slurm_job() is None:
+        return False
+    return number == signal.SIGUSR1 or (number == signal.SIGTERM and _preempted())
+
+
+def _preempted() -> bool:
+    try:
+        told = subprocess.run(["scontrol", "show", "job", str(slurm_job())], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return re.search(r"\bPreemptTime=\d", told.stdout) is not None
 
 
 def requeue() -> None:

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from stylenet.saving import LAST, diverged, run_folder
-from stylenet.slurm import requeue, slurm_job
+from stylenet.slurm import requeue, to_be_requeued
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
@@ -22,9 +22,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 class Interrupt(Callback):
     """Ctrl-C finishes the step at hand, saves `last.ckpt` and the slim file and stops; a second one stops at once.
 
-    So do SIGTERM, SIGHUP and SIGUSR1. By the last one SLURM tells a job that its time is nearly up: it is queued
-    again. Lightning's own answers may strike within an optimizer step, and a checkpoint written then would not resume
-    exactly.
+    So do SIGTERM, SIGHUP and SIGUSR1. A SLURM job whose time is nearly up or that is preempted is queued again.
+    Lightning's own answers may strike within an optimizer step, and a checkpoint written then would not resume exactly.
 
     Attributes:
         asked: The signal that asked to stop, 0 for none; SIGTERM where another process got one.
@@ -64,8 +63,8 @@ class Interrupt(Callback):
             rank_zero_info(f"interrupted; to go on, repeat the command with --ckpt_path={path}")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Have SLURM start the job again, if it is its time that is up; it goes on from `last.ckpt`."""
-        if self.asked == signal.SIGUSR1 and slurm_job() is not None:
+        """Have SLURM start the job again, if it was not cancelled; it goes on from `last.ckpt`."""
+        if to_be_requeued(self.asked):
             requeue()
         self._stop_listening()
 

@@ -13,7 +13,7 @@ from stylenet.cli.exits import BAD_INPUT, OK, end_with_launcher, guarded, raise_
 from stylenet.cli.shorthand import SUBCOMMANDS
 from stylenet.errors import unknown
 from stylenet.resources import CONFIGS, DATA
-from stylenet.slurm import requeue, slurm_job
+from stylenet.slurm import requeue, to_be_requeued
 
 
 def _train(argv: list[str]) -> int:
@@ -28,7 +28,7 @@ def _train(argv: list[str]) -> int:
 
         return train()
     except (KeyboardInterrupt, SystemExit) as error:  # before the first step; afterwards it is saved first
-        if signal_behind(error) == signal.SIGUSR1 and slurm_job() is not None:
+        if to_be_requeued(signal_behind(error)):
             requeue()
         raise
 

@@ -12,7 +12,7 @@ from cluster import Cluster, missing, running
 from support import DEBUG, ROOT
 
 REASON = missing()
-pytestmark = [pytest.mark.cluster, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
+pytestmark = [pytest.mark.cluster, pytest.mark.skipif(REASON is not None, reason=str(REASON)), pytest.mark.timeout(900)]
 STEPS = 120
 
 
@@ -30,6 +30,13 @@ def submit(cluster: Cluster, folder: Path, ranks: int = 1) -> tuple[str, Path]:
     training += [f"trainer.logger.init_args.save_dir={folder}"]
     number = cluster.call(*sbatch, f"--output={folder}/job.out", ROOT / "docs/slurm.sh", *training, cwd=ROOT)
     return number, folder / "starry_night" / f"version_{number}"
+
+
+def requeued(cluster: Cluster, number: str) -> None:
+    """Wait until a job is back in the queue, and spare it the two minutes that SLURM lets it wait there."""
+    cluster.wait(lambda: cluster.job(number)["Restarts"] == "1", 120, "the requeue")
+    cluster.wait(lambda: cluster.job(number)["JobState"] == "PENDING", 60, "the queue")
+    cluster.call("scontrol", "update", f"jobid={number}", "starttime=now")
 
 
 def step(folder: Path) -> int:
@@ -72,7 +79,7 @@ def test_a_job_whose_time_is_nearly_up_is_requeued_and_ends_as_if_it_were_not(
     number, folder = submit(cluster, tmp_path)
     wait_for_a_checkpoint(cluster, folder)
     cluster.call("scancel", "--signal=USR1", number)  # as --signal=SIGUSR1@90 sends it
-    cluster.wait(lambda: cluster.job(number)["Restarts"] == "1", 100, "the requeue")
+    requeued(cluster, number)
     assert step(folder) < STEPS
     assert ended(cluster, number, folder)["Restarts"] == "1"
     assert_same(folder, uninterrupted)
@@ -84,6 +91,7 @@ def test_a_signal_before_the_first_step_requeues_too(cluster: Cluster, tmp_path:
     time.sleep(3)  # PyTorch is being imported
     assert not (folder / "last.ckpt").exists()
     cluster.call("scancel", "--signal=USR1", number)
+    requeued(cluster, number)
     assert ended(cluster, number, folder)["Restarts"] == "1"
 
 
@@ -92,10 +100,19 @@ def test_a_preempted_job_saves_and_goes_on(cluster: Cluster, tmp_path: Path, uni
     wait_for_a_checkpoint(cluster, folder)
     urgent = ["--partition=urgent", "--ntasks=2", "--mem=0", f"--output={tmp_path}/urgent.out", "--wrap=sleep 2"]
     cluster.call("sbatch", *urgent)
-    cluster.wait(lambda: cluster.job(number)["Restarts"] == "1", 120, "the preemption")
+    requeued(cluster, number)
     assert "interrupted; to go on" in (tmp_path / "job.out").read_text()
     ended(cluster, number, folder)
     assert_same(folder, uninterrupted)
+
+
+def test_a_cancelled_job_saves_and_stays_cancelled(cluster: Cluster, tmp_path: Path):
+    number, folder = submit(cluster, tmp_path)
+    wait_for_a_checkpoint(cluster, folder)
+    cluster.call("scancel", number)
+    cluster.wait(lambda: cluster.job(number)["JobState"] == "CANCELLED", 60, "the cancellation")
+    cluster.wait((folder / "stylizer.safetensors").is_file, 60, "the slim file")
+    assert cluster.job(number)["Restarts"] == "0"
 
 
 def test_a_job_goes_on_after_its_node_has_failed(
@@ -116,5 +133,6 @@ def test_two_ranks_are_requeued_together(cluster: Cluster, tmp_path: Path):
     number, folder = submit(cluster, tmp_path, ranks=2)
     wait_for_a_checkpoint(cluster, folder)
     cluster.call("scancel", "--signal=USR1", number)
+    requeued(cluster, number)
     assert ended(cluster, number, folder)["Restarts"] == "1"
     assert "Traceback" not in (tmp_path / "job.out").read_text()
