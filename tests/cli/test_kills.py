@@ -1,4 +1,4 @@
-"""SIGKILL at twenty random moments, for every command that can go on: it ends as if nothing had happened.
+"""SIGKILL at twenty random moments and more, for every command that can go on: it ends as if nothing had happened.
 
 Processes are forked from one that has imported everything, so that most moments fall into the work.
 """
@@ -24,6 +24,7 @@ from stylenet.images import save_image
 pytestmark = pytest.mark.slow
 KILLS = 20
 STEPS = 60
+"""Of a training that is killed so often; one that is killed five times as often has five times as many."""
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([f"stylenet.cli.{name}" for name in ("commands", "pseudo_label", "study")])
 
@@ -48,6 +49,7 @@ class Command:
     arguments: list[str]
     begun: str
     results: Callable[[Path], object]
+    kills: int = KILLS
 
     def start(self, folder: Path) -> multiprocessing.process.BaseProcess:
         process = CONTEXT.Process(target=work, args=(folder, self.arguments))
@@ -60,28 +62,29 @@ class Command:
         assert process.exitcode == 0, (folder / "output.txt").read_text()[-3000:]
 
 
-def weights(name: str) -> Callable[[Path], object]:
+def weights(name: str, steps: int) -> Callable[[Path], object]:
     """Return the weights and the step of a training's last checkpoint, as bytes."""
 
     def read(folder: Path) -> object:
         (run,) = (path.parent for path in (folder / "runs" / name).glob("*/stylizer.safetensors"))
         assert sorted(path.name for path in run.glob("*.ckpt")) == ["before_last.ckpt", "last.ckpt"]
         last = torch.load(run / "last.ckpt", weights_only=True)
-        assert last["global_step"] == STEPS
+        assert last["global_step"] == steps
         return {key: value.numpy().tobytes() for key, value in last["state_dict"].items()}
 
     return read
 
 
-def training(*arguments: str, name: str) -> Command:
+def training(*arguments: str, name: str, kills: int = KILLS) -> Command:
+    steps = STEPS * kills // KILLS
     debug = ROOT / "configs" / ("debug_adain.yaml" if name == "adain" else "debug.yaml")
-    own = ["train", *arguments, f"--config={debug}", "--ckpt_path=last", f"trainer.max_steps={STEPS}"]
+    own = ["train", *arguments, f"--config={debug}", "--ckpt_path=last", f"trainer.max_steps={steps}"]
     own += [
         "checkpoint.every_n_train_steps=1",
         "trainer.val_check_interval=1000",
         "trainer.logger.init_args.save_dir=runs",
     ]
-    return Command(own, f"runs/{name}/version_0/last.ckpt", weights(name))
+    return Command(own, f"runs/{name}/version_0/last.ckpt", weights(name, steps), kills)
 
 
 def labels(folder: Path) -> object:
@@ -97,6 +100,7 @@ def table(folder: Path) -> object:
 
 COMMANDS = {
     "johnson": training("style=starry_night", name="starry_night"),
+    "a hundred times": training("style=starry_night", name="starry_night", kills=100),
     "multistyle": training("model=multistyle", "style=[starry_night,tahiti]", name="multistyle"),
     "adain": training("model=adain", name="adain"),
     "pseudo-label": Command(
@@ -147,13 +151,13 @@ def test_killed_at_random_moments_it_ends_as_if_it_were_not(name: str, tmp_path:
 
     inputs(cut)
     kills = 0
-    for _ in range(KILLS):
+    for _ in range(command.kills):
         process = command.start(cut)
-        process.join(moments.uniform(0.5 * begun, begun + 1.5 * (whole - begun) / KILLS))
+        process.join(moments.uniform(0.5 * begun, begun + 1.5 * (whole - begun) / command.kills))
         process.kill()
         process.join()
         assert process.exitcode in (0, -signal.SIGKILL), (cut / "output.txt").read_text()[-3000:]
         kills += process.exitcode != 0
-    assert kills >= KILLS // 2
+    assert kills >= command.kills // 2
     command.finish(cut)
     assert command.results(cut) == command.results(straight)
