@@ -1,4 +1,4 @@
-"""The command `stylenet gatys`: optimize the pixels of one image."""
+"""The command `stylenet gatys`: optimize the pixels of one image, or those of a film's frames."""
 
 import os
 import sys
@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jsonargparse.typing import NonNegativeFloat
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Levels, Pixels, Seed, Steps, call
-from stylenet.cli.console import Bar, print_card
+from stylenet.cli.console import print_card
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
+from stylenet.cli.gatys_bars import Watch
+from stylenet.cli.gatys_film import film_job
 from stylenet.color import check_preserve_color
 from stylenet.devices import pick_device
 from stylenet.errors import InputError
@@ -21,9 +24,9 @@ from stylenet.features.backbones import get_backbone
 from stylenet.features.weights import resolve_weights
 from stylenet.film.timelapse import Film
 from stylenet.gatys.defaults import gatys_loss, gatys_options, gatys_shares
+from stylenet.gatys.film import FramePainter
 from stylenet.gatys.optimize import Result, check, optimize
 from stylenet.gatys.pictures import Pictures, load_pictures
-from stylenet.gatys.run import Progress
 from stylenet.images import save_image
 from stylenet.inference.outputs import check_writable, keep_inputs, plan
 from stylenet.losses.options import LossOptions
@@ -66,6 +69,10 @@ def gatys(
     style_strength: float | None = None,
     combined_after: float = 0.1,
     patience: int | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    frame_steps: Steps | None = None,
+    temporal_weight: NonNegativeFloat | None = None,
     seed: Seed = 0,
     device: str = "auto",
     backbone: str = "vgg16",
@@ -74,13 +81,16 @@ def gatys(
 ) -> int:
     """Optimize one image until it shows the photograph in the painting's style (Gatys et al. 2016).
 
+    Of a film every frame, each from the one before, carried along (Ruder et al. 2016). Finished frames are kept beside
+    the output until all are there: the same command goes on where it was left.
+
     Exit codes: 0 done, 1 diverged (the last good image is saved), 2 bad input, 130 interrupted (the image so far is
     saved).
 
     Args:
-        content: The photograph.
+        content: The photograph or film.
         style: A painting: an image, or a style's name; several are blended.
-        output: The image to write, whose suffix says the format; overwritten if it exists.
+        output: The image or film to write, whose suffix says the format; overwritten if it exists.
         video: Film the optimization into this .mp4, .mov or .mkv.
         size: Scale the photograph's longer side to this many pixels; by default 512 at most.
         style_size: The same of the paintings' shorter side; by default the photograph's.
@@ -97,12 +107,17 @@ def gatys(
         style_strength: Balance style and content by their gradients: 5 is usual, 10 twice as strong.
         combined_after: Share of all steps after which the combined-image term acts.
         patience: Stop when the loss did not fall by a thousandth in so many steps.
+        start: Of a film: leave out what comes before this time: seconds, or 1:02.
+        end: Of a film: stop at this time.
+        frame_steps: Of a film: steps of each frame but the first one of a scene, 60 by default.
+        temporal_weight: Of a film: weight of differences from the last picture, carried along, 200 by default.
         seed: Of the noise.
         device: auto, cpu, cuda, cuda:N or mps.
         backbone: Loss network.
         weights: Of the loss network: auto (bundled or imagenet), random or a file.
         loss: What is minimized.
     """
+    given_options = dict(locals())  # before there are other names
     keep_memory()
     place = pick_device(device)
     how: dict[str, Any] = {
@@ -111,9 +126,11 @@ def gatys(
     check(**how)
     check_preserve_color(preserve_color)
     target, film = _targets(content, output, video)
+    job = film_job(Path(content), target, given_options)
+    first, frames = job.first_frame() if job else (content, 1)
     masks, style_masks = mask or [], style_mask or []
     pictures = load_pictures(
-        content, style, size=size, style_size=style_size, style_weights=style_weights, masks=masks,
+        first, style, size=size, style_size=style_size, style_weights=style_weights, masks=masks,
         style_masks=style_masks, init=init, device=place,
     )  # fmt: skip
     keep_inputs([target], [*pictures.paths, *masks, *style_masks, init])
@@ -122,6 +139,7 @@ def gatys(
     _check_size(content, pictures, backbone)
     objective = gatys_loss(*network, pictures.styles, given, place)
     how |= {"steps": steps, "pyramid": pyramid, "preserve_color": preserve_color, "seed": seed}
+    kept = job and job.keep(given_options | {"style": pictures.paths, "weights": network[1]})
     strength = "" if style_strength is None else f", style strength {style_strength:g}"
     sizes = f", half as many at each of {pyramid - 1} coarser sizes" if pyramid > 1 else ""
     print_card(
@@ -133,7 +151,11 @@ def gatys(
             "device": str(place),
             "output": str(target),
         }
+        | (job.describe(frames, kept) if job and kept else {})
     )
+    if job and kept:
+        painter = FramePainter(pictures, objective, how, job.frame_steps, job.temporal_weight)
+        return job.run(painter, kept, size)
     return _Work(pictures, objective, how, target, film).run(content)
 
 
@@ -180,33 +202,11 @@ class _Work:
         return result, bool(asked)
 
 
-class Watch(Bar):
-    """A bar that is a callback of `optimize`; ends it at its next step once `asked` holds something.
-
-    Args:
-        asked: Filled by Ctrl-C, see `stylenet.cli.exits.stop_when_asked`.
-        film: Takes the image every few steps.
-    """
-
-    def __init__(self, asked: Sequence[int], film: Film | None = None) -> None:
-        super().__init__("step")
-        self.asked, self.film = asked, film
-
-    def __call__(self, progress: Progress) -> bool:
-        """Show where the run stands, film it, and return whether it shall end."""
-        step, steps = progress.record.step, progress.steps
-        text = " ".join(f"{group} {value.mean():.3g}" for group, value in progress.record.weighted.items())
-        self.move(step, steps, text, line=step in (1, steps))
-        if self.film:
-            self.film.follow(step, steps, progress.image)
-        return bool(self.asked)
-
-
 def _targets(content: str, output: str, video: str | None) -> tuple[Path, Film | None]:
     """Return the image to write and the film, or None."""
     if os.path.isdir(content):
-        raise InputError(f"--content={content} is a folder: give one image")
-    (target,) = plan(content, output).values()
+        raise InputError(f"--content={content} is a folder: give one image or film")
+    (target,) = plan(content, output, films=True).values()
     if not video:
         return target, None
     check_writable([Path(video)])

@@ -104,6 +104,18 @@ def visible(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
     return inside & (gap < 0.01 * length + 0.5)
 
 
+def motion_edges(flow: np.ndarray) -> np.ndarray:
+    """Return where motion changes from one place to the next, bool, (H, W): there a flow is blurred.
+
+    Source: Ruder, Dosovitskiy, Brox 2016, eq. 6: an edge is where `|grad u|^2 + |grad v|^2 > 0.01 |w|^2 + 0.002`.
+
+    Args:
+        flow: To the earlier frame, (H, W, 2), both sides of 2 or more.
+    """
+    slopes = np.stack(np.gradient(flow, axis=(0, 1)))  # (2, H, W, 2)
+    return (slopes**2).sum((0, -1)) > 0.01 * (flow**2).sum(-1) + 0.002
+
+
 def matched(
     now: np.ndarray, before: np.ndarray, find: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

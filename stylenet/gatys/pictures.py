@@ -48,8 +48,13 @@ class Pictures:
         return lines
 
 
+def at_size(photograph: Tensor, size: int | None) -> Tensor:
+    """Return a photograph, (1, 3, H, W) in [0, 1], whose longer side has so many pixels; None: `SIZE` at most."""
+    return resize(photograph, size or min(SIZE, max(photograph.shape[-2:])), side="long")
+
+
 def load_pictures(
-    content: str,
+    content: str | Tensor,
     styles: Sequence[str],
     *,
     size: int | None = None,
@@ -63,7 +68,7 @@ def load_pictures(
     """Return the pictures that files hold, on a device.
 
     Args:
-        content: The photograph.
+        content: The photograph: its file, or (1, 3, H, W) in [0, 1].
         styles: Names or paths of paintings.
         size: Pixels of the photograph's longer side; by default `SIZE` at most.
         style_size: Pixels of the paintings' shorter side; by default the photograph's.
@@ -77,8 +82,8 @@ def load_pictures(
         InputError: A file that cannot be used, or a number of masks or weights that does not fit the styles.
     """
     device = torch.device(device)
-    whole = load_image(content)
-    photograph = resize(whole, size or min(SIZE, max(whole.shape[-2:])), side="long").to(device)
+    whole = load_image(content) if isinstance(content, str) else content
+    photograph = at_size(whole, size).to(device)
     paths = [find_style(style) for style in styles]
     images = [load_style(path, style_size or min(photograph.shape[-2:])).to(device) for path in paths]
     weights = _weights(style_weights, len(images))

@@ -18,6 +18,7 @@ from stylenet.color import luminance
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.gatys.optimize import optimize
+from stylenet.gatys.run import Progress
 from stylenet.images import load_image, save_image
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
@@ -203,7 +204,7 @@ def test_a_film_of_the_optimization(command: Command):
 def interrupting(monkeypatch: pytest.MonkeyPatch, at: int, times: int) -> None:
     real = gatys.Watch.__call__
 
-    def press(self: gatys.Watch, progress: gatys.Progress) -> bool:
+    def press(self: gatys.Watch, progress: Progress) -> bool:
         if progress.record.step == at:
             for _ in range(times):
                 os.kill(os.getpid(), signal.SIGINT)
