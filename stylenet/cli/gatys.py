@@ -109,7 +109,7 @@ def gatys(
         patience: Stop when the loss did not fall by a thousandth in so many steps.
         start: Of a film: leave out what comes before this time: seconds, or 1:02.
         end: Of a film: stop at this time.
-        frame_steps: Of a film: steps of each frame but the first one of a scene, 60 by default.
+        frame_steps: Of a film: steps of each frame but the first one of a scene, 40 by default.
         temporal_weight: Of a film: weight of differences from the last picture, carried along, 200 by default.
         seed: Of the noise.
         device: auto, cpu, cuda, cuda:N or mps.

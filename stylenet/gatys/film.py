@@ -33,7 +33,7 @@ from stylenet.images import load_image, save_image
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.terms import Style, Targets
 
-FRAME_STEPS, TEMPORAL_WEIGHT = 60, 200.0
+FRAME_STEPS, TEMPORAL_WEIGHT = 40, 200.0
 """Steps of a frame that goes on from another one, and the weight of the temporal loss. See docs/film.md."""
 Watch = Callable[[int, int, Progress], None]
 """Told after each step a frame's number, of how many, and where it stands; may raise KeyboardInterrupt to stop."""
