@@ -20,6 +20,7 @@ from stylenet.film.stylize import open_film
 from stylenet.gatys.film import FRAME_STEPS, TEMPORAL_WEIGHT, FramePainter, frames_of, paint_film
 from stylenet.gatys.kept_frames import KeptFrames, fingerprint, join_frames
 from stylenet.inference.outputs import stays_film
+from stylenet.locking import alone_in
 
 FOR_FILMS = ("start", "end", "frame_steps", "temporal_weight")
 OUTSIDE = ("source", "target", "output", "video", "device")
@@ -85,7 +86,7 @@ class FilmJob:
         """
         cut = self.start, self.end
         try:
-            with stop_when_asked() as asked, FilmBar(asked, self.frame_steps) as bar:
+            with alone_in(kept.folder), stop_when_asked() as asked, FilmBar(asked, self.frame_steps) as bar:
                 paint_film(self.source, kept, painter, size, cut, bar.watch)
                 written = join_frames(self.source, kept, self.target, cut, bar.console.print)
         except torch.OutOfMemoryError:

@@ -35,14 +35,14 @@ class KeptFrames:
     def __init__(self, target: Path, settings: Mapping[str, Any]) -> None:
         self.folder = target.with_name(f"{target.name}.frames")
         self.settings: dict[str, Any] = json.loads(json.dumps(settings, default=str))
-        if not os.path.lexists(self.folder):
-            return
         try:
+            if not os.path.lexists(self.folder) or not os.listdir(self.folder):
+                return
             found = json.loads((self.folder / SETTINGS).read_text(encoding="utf-8"))
             others = [name for name in self.settings | found if found.get(name) != self.settings.get(name)]
         except (OSError, ValueError, TypeError):
             raise InputError(f"{self.folder} is there, but holds no frames of a film: move it away") from None
-        if others:
+        if others and self.count():
             what = f"{self.folder} holds frames of other settings ({', '.join(others)})"
             raise InputError(f"{what}: give those again, give another --output, or remove the folder")
 

@@ -14,6 +14,7 @@ from stylenet.cli import gatys
 from stylenet.cli.exits import guarded
 from stylenet.cli.gatys_bars import FilmBar
 from stylenet.images import load_image, save_image
+from stylenet.locking import alone_in
 
 INPUTS = ["film.mp4", "left.png", "one.png", "photo.png"]
 
@@ -98,6 +99,13 @@ def test_other_settings_are_refused(place, capsys, monkeypatch):
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("error: out.mp4.frames holds frames of other settings (style, temporal_weight, loss): give")
     assert files() == before
+
+
+def test_one_run_at_a_time(place, capsys):
+    with alone_in(Path("out.mp4.frames")):
+        assert run() == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: another run writes into out.mp4.frames: wait")
+    assert run() == 0
 
 
 def test_masks_and_cuts_of_the_film(place):

@@ -13,7 +13,7 @@ from stylenet.gatys.film import Carried, FramePainter, TemporalLoss, carry, pain
 from stylenet.gatys.kept_frames import KeptFrames, fingerprint, join_frames
 from stylenet.gatys.optimize import optimize
 from stylenet.gatys.pictures import Pictures
-from stylenet.images import load_image
+from stylenet.images import load_image, save_image
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.terms import Style
@@ -197,11 +197,13 @@ def test_frames_are_joined_with_their_sound_and_removed(tmp_path, loss):
 
 
 def test_frames_of_other_settings_are_refused(tmp_path):
-    KeptFrames(tmp_path / "out.mp4", {"steps": 3, "style": ["a"], "mask": "b"}).begin()
+    kept = KeptFrames(tmp_path / "out.mp4", {"steps": 3, "style": ["a"], "mask": "b"})
+    kept.begin()
+    KeptFrames(tmp_path / "out.mp4", {"steps": 4})  # there are no frames yet
+    save_image(picture(0), kept.path(1))
     KeptFrames(tmp_path / "out.mp4", {"steps": 3, "style": ["a"], "mask": "b"})
-    with pytest.raises(
-        InputError, match=r"out\.mp4\.frames holds frames of other settings \(steps, mask\): give those"
-    ):
+    others = r"out\.mp4\.frames holds frames of other settings \(steps, mask\): give those"
+    with pytest.raises(InputError, match=others):
         KeptFrames(tmp_path / "out.mp4", {"steps": 4, "style": ["a"]})
 
 
@@ -209,6 +211,8 @@ def test_frames_of_other_settings_are_refused(tmp_path):
 def test_a_folder_of_something_else_is_not_touched(tmp_path, content):
     folder = tmp_path / "out.mp4.frames"
     folder.mkdir()
+    KeptFrames(tmp_path / "out.mp4", {})  # an empty one is as good as none
+    (folder / "mine.png").touch()
     if content is not None:
         (folder / "settings.json").write_text(content)
     with pytest.raises(InputError, match="holds no frames of a film: move it away"):
