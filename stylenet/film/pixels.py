@@ -51,6 +51,8 @@ class Pixels:
         self.turned = False
         """Whether the last frame was stored lying on its side."""
         self._size: dict[str, int] = {}
+        self._rotation: int | None = None  # of the last frame, in degrees
+        self._matrix: np.ndarray | None = None  # its display matrix, which also tells whether it is mirrored
 
     def __call__(self, frame: Any) -> np.ndarray:
         """Return a frame of PyAV upright, uint8, (H, W, 3).
@@ -65,12 +67,14 @@ class Pixels:
         own = {"src_colorspace": self.colors.matrix, "src_color_range": self.colors.range}
         how = {} if frame.format.is_rgb else own
         pixels = frame.reformat(**self._size, format="rgb24", dst_color_range=FULL, **how).to_ndarray()
-        data = frame.side_data.get("DISPLAYMATRIX")
-        if data is None:
+        if frame.rotation != self._rotation:  # side data hold their frame, and it them, until garbage is collected
+            data = frame.side_data.get("DISPLAYMATRIX")
+            self._matrix = None if data is None else np.frombuffer(data, np.int32).copy()
+            self._rotation = frame.rotation
+        if self._matrix is None:
             return pixels
-        matrix = np.frombuffer(data, np.int32)
-        self.turned = is_turned(matrix)
-        return upright(pixels, matrix)
+        self.turned = is_turned(self._matrix)
+        return upright(pixels, self._matrix)
 
 
 def is_turned(matrix: np.ndarray) -> bool:

@@ -1,6 +1,7 @@
 """Films: what the container tells of input and output side by side, and what happens to bad ones."""
 
 import errno
+import gc
 import sys
 import threading
 import time
@@ -784,3 +785,16 @@ def test_odd_names_are_files(place):
     Path("plain.mp4").rename("concat:a|b.mp4")
     assert stylize_film(same, "concat:a|b.mp4", "pipe:1.mp4").frames == 10
     assert names() == ["concat:a|b.mp4", "pipe:1.mp4"]
+
+
+def test_frames_are_freed_as_the_film_goes_on(tmp_path):
+    make_film(tmp_path / "in.mp4")
+    gc.collect()
+    gc.disable()  # frames in a circle of references would stay
+    try:
+        with open_film(tmp_path / "in.mp4") as film:
+            assert len(list(film.chunks())) >= 10
+            left = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left < 5
