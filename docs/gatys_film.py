@@ -24,7 +24,8 @@ from stylenet.studies.film import Paint, rate_film, read_frames
 from stylenet.studies.measure import appoint_jury
 
 SHEET = Path(__file__).resolve().parent / "images" / "gatys_film.jpg"
-COLUMNS = ("warping_error", "sharpness", "gram_difference", "content_distance")
+STEADINESS, CLOSENESS = ("warping_error", "sharpness"), ("gram_difference", "content_distance")
+"""Figures of all frames, and of the last one."""
 
 
 def in_motion(pictures: Pictures, loss: Loss, steps: int, frame_steps: int, weight: float) -> Paint:
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("--style", default="starry_night")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--first", type=int, default=36)
-    parser.add_argument("--frames", type=int, default=6)
+    parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--frame-steps", type=int, default=40)
     parser.add_argument("--weights", type=float, nargs="+", default=[0.0, 200.0, 2000.0])
@@ -75,9 +76,11 @@ def main() -> None:
     judge = jury.judge(load_style(find_style(given.style), given.size))
     figures = rate_film(frames, {name: partial(kept, paint, rows[name]) for name, paint in paints.items()}, judge)
     for name, row in figures.items():
-        print(f"| {name} | " + " | ".join(f"{row[column]:.3f}" for column in COLUMNS) + " |")
+        last = judge(rows[name][-1], frames[-1])
+        found = [row[column] for column in STEADINESS] + [float(last[column]) for column in CLOSENESS]
+        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in found) + " |")
     names = ("untouched", "alone", f"weight {given.shown:g}")
-    save_image(grid([rows[name][1:6] for name in names if name in rows]), given.output, quality=80)
+    save_image(grid([rows[name][-4:] for name in names if name in rows]), given.output, quality=80)
 
 
 if __name__ == "__main__":
