@@ -30,9 +30,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylenet.cli.arguments import Steps, call
-from stylenet.cli.console import Bar
 from stylenet.cli.exits import guarded
 from stylenet.cli.gatys import LOSS
+from stylenet.console import Bar
 from stylenet.data.sources import EMBEDDED, EMBEDDED_HELD_OUT, find_source
 from stylenet.features.backbones import get_backbone
 from stylenet.features.extractor import FeatureExtractor

@@ -1,15 +1,17 @@
-"""What a training shows while it goes on: grids of its validation photographs, and images per second."""
+"""What a training shows while it goes on: a progress bar, grids of its validation photographs, images per second."""
 
+import math
 import sys
 import time
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
+from stylenet.console import LINE_SECONDS, Bar
 from stylenet.errors import InputError
 from stylenet.images import grid, save_image
 from stylenet.modules.train import columns
@@ -80,3 +82,49 @@ class Throughput(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave validation out of the count."""
         self.images, self.since = 0, time.perf_counter()
+
+
+class TrainingProgress(ProgressBar):
+    """Steps of the whole run, weighted terms, images/s and the time left, as `Bar` shows them.
+
+    Lightning's own bars count an epoch at a time and write nothing into a log file.
+
+    Args:
+        refresh_seconds: Between two looks at the metrics on a terminal: reading them waits for the accelerator.
+        line_seconds: Between two lines elsewhere, in a SLURM log, say.
+    """
+
+    def __init__(self, refresh_seconds: float = 0.5, line_seconds: float = LINE_SECONDS) -> None:
+        super().__init__()
+        self.pauses = {True: refresh_seconds, False: line_seconds}
+        self.bar: Bar | None = None
+        self.enabled = True
+
+    def disable(self) -> None:
+        """Show nothing; Lightning's, for processes but the first."""
+        self.enabled = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show the bar."""
+        self.step, self.shown, total = trainer.global_step, 0.0, trainer.estimated_stepping_batches
+        self.total = int(total) if math.isfinite(total) else None
+        if self.enabled:
+            self.bar = Bar("step", first=self.step).__enter__()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        """Show where the run stands, if a step was made and the last look is long enough ago."""
+        step, now = trainer.global_step, time.perf_counter()
+        if step == self.step or self.bar is None:  # gradients are accumulated
+            return
+        self.step = step
+        if now - self.shown >= self.pauses[self.bar.console.is_terminal] or (self.total and step >= self.total):
+            self.shown = now
+            metrics = {name: value for name, value in self.get_metrics(trainer, pl_module).items() if name != "v_num"}
+            text = " ".join(f"{name.removeprefix('train/')} {value:.3g}" for name, value in metrics.items())
+            self.bar.move(step, self.total, text, line=True)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Leave the bar as it stands; comes after a failure too."""
+        if self.bar:
+            self.bar.__exit__(None, None, None)
+            self.bar = None

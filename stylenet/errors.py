@@ -31,3 +31,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
     return InputError(f"unknown {kind} {name!r}: {hint}known are {', '.join(choices)}")
+
+
+def one_line(message: str) -> str:
+    """Return a message with its line breaks and indents as single spaces."""
+    return " ".join(message.split())

@@ -10,7 +10,7 @@ import stylenet
 PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"errors", "decoding"},
-    {"images", "color", "functional", "resources", "devices", "slurm", "logs", "locking"},
+    {"images", "color", "functional", "resources", "devices", "slurm", "logs", "locking", "console"},
     {"features", "data", "film"},
     {"losses"},
     {"networks", "metrics"},
@@ -18,7 +18,7 @@ LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"gatys"},
     {"modules"},
     {"saving"},
-    {"callbacks", "progress", "stopping"},
+    {"callbacks", "stopping"},
     {"inference"},
     {"studies"},
     {"web"},

@@ -17,9 +17,9 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, Namespa
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from stylenet.acceleration.allocator import keep_memory
-from stylenet.callbacks import Throughput, ValidationGrid
+from stylenet.callbacks import Throughput, TrainingProgress, ValidationGrid
 from stylenet.cli.arguments import check_configs
-from stylenet.cli.exits import OK, one_line
+from stylenet.cli.exits import OK
 from stylenet.cli.parser import Parser
 from stylenet.cli.run_card import run_card
 from stylenet.cli.shorthand import SUBCOMMANDS, expand
@@ -27,9 +27,8 @@ from stylenet.cli.train_folder import HOME, ConfigFile, name_folder, removed_if_
 from stylenet.cli.train_resume import Resumed, check_measures_something, read_resumed
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style
-from stylenet.errors import Failed, InputError
+from stylenet.errors import Failed, InputError, one_line
 from stylenet.modules.train import TrainModule
-from stylenet.progress import TrainingProgress
 from stylenet.saving import CheckpointFile, LastCheckpoint, SlimCheckpoint, check_saved
 from stylenet.stopping import Interrupt, StopIfDiverged, Watchdog
 

@@ -8,11 +8,11 @@ from jsonargparse.typing import ClosedUnitInterval
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, Pixels, Steps, call
-from stylenet.cli.console import Watch, print_card
 from stylenet.cli.evaluate_film import evaluate_films
-from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
+from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
+from stylenet.console import Watch, print_card
 from stylenet.devices import pick_device
-from stylenet.errors import InputError
+from stylenet.errors import InputError, one_line
 from stylenet.images import save_image, written_beside
 from stylenet.inference.outputs import check_writable
 from stylenet.locking import alone_in

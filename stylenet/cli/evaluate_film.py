@@ -2,9 +2,9 @@
 
 import sys
 
-from stylenet.cli.console import Watch, print_card
-from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
-from stylenet.errors import InputError
+from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
+from stylenet.console import Watch, print_card
+from stylenet.errors import InputError, one_line
 from stylenet.images import written_beside
 from stylenet.studies.film import FILM_FIGURES
 from stylenet.studies.film_evaluation import HEADINGS, FilmEvaluation, film_table

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from stylenet.errors import Failed, InputError
+from stylenet.errors import Failed, InputError, one_line
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 PR_SET_PDEATHSIG = 1
@@ -74,11 +74,6 @@ def signal_behind(error: BaseException) -> int:
     if isinstance(cause, Stopped):
         return cause.number
     return signal.SIGINT if isinstance(cause, KeyboardInterrupt) else 0
-
-
-def one_line(message: str) -> str:
-    """Return a message with its line breaks and indents as single spaces."""
-    return " ".join(message.split())
 
 
 @contextmanager

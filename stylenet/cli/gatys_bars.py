@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stylenet.cli.console import Bar
+from stylenet.console import Bar
 from stylenet.film.timelapse import Film
 from stylenet.gatys.run import Progress
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from stylenet.cli.console import Bar
-from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
-from stylenet.errors import InputError
+from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
+from stylenet.console import Bar, Move
+from stylenet.errors import InputError, one_line
 from stylenet.film.flow import opencv
 from stylenet.film.formats import pick_encoder
 from stylenet.film.stabilize import Stabilizer
@@ -18,9 +18,6 @@ from stylenet.film.stylize import Result, open_film, stylize_film
 from stylenet.inference.outputs import check_writable, stays_film
 from stylenet.inference.sizes import most, resized, scaled
 from stylenet.inference.stylizer import Stylizer
-
-Move = Callable[[int, int | None, str], None]
-"""Told how many frames are done, of how many, and how fast."""
 
 
 def check_films(options: Namespace, jobs: Mapping[Path, Path | None]) -> None:
@@ -63,11 +60,7 @@ def run_film(stylizer: Stylizer, film: Path, target: Path | None, options: Names
     with Bar("frame") as bar, stop_when_asked() as asked:
         for line in (*stylizer.notes(), stylizer.prepare(*pictures)):
             bar.console.print(line)
-
-        def move(done: int, total: int | None, speed: str) -> None:
-            bar.move(done, max(done, total or 0), speed)
-
-        result, line = stylize_one(stylizer, film, target, options, asked, move, bar.console.print)
+        result, line = stylize_one(stylizer, film, target, options, asked, bar.move, bar.console.print)
     print(line, file=sys.stderr)
     return INTERRUPTED if result.interrupted else FAILED if result.broken else OK
 
@@ -125,7 +118,7 @@ def stylize_one(
     def progress(done: int, total: int | None) -> None:
         nonlocal speed
         speed = f"{done / (time.perf_counter() - began):.3g} frames/s"
-        move(done, total, speed)
+        move(done, total and max(done, total), speed)
         if asked:
             raise KeyboardInterrupt
 

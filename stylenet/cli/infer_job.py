@@ -5,21 +5,19 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from torch import Tensor
 
-from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
+from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.cli.infer_camera import check_camera, run_camera
-from stylenet.cli.infer_film import Move, check_films, commonest_film, run_film, stylize_one
+from stylenet.cli.infer_film import check_films, commonest_film, run_film, stylize_one
 from stylenet.color import luminance
-from stylenet.errors import InputError
+from stylenet.console import Bar
+from stylenet.errors import InputError, one_line
 from stylenet.film.facts import is_film
 from stylenet.images import decode, load_image, save_image, write_png
 from stylenet.inference.outputs import check_writable, keep_inputs, plan, stays_film
 from stylenet.inference.sizes import commonest, scaled
 from stylenet.inference.stylizer import Stylizer
-from stylenet.inference.tiles import Callback
 
 NAMES_IN_SUMMARY = 5
 
@@ -73,8 +71,8 @@ def _run_one(stylizer: Stylizer, photograph: Path, target: Path, size: int | Non
     """Stylize a photograph that is alone, and return the exit code."""
     image = read(photograph, size)
     _say([*stylizer.notes(), stylizer.prepare(1, *image.shape[-2:])])
-    with _bar(shown=stylizer.tile is not None) as progress:
-        save_image(stylizer(image, _tiles(progress, stylizer)), target)
+    with Bar("tile", shown=stylizer.tile is not None) as bar:
+        save_image(stylizer(image, bar.move), target)
     _say([f"wrote {target}"])
     return OK
 
@@ -117,39 +115,6 @@ def _stylizer(options: Namespace) -> Stylizer:
     )
 
 
-def _bar(shown: bool = True) -> Progress:
-    """Return a progress bar on standard error, which is shown on terminals only."""
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not (shown and console.is_terminal))
-
-
-def _tiles(progress: Progress, stylizer: Stylizer) -> Callback | None:
-    """Add a line for the tiles of an image to a progress bar, and return what moves it; None if images are not cut."""
-    if stylizer.tile is None:
-        return None
-    task = progress.add_task("tiles", total=None)
-
-    def move(done: int, total: int) -> None:
-        if done == 1:  # of the next image
-            progress.reset(task)
-        progress.update(task, completed=done, total=total)
-
-    return move
-
-
-def _frames(progress: Progress) -> Move:
-    """Add a line for the frames of a film to a progress bar, and return what moves it."""
-    task = progress.add_task("frames", total=None)
-
-    def move(done: int, total: int | None, speed: str) -> None:
-        if done == 1:  # of the next film
-            progress.reset(task)
-        progress.update(task, completed=done, total=total and max(done, total), description=speed)
-
-    return move
-
-
 def read(photograph: Path, size: int | None) -> Tensor:
     """Return a photograph, (1, 3, H, W) in [0, 1].
 
@@ -175,11 +140,11 @@ def stylize_all(stylizer: Stylizer, stills: Mapping[Path, Path], films: Mapping[
         options: Of `infer`.
     """
     done, failed = 0, []
-    with stop_when_asked() as asked, _bar() as progress:
-        tell = progress.console.print
-        tiles = _tiles(progress, stylizer)
-        move = _frames(progress) if films else None
-        for path in progress.track(sorted([*stills, *films]), description="stylizing"):
+    with stop_when_asked() as asked, Bar("file") as bar:
+        tell = bar.console.print
+        tiles = bar.below("tiles") if stylizer.tile else None
+        move = bar.below("frames") if films else None
+        for number, path in enumerate(sorted([*stills, *films]), start=1):
             try:
                 if move is None or path in stills:
                     save_image(stylizer(read(path, options.size), tiles), stills[path])
@@ -193,6 +158,8 @@ def stylize_all(stylizer: Stylizer, stills: Mapping[Path, Path], films: Mapping[
             except InputError as error:
                 failed.append(str(path))
                 tell(f"failed: {one_line(str(error))}")
+            finally:
+                bar.move(number, len(stills) + len(films))
             if asked:
                 break
     left = len(stills) + len(films) - done - len(failed)

@@ -2,7 +2,7 @@
 
 import re
 
-from stylenet.cli.exits import one_line
+from stylenet.errors import one_line
 
 WORDS = {
     "float": "a number",

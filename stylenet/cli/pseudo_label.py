@@ -11,14 +11,14 @@ import torch
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, Levels, Pixels, Seed, Steps, call
-from stylenet.cli.console import Bar, print_card
-from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
+from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.cli.gatys import LOSS
 from stylenet.color import check_preserve_color
+from stylenet.console import Bar, print_card
 from stylenet.data.pairs import MANIFEST
 from stylenet.data.styles import find_style
 from stylenet.devices import pick_device
-from stylenet.errors import InputError, unknown
+from stylenet.errors import InputError, one_line, unknown
 from stylenet.features.weights import resolve_weights
 from stylenet.gatys.defaults import gatys_loss
 from stylenet.gatys.optimize import INITS, check, optimize

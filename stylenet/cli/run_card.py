@@ -7,7 +7,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
-from stylenet.cli.console import print_card
+from stylenet.console import print_card
 from stylenet.data.datamodule import StylizationData
 from stylenet.modules.train import TrainModule
 from stylenet.saving import run_folder

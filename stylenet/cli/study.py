@@ -8,9 +8,9 @@ from pathlib import Path
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, call
-from stylenet.cli.console import Bar
-from stylenet.cli.exits import FAILED, OK, one_line
-from stylenet.errors import unknown
+from stylenet.cli.exits import FAILED, OK
+from stylenet.console import Bar
+from stylenet.errors import one_line, unknown
 from stylenet.locking import alone_in
 from stylenet.resources import CONFIGS
 from stylenet.studies.report import write_study_report

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from stylenet.cli.console import Bar
+from stylenet.console import Bar
 
 
 def test_a_line_now_and_then_says_how_much_is_done_and_how_long_the_rest_takes(

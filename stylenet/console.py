@@ -1,7 +1,7 @@
 """What commands show on standard error: a card of what goes in, and how far long work is."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -10,10 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from stylenet.cli.exits import one_line
+from stylenet.errors import one_line
 
 LINE_SECONDS = 30.0
 """Between two lines where there is no bar."""
+Move = Callable[..., None]
+"""Takes how much is done, of how much (None: it is not known), and what else there is to say, if anything."""
 
 
 class Bar:
@@ -22,15 +24,16 @@ class Bar:
     Args:
         unit: What is counted, for the lines.
         shown: Whether a terminal gets a bar: of several processes one does.
+        first: Units that were done before.
     """
 
-    def __init__(self, unit: str, shown: bool = True) -> None:
-        self.unit = unit
+    def __init__(self, unit: str, shown: bool = True, first: int = 0) -> None:
+        self.unit, self.first = unit, first
         self.console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
         columns = BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
         text, hidden = TextColumn("{task.description}", markup=False), not (shown and self.console.is_terminal)
         self._progress = Progress(*columns, text, console=self.console, disable=hidden)
-        self._task = self._progress.add_task("", total=None)
+        self._task = self._progress.add_task("", total=None, completed=first)
         self._began = self._told = time.perf_counter()
 
     def __enter__(self) -> Self:
@@ -42,12 +45,12 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def move(self, done: int, total: int, text: str = "", line: bool = False) -> None:
+    def move(self, done: int, total: int | None, text: str = "", line: bool = False) -> None:
         """Show how much is done.
 
         Args:
             done: Units.
-            total: Of the whole work.
+            total: Of the whole work, None if it has no end.
             text: What else there is to say.
             line: Where there is no bar, print a line now.
         """
@@ -55,9 +58,21 @@ class Bar:
         now = time.perf_counter()
         if self._progress.disable and (line or now - self._told >= LINE_SECONDS):
             self._told = now
-            left = (total - done) * (now - self._began) / max(1, done)
+            left = ((total or done) - done) * (now - self._began) / max(1, done - self.first)
             clock = f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min"
-            self.console.print(one_line(f"{self.unit} {done}/{total} {text} {clock} left"))
+            end, clock = (f"/{total}", f"{clock} left") if total else ("", "")
+            self.console.print(one_line(f"{self.unit} {done}{end} {text} {clock}"))
+
+    def below(self, unit: str) -> Move:
+        """Add a bar for each part of the work in turn, shown on a terminal alone, and return what moves it."""
+        task = self._progress.add_task(unit, total=None)
+
+        def move(done: int, total: int | None, text: str = "") -> None:
+            if done == 1:  # of the next part
+                self._progress.reset(task)
+            self._progress.update(task, completed=done, total=total, description=f"{unit} {text}")
+
+        return move
 
 
 class Watch(Bar):
