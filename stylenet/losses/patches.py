@@ -1,7 +1,5 @@
 """Patches: every 3x3 patch of features close to one of the painting's (Li and Wand 2016, CNNMRF)."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -110,16 +108,3 @@ def _check_size(features: Tensor) -> None:
         raise InputError(
             f"a feature map of {width}x{height} has no patches of {SIDE}x{SIDE}: take larger images or earlier layers"
         )
-
-
-@dataclass(frozen=True)
-class Patches:
-    """Which small pieces there are: 3x3 patches, (1, 9*C, N)."""
-
-    def target(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """See `painting_patches`."""
-        return painting_patches(features, mask)
-
-    def loss(self, features: Tensor, target: Tensor, normalization: str, mask: Tensor | None = None) -> Tensor:
-        """See `patch_loss`."""
-        return patch_loss(features, target, normalization, mask)

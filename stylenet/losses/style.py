@@ -1,38 +1,13 @@
 """Style: statistics of feature maps close to the painting's."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 from torch import Tensor
 
 from stylenet.functional import gram, moments, normalized_error, relative_error, squared_error
-from stylenet.losses.patches import Patches
-from stylenet.losses.wasserstein import SlicedWasserstein
-
-
-class Statistic(Protocol):
-    """What of a layer's features is the style: kept once of the painting, compared with each image."""
-
-    def target(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return what is kept of the painting, of leading dimension 1.
-
-        Args:
-            features: The painting's, (1, C, H, W).
-            mask: Where in the painting the style is, (1, 1, H, W) in [0, 1]; without one, everywhere.
-
-        Raises:
-            InputError: The painting or its mask is too small for the statistic at this layer.
-        """
-
-    def loss(self, features: Tensor, target: Tensor, normalization: str, mask: Tensor | None = None) -> Tensor:
-        """Return how far each image is from the painting, (B,).
-
-        Args:
-            features: The images', (B, C, h, w), of any size.
-            target: What `target` returned.
-            normalization: One of `stylenet.losses.content.NORMALIZATIONS`.
-            mask: Where in the images the style goes, (B, 1, h, w) or (1, 1, h, w) in [0, 1].
-        """
+from stylenet.losses.patches import painting_patches, patch_loss
+from stylenet.losses.wasserstein import quantiles, wasserstein_loss
 
 
 def gram_loss(features: Tensor, target: Tensor, normalization: str = "relative", mask: Tensor | None = None) -> Tensor:
@@ -82,35 +57,23 @@ def moment_loss(
     return normalized_error(moments(features, mask), target, normalization)
 
 
-@dataclass(frozen=True)
-class Gram:
-    """Which features occur together: the Gram matrix, (1, C, C)."""
+class Statistic(NamedTuple):
+    """What of a layer's features is the style.
 
-    def target(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """See `Statistic`."""
-        return gram(features, mask)
+    Attributes:
+        target: Returns what is kept of the painting, of leading dimension 1, given its features, (1, C, H, W), and
+            where in it the style is, (1, 1, H, W) in [0, 1] or None; raises InputError where either is too small.
+        loss: Returns how far each image is from that, (B,), given its features, (B, C, h, w), what `target` returned,
+            one of `stylenet.losses.content.NORMALIZATIONS`, and where the style goes, (B or 1, 1, h, w) or None.
+    """
 
-    def loss(self, features: Tensor, target: Tensor, normalization: str, mask: Tensor | None = None) -> Tensor:
-        """See `gram_loss`."""
-        return gram_loss(features, target, normalization, mask)
-
-
-@dataclass(frozen=True)
-class Moments:
-    """How strong each feature is and how it varies: means and deviations, (1, 2, C)."""
-
-    def target(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """See `Statistic`."""
-        return moments(features, mask)
-
-    def loss(self, features: Tensor, target: Tensor, normalization: str, mask: Tensor | None = None) -> Tensor:
-        """See `moment_loss`."""
-        return moment_loss(features, target, normalization, mask)
+    target: Callable[..., Tensor]
+    loss: Callable[..., Tensor]
 
 
-STATISTICS: dict[str, Statistic] = {
-    "gram": Gram(),
-    "moments": Moments(),
-    "patches": Patches(),
-    "wasserstein": SlicedWasserstein(),
+STATISTICS = {
+    "gram": Statistic(gram, gram_loss),
+    "moments": Statistic(moments, moment_loss),
+    "patches": Statistic(painting_patches, patch_loss),
+    "wasserstein": Statistic(quantiles, wasserstein_loss),
 }

@@ -1,7 +1,5 @@
 """Sliced Wasserstein: the whole distribution of features like the painting's (Heitz et al. 2021)."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -102,16 +100,3 @@ def at_ranks(target: Tensor, ranks: Tensor) -> Tensor:
     below = places.long()  # (B, C, n)
     target = target.expand(ranks.shape[0], -1, -1)
     return torch.lerp(target.gather(2, below), target.gather(2, (below + 1).clamp(max=last)), places - below)
-
-
-@dataclass(frozen=True)
-class SlicedWasserstein:
-    """How features are distributed: sorted projections, (1, C, Q)."""
-
-    def target(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """See `quantiles`."""
-        return quantiles(features, mask)
-
-    def loss(self, features: Tensor, target: Tensor, normalization: str, mask: Tensor | None = None) -> Tensor:
-        """See `wasserstein_loss`."""
-        return wasserstein_loss(features, target, normalization, mask)
