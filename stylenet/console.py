@@ -63,6 +63,10 @@ class Bar:
             end, clock = (f"/{total}", f"{clock} left") if total else ("", "")
             self.console.print(one_line(f"{self.unit} {done}{end} {text} {clock}"))
 
+    def say(self, line: str) -> None:
+        """Print a line."""
+        self.console.print(one_line(line))
+
     def below(self, unit: str) -> Move:
         """Add a bar for each part of the work in turn, shown on a terminal alone, and return what moves it."""
         task = self._progress.add_task(unit, total=None)

@@ -1,4 +1,4 @@
-"""Devices, CPU cores and memory: what this machine has."""
+"""Devices, CPU cores and memory: what this machine has, and which of several processes this is."""
 
 import os
 from collections.abc import Callable
@@ -35,6 +35,30 @@ def pick_device(name: str = "auto") -> torch.device:
     if kind == "mps" and not mps:
         raise InputError("no device mps here: use --device=cpu")
     return torch.device(kind, int(index or 0)) if kind == "cuda" else torch.device(kind)
+
+
+def rank_and_world() -> tuple[int, int]:
+    """Return which of how many processes this is, as torchrun says it in RANK and WORLD_SIZE.
+
+    Raises:
+        InputError: The variables make no sense.
+    """
+    rank, world = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    if not (rank.isdecimal() and world.isdecimal() and int(rank) < int(world)):
+        raise InputError(f"RANK={rank} and WORLD_SIZE={world} make no sense: unset them, or start with torchrun")
+    return int(rank), int(world)
+
+
+def pick_rank_device(name: str) -> torch.device:
+    """Return the device of that name; under torchrun `auto` and `cuda` give each process a GPU of its own.
+
+    Raises:
+        InputError: Unknown, or not on this machine.
+    """
+    local, count = os.environ.get("LOCAL_RANK", ""), torch.cuda.device_count()
+    return pick_device(
+        f"cuda:{int(local) % count}" if local.isdecimal() and count and name in ("auto", "cuda") else name
+    )
 
 
 def free_cores() -> int:

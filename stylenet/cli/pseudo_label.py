@@ -1,30 +1,23 @@
 """The command `stylenet pseudo-label`: stylize photographs by a slow method, for a network to learn from."""
 
-import inspect
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, Levels, Pixels, Seed, Steps, call
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.cli.gatys import LOSS
-from stylenet.color import check_preserve_color
 from stylenet.console import Bar, print_card
 from stylenet.data.pairs import MANIFEST
 from stylenet.data.styles import find_style
-from stylenet.devices import pick_device
-from stylenet.errors import InputError, one_line, unknown
+from stylenet.devices import pick_rank_device, rank_and_world
+from stylenet.errors import InputError, unknown
 from stylenet.features.weights import resolve_weights
 from stylenet.gatys.defaults import gatys_loss
-from stylenet.gatys.optimize import INITS, check, optimize
-from stylenet.gatys.pyramid import plan as plan_sizes
-from stylenet.inference.label_shards import Shard, made
-from stylenet.inference.labelers import AdaINLabeler, GatysLabeler, Labeler
+from stylenet.inference.label_shards import LabelRun, Shard
+from stylenet.inference.labelers import AdaINLabeler, GatysLabeler, Labeler, optimize_options
 from stylenet.inference.outputs import plan
 from stylenet.inference.pseudo_labels import PairMaker
 
@@ -104,145 +97,65 @@ def pseudo_label(
     }  # fmt: skip
     asked = {name: value for name, value in asked.items() if value is not None}
     _check_method(method, {"ckpt": ckpt, "alpha": alpha}, {**asked, **(loss or {})})
-    rank, ranks = process_of(os.environ)
+    rank, ranks = rank_and_world()
     keep_memory()
     sources, styles = _sources(content, output, limit), _styles(style)
-    place = pick_device(_device_name(device))
+    place = pick_rank_device(device)
     weights = resolve_weights(backbone, weights)
-    how = f"adain, {ckpt}" if method == "adain" else f"gatys, {asked.get('steps', 300)} steps"
-    settings = _optimization(asked)
+    options = optimize_options(asked)
     objective = gatys_loss(backbone, weights, (), loss, place)
-    labeler: Labeler = GatysLabeler(objective, settings)
+    labeler: Labeler = GatysLabeler(objective, options)
     if ckpt:
         labeler = AdaINLabeler(ckpt, place, 1.0 if alpha is None else alpha)
-    shard, pairs = Shard(Path(output), rank, ranks), made(Path(output))
     style_size = style_size or max(1, size * 3 // 4)
     network = {"backbone": backbone, "weights": Path(weights).name}
     maker = PairMaker(Path(output), labeler, objective, styles, size, style_size, place, **network)
-    maker.check(pairs.values(), sources)
-    mine = list(sources)[rank::ranks]  # split before the pairs that are there are left out: all ranks agree
-    wanted = {path: [name for name in styles if (name, path) not in pairs] for path in mine}
-    digests = {pair.photograph: pair.source_sha256 for pair in pairs.values()}
-    work = _Work(sources, list(styles), maker, shard, {path: names for path, names in wanted.items() if names}, digests)
+    work = LabelRun(maker, sources, Shard(Path(output), rank, ranks))
     if rank == 0:
         share = "" if ranks == 1 else f", shared by {ranks} processes"
-        there = len(mine) * len(styles) - work.total
         print_card(
             {
                 "photographs": f"{len(sources)} of {content}, {size} pixels at most{share}",
                 "styles": f"{', '.join(styles)}, at {style_size} pixels",
-                "method": how,
+                "method": f"adain, {ckpt}" if ckpt else f"gatys, {options['steps']} steps",
                 "loss network": f"{backbone}, {Path(weights).name} weights",
                 "device": str(place),
-                "output": f"{output}: {there} of this process's pairs are there, {work.total} are to be made",
+                "output": f"{output}: {work.there} of this process's pairs are there, {work.total} are to be made",
             }
         )
-    return work.run()
+    return make_labels(work)
 
 
-@dataclass
-class _Work:
-    """The pairs that one process is to make; everything is read and checked."""
+def make_labels(work: LabelRun) -> int:
+    """Make labels under a progress bar, and return the exit code; what is broken is named and skipped.
 
-    sources: Mapping[str, Path]
-    styles: Sequence[str]
-    maker: PairMaker
-    shard: Shard
-    todo: Mapping[str, Sequence[str]]
-    digests: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        """Return how many pairs this process is to make."""
-        return sum(map(len, self.todo.values()))
-
-    def run(self) -> int:
-        """Make the pairs under a progress bar, and return the exit code; what is broken is named and skipped.
-
-        Ctrl-C stops after the pair at hand; what is written stays. Where there are several processes, failures are
-        left for the last one to report: torchrun kills the others when one ends with an error.
-        """
-        self.shard.open()
-        self.maker.write_styles()
-        with stop_when_asked() as asked, Report(self.total, self.shard.rank) as report:
-            for path, names in self.todo.items():
-                self._label(path, names, asked, report)
-                if asked:
-                    break
-        if asked:
-            left = self.total - report.done - report.failed
-            report.say(f"{report.summary()}; interrupted with {left} left: the same command goes on")
-            return INTERRUPTED
-        wanted = {(name, path) for path in self.sources for name in self.styles}
-        pairs = self.shard.close(wanted)
-        report.say(report.summary())
-        if pairs is None:
-            return OK
-        missing = len(wanted - pairs.keys())
-        lack = f", {missing} are missing: the same command tries them again" if missing else ""
-        report.say(f"{self.maker.folder / MANIFEST} holds {len(pairs)} pairs{lack}")
-        return FAILED if missing else OK
-
-    def _label(self, path: str, names: Sequence[str], asked: Sequence[int], report: "Report") -> None:
-        """Make the labels of one photograph, until asked to stop."""
-        try:
-            photograph = self.maker.photograph(self.sources[path], path, self.digests.get(path))
-        except InputError as error:
-            report.fail(error, len(names))
-            return
-        for name in names:
-            try:
-                self.shard.add(self.maker.pair(photograph, name))
-                report.advance()
-            except InputError as error:
-                report.fail(error)
-            if asked:
-                return
-
-
-class Report(Bar):
-    """A bar of the first process, and lines of all.
+    Ctrl-C stops after the pair at hand; what is written stays. Where there are several processes, failures are left for
+    the last one to report: torchrun kills the others when one ends with an error.
 
     Args:
-        total: Pairs to be made.
-        rank: Of the process.
+        work: What this process is to make.
     """
-
-    def __init__(self, total: int, rank: int) -> None:
-        self.name = f"rank {rank}: " if rank else ""
-        super().__init__(f"{self.name}pair", shown=rank == 0)
-        self.total, self.done, self.failed = total, 0, 0
-
-    def say(self, line: str) -> None:
-        """Print a line."""
-        self.console.print(one_line(f"{self.name}{line}"))
-
-    def fail(self, error: InputError, pairs: int = 1) -> None:
-        """Name what failed, and count its pairs."""
-        self.say(f"failed: {error}")
-        self.failed += pairs
-        self.move(self.done + self.failed, self.total)
-
-    def advance(self) -> None:
-        """Count a pair that was made."""
-        self.done += 1
-        self.move(self.done + self.failed, self.total)
-
-    def summary(self) -> str:
-        """Return what was made and what failed."""
-        return f"{self.done} pairs made" + (f", {self.failed} failed" if self.failed else "")
-
-
-def process_of(environment: Mapping[str, str]) -> tuple[int, int]:
-    """Return which of how many processes this is, as torchrun says it.
-
-    Raises:
-        InputError: The variables make no sense.
-    """
-    rank, ranks = environment.get("RANK", "0"), environment.get("WORLD_SIZE", "1")
-    if not (rank.isdecimal() and ranks.isdecimal() and int(rank) < int(ranks)):
-        raise InputError(f"RANK={rank} and WORLD_SIZE={ranks} make no sense: unset them, or start with torchrun")
-    return int(rank), int(ranks)
+    done = failed = 0
+    name = f"rank {work.shard.rank}: " if work.shard.rank else ""
+    with stop_when_asked() as asked, Bar(f"{name}pair", shown=not name) as bar:
+        for count, error in work.pairs():
+            if error:
+                bar.say(f"{name}failed: {error}")
+            done, failed = (done, failed + count) if error else (done + count, failed)
+            bar.move(done + failed, work.total)
+            if asked:
+                break
+    summary = f"{name}{done} pairs made" + (f", {failed} failed" if failed else "")
+    if asked:
+        bar.say(f"{summary}; interrupted with {work.total - done - failed} left: the same command goes on")
+        return INTERRUPTED
+    bar.say(summary)
+    held = work.close()
+    if held is None:
+        return OK
+    lack = f", {held[1]} are missing: the same command tries them again" if held[1] else ""
+    bar.say(f"{name}{work.maker.folder / MANIFEST} holds {held[0]} pairs{lack}")
+    return FAILED if held[1] else OK
 
 
 def _check_method(method: str, of_adain: Mapping[str, Any], of_gatys: Mapping[str, Any]) -> None:
@@ -254,19 +167,6 @@ def _check_method(method: str, of_adain: Mapping[str, Any], of_gatys: Mapping[st
     for name, value in (of_adain if method == "gatys" else of_gatys).items():
         if value is not None:
             raise InputError(f"--{name} is of no use to --method={method}: leave it out")
-
-
-def _optimization(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all settings of `optimize`: those that were asked for, checked, and the defaults of the others."""
-    parameters = inspect.signature(optimize).parameters
-    names = ("schedule", "combined_after", "patience", "optimizer", "lr", "pyramid", "preserve_color", "seed")
-    given = {name: parameters[name].default for name in (*names, "steps", "init")} | dict(asked)
-    if given["init"] not in INITS:
-        raise unknown("init", given["init"], INITS)
-    check(**{name: given[name] for name in ("optimizer", "lr", "schedule", "patience", "combined_after")})
-    check_preserve_color(given["preserve_color"])
-    plan_sizes(given["steps"], given["pyramid"], 1, 1)
-    return given
 
 
 def _sources(content: str, output: str, limit: int | None) -> dict[str, Path]:
@@ -284,10 +184,3 @@ def _styles(names: Sequence[str]) -> dict[str, Path]:
     if len({name.casefold() for name in styles}) < len(paths):
         raise InputError(f"two styles of one name in {', '.join(map(str, paths))}: rename one")
     return styles
-
-
-def _device_name(name: str) -> str:
-    """Return the device of this process: under torchrun each takes a GPU of its own."""
-    local = os.environ.get("LOCAL_RANK", "")
-    count = torch.cuda.device_count()
-    return f"cuda:{int(local) % count}" if local.isdecimal() and count and name in ("auto", "cuda") else name

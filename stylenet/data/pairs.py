@@ -5,6 +5,7 @@ what a slow method made of it, of the same size; and `styles/STYLE.png`, each st
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePath
 from typing import Any
@@ -57,7 +58,7 @@ class Pair:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, line: str) -> "Pair":
+    def from_json(cls, line: str | bytes) -> "Pair":
         """Return the pair of one line of a manifest; fields that are not known are left aside.
 
         Raises:
@@ -82,6 +83,21 @@ class Pair:
         return cls(**{field.name: found[field.name] for field in fields(cls)})
 
 
+def read_lines(lines: Iterable[bytes], path: Path) -> list[Pair]:
+    """Return the pairs of lines of a manifest; empty ones are left aside.
+
+    Raises:
+        InputError: A line is broken, which is named.
+    """
+    pairs = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            pairs += [Pair.from_json(line)] if line.strip() else []
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}: delete it, run `stylenet pseudo-label` again") from None
+    return pairs
+
+
 def read_manifest(folder: str | Path) -> list[Pair]:
     """Return the pairs of a folder of pseudo-labels, in the order of its manifest.
 
@@ -90,18 +106,9 @@ def read_manifest(folder: str | Path) -> list[Pair]:
     """
     path = Path(folder).expanduser() / MANIFEST
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise InputError(f"cannot read {path} ({reason}): make it with `stylenet pseudo-label`") from None
-    pairs = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            pairs.append(Pair.from_json(line))
-        except InputError as error:
-            raise InputError(f"{path}, line {number}: {error}: delete it, run `stylenet pseudo-label` again") from None
+        pairs = read_lines(path.read_bytes().split(b"\n"), path)
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror}): make it with `stylenet pseudo-label`") from None
     if not pairs:
         raise InputError(f"{path} names no pairs: run `stylenet pseudo-label` again")
     return pairs

@@ -1,4 +1,4 @@
-"""The manifest of pseudo-labels while it grows: a part for each process, safe against kills, merged by the last one.
+"""The labels of one process of several, and the manifest that grows with them, safe against kills.
 
 Rank R appends to manifest.R.jsonl. When it has gone through its share it renames the part to manifest.R.closed.jsonl,
 and merges all parts into manifest.jsonl if those of all ranks are closed then, or no pair is missing. A part that
@@ -7,12 +7,13 @@ there no longer are, from a run of more processes, are taken in too.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from stylenet.data.pairs import MANIFEST, Pair
+from stylenet.data.pairs import MANIFEST, Pair, read_lines
 from stylenet.errors import InputError
 from stylenet.images import written_beside
+from stylenet.inference.pseudo_labels import PairMaker
 
 Key = tuple[str, str]
 """What a pair is known by: the names of style and photograph, in the order of the manifest."""
@@ -39,18 +40,11 @@ def made(folder: Path) -> dict[Key, Pair]:
 def _read(path: Path) -> list[Pair]:
     """Return the pairs of the complete lines of a part; none of a part that is gone."""
     try:
-        *lines, _ = path.read_bytes().split(b"\n")
+        return read_lines(path.read_bytes().split(b"\n")[:-1], path)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    pairs = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            pairs.append(Pair.from_json(line.decode()))
-        except ValueError as error:
-            raise InputError(f"{path}, line {number}: {error}: delete the line, its pair is made anew") from None
-    return pairs
 
 
 class Shard:
@@ -64,8 +58,11 @@ class Shard:
 
     def __init__(self, folder: Path, rank: int = 0, ranks: int = 1) -> None:
         self.folder, self.rank, self.ranks = folder, rank, ranks
-        self.part = _part(folder, rank)
-        self.closed = _closed(folder, rank)
+        self.part, self.closed = self._parts(rank)
+
+    def _parts(self, rank: int) -> tuple[Path, Path]:
+        """Return the part that a rank appends to, and what it is called once the rank has gone through its share."""
+        return self.folder / f"manifest.{rank}.jsonl", self.folder / f"manifest.{rank}.closed.jsonl"
 
     def open(self) -> None:
         """Take up this rank's part where an earlier run left it, without a torn last line.
@@ -107,36 +104,77 @@ class Shard:
             What the manifest holds now; None while other ranks go on.
         """
         self.part.replace(self.closed)
-        all_closed = all(_closed(self.folder, rank).exists() for rank in range(self.ranks))
+        all_closed = all(self._parts(rank)[1].exists() for rank in range(self.ranks))
         if not all_closed and not made(self.folder).keys() >= set(wanted):
             return None
         return self._merge()
 
     def _merge(self) -> dict[Key, Pair]:
         """Write the manifest, sorted, and delete the parts."""
-        others = [_part(self.folder, rank) for rank in range(self.ranks)]
+        others = [self._parts(rank)[0] for rank in range(self.ranks)]
         parts = [path for path in self.folder.glob("manifest.*.jsonl") if path not in others]
         pairs = made(self.folder)
         if pairs:
-            _write(pairs, self.folder / MANIFEST)
+            with written_beside(self.folder / MANIFEST) as temporary, temporary.open("wb") as file:
+                file.writelines(f"{pairs[key].to_json()}\n".encode() for key in sorted(pairs))
+                file.flush()
+                os.fsync(file.fileno())
         for path in parts:
             path.unlink(missing_ok=True)
         return pairs
 
 
-def _part(folder: Path, rank: int) -> Path:
-    """Return the part of the manifest that a rank appends to."""
-    return folder / f"manifest.{rank}.jsonl"
+class LabelRun:
+    """What one of several processes does: the labels of its photographs that are not there yet.
 
+    Args:
+        maker: Makes them.
+        sources: The files of all photographs, by their places in the folder.
+        shard: The process's part of the manifest.
 
-def _closed(folder: Path, rank: int) -> Path:
-    """Return what that part is called once the rank has gone through its share."""
-    return folder / f"manifest.{rank}.closed.jsonl"
+    Raises:
+        InputError: The folder holds pairs that cannot stand in one manifest with these.
 
+    Attributes:
+        total: How many pairs are to be made.
+        there: How many of the process's pairs are there already.
+    """
 
-def _write(pairs: Mapping[Key, Pair], path: Path) -> None:
-    """Write a manifest, sorted, in one go."""
-    with written_beside(path) as temporary, temporary.open("wb") as file:
-        file.writelines(f"{pairs[key].to_json()}\n".encode() for key in sorted(pairs))
-        file.flush()
-        os.fsync(file.fileno())
+    def __init__(self, maker: PairMaker, sources: Mapping[str, Path], shard: Shard) -> None:
+        self.maker, self.sources, self.shard = maker, sources, shard
+        pairs = made(maker.folder)
+        maker.check(pairs.values(), sources)
+        mine = list(sources)[shard.rank :: shard.ranks]  # before what is there is left out: all ranks agree
+        wanted = {path: [name for name in maker.paintings if (name, path) not in pairs] for path in mine}
+        self.todo = {path: names for path, names in wanted.items() if names}
+        self.total = sum(map(len, self.todo.values()))
+        self.there = len(mine) * len(maker.paintings) - self.total
+        self._digests = {pair.photograph: pair.source_sha256 for pair in pairs.values()}
+
+    def pairs(self) -> Iterator[tuple[int, InputError | None]]:
+        """Make the pairs, one at each step; what is broken is skipped.
+
+        Yields:
+            How many pairs were made, or cannot be made, and why.
+        """
+        self.shard.open()
+        self.maker.write_styles()
+        for path, names in self.todo.items():
+            try:
+                photograph = self.maker.photograph(self.sources[path], path, self._digests.get(path))
+            except InputError as error:
+                yield len(names), error
+                continue
+            for name in names:
+                try:
+                    self.shard.add(self.maker.pair(photograph, name))
+                except InputError as error:
+                    yield 1, error
+                else:
+                    yield 1, None
+
+    def close(self) -> tuple[int, int] | None:
+        """End the process's part: how many pairs the manifest holds, and how many it lacks; None while others go on."""
+        wanted = {(name, path) for path in self.sources for name in self.maker.paintings}
+        pairs = self.shard.close(wanted)
+        return None if pairs is None else (len(pairs), len(wanted - pairs.keys()))

@@ -1,6 +1,7 @@
 """The ways to make a pseudo-label: the Gatys optimizer, and an AdaIN network."""
 
 import hashlib
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,14 +11,42 @@ import torch
 from torch import Tensor
 
 from stylenet.acceleration.accelerate import accelerate
-from stylenet.errors import InputError
-from stylenet.gatys.optimize import optimize
+from stylenet.color import check_preserve_color
+from stylenet.errors import InputError, unknown
+from stylenet.gatys.optimize import INITS, check, optimize
+from stylenet.gatys.pyramid import plan
 from stylenet.losses.perceptual import Loss
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
 
 Stylist = Callable[[Tensor], Tensor]
 """Makes the label, (1, 3, H, W) in [0, 1], of a photograph of that shape; raises InputError where it cannot."""
+
+
+OPTIONS = (
+    *("optimizer", "lr", "schedule", "steps", "patience"),
+    *("init", "seed", "pyramid", "preserve_color", "combined_after"),
+)
+"""Parameters of `optimize` that are plain values: what a run that is written down can set."""
+
+
+def optimize_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `OPTIONS` as given, the others by default.
+
+    Args:
+        given: Some of `OPTIONS`.
+
+    Raises:
+        InputError: One cannot be used.
+    """
+    parameters = inspect.signature(optimize).parameters
+    full = {name: parameters[name].default for name in OPTIONS} | dict(given)
+    if full["init"] not in INITS:
+        raise unknown("init", full["init"], INITS)
+    check(**{name: full[name] for name in ("optimizer", "lr", "schedule", "patience", "combined_after")})
+    check_preserve_color(full["preserve_color"])
+    plan(full["steps"], full["pyramid"], 1, 1)
+    return full
 
 
 class Labeler(Protocol):

@@ -10,15 +10,14 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
-from stylenet.color import check_preserve_color
 from stylenet.data.styles import load_style
-from stylenet.errors import InputError, unknown
+from stylenet.errors import InputError
 from stylenet.film.timelapse import Film
 from stylenet.gatys.defaults import gatys_loss, gatys_options, gatys_shares
-from stylenet.gatys.optimize import INITS, check, optimize
+from stylenet.gatys.optimize import optimize
 from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image
-from stylenet.inference.labelers import AdaINLabeler
+from stylenet.inference.labelers import OPTIONS, AdaINLabeler, optimize_options
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.terms import Style
@@ -26,12 +25,12 @@ from stylenet.losses.weighting import Balanced, strength_shares
 from stylenet.metrics import Judge
 from stylenet.resources import ROOT, network_file
 from stylenet.studies.measure import Jury, figures
-from stylenet.studies.settings import RunSettings, Settings, check_types, defaults_of, types_of
+from stylenet.studies.settings import RunSettings, check_types, defaults_of, types_of
 
 
 @dataclass(frozen=True)
 class GatysSettings(RunSettings):
-    """What can be set besides `RUN` and the options of the loss.
+    """What can be set besides `OPTIONS` and the options of the loss.
 
     Args:
         style_size: Pixels of the painting's shorter side; by default as the photograph's.
@@ -48,14 +47,9 @@ class GatysSettings(RunSettings):
     film: bool = False
 
 
-RUN = (
-    *("optimizer", "lr", "schedule", "steps", "patience"),
-    *("init", "seed", "pyramid", "preserve_color", "combined_after"),
-)
-"""Parameters of `optimize` that can be set."""
 LOSS = types_of(LossOptions)
 DEFAULTS = defaults_of(GatysSettings)
-KNOWN = {name: types_of(optimize)[name] for name in RUN} | LOSS | types_of(GatysSettings) | {"init": str}
+KNOWN = {name: types_of(optimize)[name] for name in OPTIONS} | LOSS | types_of(GatysSettings) | {"init": str}
 """Every setting and its type."""
 
 
@@ -79,7 +73,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     """Raise an InputError for settings that no run can use, as far as can be told without reading any file."""
     check_types(settings, KNOWN)
     full = DEFAULTS | dict(settings)
-    for name in ("size", "style_size", "steps", "pyramid", "every"):
+    for name in ("size", "style_size", "every"):
         if full.get(name) is not None and full[name] < 1:
             raise InputError(f"{name} is {full[name]}: give at least 1")
     options = gatys_options(full["backbone"], _loss_options(full))
@@ -89,11 +83,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         strength_shares(full["style_strength"])
         if not (options.content_weight and options.style_weight):
             raise InputError("style_strength balances content and style: give neither a weight of 0, or leave it out")
-    checked: Settings = defaults_of(optimize) | full
-    check(**{name: checked[name] for name in ("optimizer", "lr", "schedule", "patience", "combined_after")})
-    check_preserve_color(full.get("preserve_color"))
-    if full.get("init", "content") not in INITS:
-        raise unknown("init", full["init"], INITS)
+    optimize_options({name: full[name] for name in OPTIONS if name in full})
 
 
 def run_gatys(
@@ -156,7 +146,7 @@ def _loss_options(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `optimize` that are settings."""
-    given = {name: settings[name] for name in RUN if name in settings}
+    given = {name: settings[name] for name in OPTIONS if name in settings}
     if settings["style_strength"] is not None:
         given["weighting"] = Balanced(gatys_shares(settings["backbone"], settings["style_strength"]))
     return given

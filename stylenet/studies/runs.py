@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,7 +14,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from stylenet.devices import pick_device
+from stylenet.devices import pick_rank_device, rank_and_world
 from stylenet.errors import InputError, MissingWeights
 from stylenet.features.weights import resolve_weights
 from stylenet.images import written_beside
@@ -102,23 +101,11 @@ def plan(study: Study, output: Path) -> list[Cell]:
     return list(cells.values())
 
 
-def find_device(name: str) -> torch.device:
-    """Return a device; `auto` gives each rank of a machine a GPU of its own.
-
-    Raises:
-        InputError: It is unknown, or not on this machine.
-    """
-    device = pick_device(name)
-    if name == "auto" and device.type == "cuda":
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
-    return device
-
-
 def check(study: Study) -> None:
     """Raise an InputError for settings of any run that cannot be used, or not on this machine."""
     for variant in study.variants():
         CHECKS[study.kind](variant.settings)
-        find_device(variant.settings.get("device", "auto"))
+        pick_rank_device(variant.settings.get("device", "auto"))
 
 
 def check_spared(cells: Sequence[Cell]) -> None:
@@ -141,7 +128,8 @@ def check_spared(cells: Sequence[Cell]) -> None:
 
 def mine(cells: Sequence[Cell]) -> Sequence[Cell]:
     """Return this rank's share of the runs: under torchrun (RANK and WORLD_SIZE) every WORLD_SIZE-th."""
-    return cells[int(os.environ.get("RANK", 0)) :: int(os.environ.get("WORLD_SIZE", 1))]
+    rank, world = rank_and_world()
+    return cells[rank::world]
 
 
 def run_all(cells: Sequence[Cell], workers: int = 1) -> Iterator[Cell]:
@@ -182,7 +170,7 @@ def run(cell: Cell) -> None:
     _write(given, cell.folder / "settings.json")
     try:
         settings = cell.settings
-        jury = Jury(settings["judge"], settings["judge_weights"], find_device(settings["device"]))
+        jury = Jury(settings["judge"], settings["judge_weights"], pick_rank_device(settings["device"]))
         figures = METHODS[cell.kind](settings, cell.photographs, cell.style, jury, cell.folder)
         found = {"status": DONE, "figures": figures}
     except (NotAtHand, MissingWeights) as error:

@@ -239,7 +239,7 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path):
 
 def test_a_broken_line_in_the_middle_is_named(tmp_path: Path):
     (tmp_path / "manifest.3.jsonl").write_text(f"{line('a').to_json()}\n{{\n")
-    with pytest.raises(InputError, match=r"manifest.3.jsonl, line 2: no JSON .*: delete the line"):
+    with pytest.raises(InputError, match=r"manifest.3.jsonl, line 2: no JSON .*: delete it"):
         made(tmp_path)
 
 
