@@ -28,8 +28,9 @@ from stylenet.images import grid, resize, save_image
 from stylenet.metrics import row_ratio, shift_error
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
+from stylenet.studies.evaluation_report import HEADINGS
 from stylenet.studies.measure import Jury, figures
-from stylenet.studies.report import HEADINGS, markdown
+from stylenet.studies.report import markdown
 
 FIGURES = ["gram_difference", "content_distance", "ssim", "rows", "shift"]
 

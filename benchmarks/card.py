@@ -20,9 +20,10 @@ from torch import Tensor
 from stylenet.cli.exits import guarded
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style, load_style
+from stylenet.studies.evaluation_report import HEADINGS
 from stylenet.studies.measure import Jury, figures
 from stylenet.studies.methods import Photograph, Trained
-from stylenet.studies.report import HEADINGS, markdown
+from stylenet.studies.report import markdown
 
 FIGURES = ["gram_difference", "content_distance", "ssim"]
 

@@ -43,9 +43,10 @@ from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image, to_size
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.resources import DATA
+from stylenet.studies.evaluation_report import HEADINGS
 from stylenet.studies.measure import Jury, choose_judge, figures
 from stylenet.studies.plots import captioned
-from stylenet.studies.report import HEADINGS, markdown
+from stylenet.studies.report import markdown
 
 PAIRS = {"astronaut": "starry_night", "chelsea": "great_wave", "coffee": "the_scream", "rocket": "composition_vii"}
 """Photographs of scikit-image, and files in data/styles."""
@@ -148,7 +149,7 @@ def variants(given: argparse.Namespace) -> dict[str, Paint]:
             found[f"ours, {name}"] = partial(ours, **network, given=loss or {}, steps=steps)  # noqa: B023
             return 0
 
-        call(note, shlex.split(text), "--ours", {"loss": LOSS})
+        call(note, "--ours", shlex.split(text), {"loss": LOSS})
     return found
 
 

@@ -28,10 +28,11 @@ from stylenet.cli.exits import guarded
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style, load_style
 from stylenet.images import save_image
+from stylenet.studies.evaluation_report import HEADINGS
 from stylenet.studies.measure import Jury, figures
 from stylenet.studies.methods import Method, Painter, Photograph, Tick, Trained
 from stylenet.studies.plots import captioned
-from stylenet.studies.report import HEADINGS, markdown
+from stylenet.studies.report import markdown
 
 STYLES = {"starry_night": 19, "great_wave": 24, "shipwreck": 23}
 COUNT = 26

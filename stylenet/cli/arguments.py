@@ -37,8 +37,8 @@ class CommandParser(ArgumentParser):
 
 def call(
     command: Callable[..., int],
-    argv: Sequence[str],
     program: str,
+    argv: Sequence[str],
     groups: Mapping[str, tuple[type, Collection[str]]] | None = None,
     others: str | None = None,
     unnamed: Sequence[str] | None = None,
@@ -53,8 +53,8 @@ def call(
 
     Args:
         command: A function; its parameters, their annotations and its docstring make the command line.
-        argv: What follows the program's name.
         program: Its name, for the help.
+        argv: What follows the program's name.
         groups: Parameters that take a dict, `{name: (class, fields left out)}`: a class whose fields are given as
             `name.field=value`. The dict has only what was given.
         others: Parameter that takes a dict of all arguments that the function has no parameter for, as text.

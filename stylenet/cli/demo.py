@@ -2,23 +2,11 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from functools import partial
 
 from stylenet.cli.arguments import Count, Port, call
 from stylenet.cli.exits import INTERRUPTED
 from stylenet.errors import InputError
-
-
-def run(argv: Sequence[str]) -> int:
-    """Show the page as the arguments say, and return the exit code.
-
-    Args:
-        argv: What follows `stylenet demo`.
-
-    Raises:
-        InputError: Bad input.
-    """
-    return call(demo, argv, "stylenet demo")
 
 
 def demo(
@@ -64,3 +52,7 @@ def demo(
     except KeyboardInterrupt:
         print("ended", file=sys.stderr, flush=True)
     os._exit(INTERRUPTED)  # at once: a thread may be amid a long computation
+
+
+run = partial(call, demo, "stylenet demo")
+"""Takes the arguments of a command line, and returns the exit code."""

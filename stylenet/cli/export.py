@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,6 @@ from stylenet.networks.checkpoint import load_network
 from stylenet.networks.johnson import JohnsonNet
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
-
-
-def run(argv: Sequence[str]) -> int:
-    """Write a network, and return the exit code.
-
-    Args:
-        argv: What follows the command's name.
-
-    Raises:
-        InputError: Bad input; nothing was written.
-    """
-    return call(export, argv, "stylenet export")
 
 
 def export(ckpt: str, format: str, output: str | None = None, style: list[str] | None = None) -> int:
@@ -64,6 +53,10 @@ def export(ckpt: str, format: str, output: str | None = None, style: list[str] |
         print(f"{width}x{height}: differs from PyTorch by {difference:.1e} at most")
     print(f"wrote {target}", file=sys.stderr)
     return OK
+
+
+run = partial(call, export, "stylenet export")
+"""Takes the arguments of a command line, and returns the exit code."""
 
 
 def _baked(network: nn.Module, metadata: dict[str, Any], styles: Sequence[str]) -> dict[str, Any]:

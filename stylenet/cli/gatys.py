@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +36,6 @@ from stylenet.losses.weighting import Balanced
 
 LOSS = (LossOptions, ("pixel_weight", "perceptual_weight", "temporal_weight"))
 """The options of the loss, but for the weights of what only trainings have."""
-
-
-def run(argv: Sequence[str]) -> int:
-    """Optimize as the arguments say, and return the exit code.
-
-    Args:
-        argv: What follows `stylenet gatys`.
-
-    Raises:
-        InputError: Bad input; nothing was written.
-    """
-    return call(gatys, argv, "stylenet gatys", {"loss": LOSS})
 
 
 def gatys(
@@ -157,6 +146,10 @@ def gatys(
         painter = FramePainter(pictures, objective, how, job.frame_steps, job.temporal_weight)
         return job.run(painter, kept, size)
     return _Work(pictures, objective, how, target, film).run(content)
+
+
+run = partial(call, gatys, "stylenet gatys", groups={"loss": LOSS})
+"""Takes the arguments of a command line, and returns the exit code."""
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from stylenet.cli.arguments import call
@@ -10,18 +10,6 @@ from stylenet.cli.exits import OK
 from stylenet.errors import InputError
 from stylenet.inference.outputs import check_writable
 from stylenet.networks.checkpoint import load_network, save_network
-
-
-def run(argv: Sequence[str]) -> int:
-    """Convert a file, and return the exit code.
-
-    Args:
-        argv: What follows the command's name.
-
-    Raises:
-        InputError: Bad input; nothing was written.
-    """
-    return call(import_network, argv, "stylenet import")
 
 
 def import_network(source: str, target: str) -> int:
@@ -44,3 +32,7 @@ def import_network(source: str, target: str) -> int:
     origin = f" of {metadata['source']}" if "source" in metadata else ""
     print(f"wrote {target}: {metadata['class']}{origin}", file=sys.stderr)
     return OK
+
+
+run = partial(call, import_network, "stylenet import")
+"""Takes the arguments of a command line, and returns the exit code."""

@@ -33,7 +33,7 @@ def run(argv: Sequence[str], program: str = "infer.py") -> int:
     Raises:
         InputError: Bad input; nothing was written.
     """
-    return call(stylize, argv, program, unnamed=("ckpt", "input"), bare={"camera": "0"})
+    return call(stylize, program, argv, unnamed=("ckpt", "input"), bare={"camera": "0"})
 
 
 def stylize(

@@ -59,8 +59,8 @@ def run_film(stylizer: Stylizer, film: Path, target: Path | None, options: Names
     pictures = _pictures(film, options)
     with Bar("frame") as bar, stop_when_asked() as asked:
         for line in (*stylizer.notes(), stylizer.prepare(*pictures)):
-            bar.console.print(line)
-        result, line = stylize_one(stylizer, film, target, options, asked, bar.move, bar.console.print)
+            bar.say(line)
+        result, line = stylize_one(stylizer, film, target, options, asked, bar.move, bar.say)
     print(line, file=sys.stderr)
     return INTERRUPTED if result.interrupted else FAILED if result.broken else OK
 

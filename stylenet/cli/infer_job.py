@@ -141,7 +141,7 @@ def stylize_all(stylizer: Stylizer, stills: Mapping[Path, Path], films: Mapping[
     """
     done, failed = 0, []
     with stop_when_asked() as asked, Bar("file") as bar:
-        tell = bar.console.print
+        tell = bar.say
         tiles = bar.below("tiles") if stylizer.tile else None
         move = bar.below("frames") if films else None
         for number, path in enumerate(sorted([*stills, *films]), start=1):
@@ -157,7 +157,7 @@ def stylize_all(stylizer: Stylizer, stills: Mapping[Path, Path], films: Mapping[
                 done += 1
             except InputError as error:
                 failed.append(str(path))
-                tell(f"failed: {one_line(str(error))}")
+                tell(f"failed: {error}")
             finally:
                 bar.move(number, len(stills) + len(films))
             if asked:

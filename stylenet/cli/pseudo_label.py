@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,6 @@ from stylenet.inference.outputs import plan
 from stylenet.inference.pseudo_labels import PairMaker
 
 METHODS = ("gatys", "adain")
-
-
-def run(argv: Sequence[str]) -> int:
-    """Make pseudo-labels as the arguments say, and return the exit code.
-
-    Args:
-        argv: What follows `stylenet pseudo-label`.
-
-    Raises:
-        InputError: Bad input; nothing was written.
-    """
-    return call(pseudo_label, argv, "stylenet pseudo-label", {"loss": LOSS})
 
 
 def pseudo_label(
@@ -124,6 +113,10 @@ def pseudo_label(
             }
         )
     return make_labels(work)
+
+
+run = partial(call, pseudo_label, "stylenet pseudo-label", groups={"loss": LOSS})
+"""Takes the arguments of a command line, and returns the exit code."""
 
 
 def make_labels(work: LabelRun) -> int:

@@ -4,34 +4,23 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, call
 from stylenet.cli.exits import FAILED, OK
 from stylenet.console import Bar
-from stylenet.errors import one_line, unknown
+from stylenet.errors import unknown
 from stylenet.locking import alone_in
 from stylenet.resources import CONFIGS
 from stylenet.studies.report import write_study_report
 from stylenet.studies.runs import DONE, KNOWN, NOT_AT_HAND, Cell, check, check_spared, mine, outcome, plan, run_all
 from stylenet.studies.runs import FAILED as RUN_FAILED
-from stylenet.studies.study import load_study
+from stylenet.studies.study_file import load_study, override
 
 STUDIES = CONFIGS / "studies"
 OPTIONS = ("output", "quick", "workers")
-
-
-def run(argv: Sequence[str]) -> int:
-    """Run a study as the arguments say, and return the exit code.
-
-    Args:
-        argv: What follows `stylenet study`.
-
-    Raises:
-        InputError: Bad input; nothing was run.
-    """
-    return call(study, argv, "stylenet study", others="settings")
 
 
 def study(
@@ -60,7 +49,7 @@ def study(
     keep_memory()
     found = load_study(path, KNOWN)
     found = found.quickened() if quick else found
-    found = found.overridden(settings, KNOWN[found.kind], OPTIONS)
+    found = override(found, settings, KNOWN[found.kind], OPTIONS)
     check(found)
     folder = Path(output or Path("studies") / (f"{found.name}-quick" if quick else found.name))
     cells = plan(found, folder)
@@ -80,6 +69,10 @@ def study(
     notes += [f"{absent} need what is not at hand: the report says how to get it"] if absent else []
     print(f"{', '.join(notes)}; wrote {folder / 'report.md'}", file=sys.stderr)
     return FAILED if failed else OK
+
+
+run = partial(call, study, "stylenet study", others="settings")
+"""Takes the arguments of a command line, and returns the exit code."""
 
 
 def _typed(name: str, output: str | None, quick: bool, workers: int, settings: Mapping[str, str]) -> str:
@@ -110,10 +103,10 @@ def _run_under_a_bar(cells: Sequence[Cell], workers: int) -> None:
     share = mine(cells)
     left = [cell for cell in share if outcome(cell)["status"] != DONE]
     with Bar("run") as bar:
-        bar.console.print(f"{len(share)} runs, {len(share) - len(left)} of them finished already")
+        bar.say(f"{len(share)} runs, {len(share) - len(left)} of them finished already")
         bar.move(0, len(left))
         for done, cell in enumerate(run_all(left, workers), start=1):
             result = outcome(cell)
-            error = f": {one_line(result['error'])}" if "error" in result else ""
-            bar.console.print(f"{cell.folder.name}: {result['status']}{error}")
+            error = f": {result['error']}" if "error" in result else ""
+            bar.say(f"{cell.folder.name}: {result['status']}{error}")
             bar.move(done, len(left))

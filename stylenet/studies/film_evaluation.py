@@ -20,6 +20,7 @@ from stylenet.studies.evaluation import RESULTS, KeyedRows, Row
 from stylenet.studies.film import FILM_FIGURES, Paint, blurred, rate_film, read_frames
 from stylenet.studies.measure import appoint_jury
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
+from stylenet.studies.report import markdown
 from stylenet.studies.runtime import Task, measure
 from stylenet.studies.settings import file_digest, recipe_digest
 
@@ -34,6 +35,11 @@ HEADINGS = {
     "frames_per_second": "frames/s",
     MEMORY: "MB",
 }
+READING = (
+    "the untouched film is steadiest but for a blurred one: read errors beside its own, and beside the sharpness",
+    "the flow is Farnebäck's, on the untouched films; that of stabilized rows is another, DIS",
+    "MB: peak of a process that paints a square of as many pixels as a frame has",
+)
 
 
 def find_films(paths: Sequence[str]) -> dict[str, Path]:
@@ -184,3 +190,23 @@ def film_table(rows: Sequence[Row]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["film", "style", "image", *FILM_FIGURES, MEMORY])
     table.loc[table["image"].isin([UNTOUCHED, BLURRED]), "frames_per_second"] = None
     return table.rename(columns=HEADINGS).dropna(axis="columns", how="all")
+
+
+def film_report(evaluation: FilmEvaluation, failed: list[str]) -> str:
+    """Return the report in Markdown.
+
+    Args:
+        evaluation: Whose rows are shown.
+        failed: A line for each film that could not be measured.
+    """
+    frames = f"the first {evaluation.frames} frames" if evaluation.frames else "all frames"
+    lines = [
+        f"{frames} of each film, longer side {evaluation.size} pixels; on {evaluation.device}",
+        f"judge: {evaluation.judge_line}",
+        *([f"stabilized: strength {evaluation.strength:g}"] if evaluation.strength else []),
+        *(f"{HEADINGS.get(name, name)}: {meaning}" for name, meaning in FILM_FIGURES.items()),
+        *READING,
+    ]
+    parts = ["# Films", "\n".join(f"- {line}" for line in lines), markdown(film_table(evaluation.rows))]
+    parts += ["## What failed", "\n".join(f"- {line}" for line in failed)] if failed else []
+    return "\n\n".join(parts) + "\n"

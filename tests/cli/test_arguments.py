@@ -39,7 +39,7 @@ def run(*argv: str) -> dict[str, Any]:
         got.update(content=content, style=style, size=size, steps=steps, shares=style_weights, quick=quick, loss=loss)
         return 0
 
-    assert call(command, argv, "program", GROUPS) == 0
+    assert call(command, "program", argv, GROUPS) == 0
     return got
 
 
@@ -88,7 +88,7 @@ def test_a_command_that_takes_any_key_takes_a_file_too(option, tmp_path, monkeyp
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "given.yaml").write_text("workers: 2\n")
-    assert call(command, ["a", *option, "lr=0.1"], "program", others="settings") == 0
+    assert call(command, "program", ["a", *option, "lr=0.1"], others="settings") == 0
     assert got == [("a", 2, {"lr": "0.1"})]
 
 

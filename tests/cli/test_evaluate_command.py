@@ -17,7 +17,7 @@ from stylenet.images import load_image, save_image
 from stylenet.locking import alone_in
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
-from stylenet.studies import evaluation, film_evaluation, methods
+from stylenet.studies import costs, film_evaluation, methods
 from stylenet.studies.runtime import Cost
 
 
@@ -92,7 +92,7 @@ def test_limit_takes_the_first_photographs(command):
 
 
 def test_runtime_is_measured_unless_told_not_to(command, monkeypatch):
-    monkeypatch.setattr(evaluation, "measure", lambda task: Cost(1.5, 800.0, False))
+    monkeypatch.setattr(costs, "measure", lambda task: Cost(1.5, 800.0, False))
     given = ["--photographs=in", "--styles=one.png", "--methods=net.safetensors", "--output=out", "--size=48"]
     assert guarded(lambda: evaluate.run([*given, "--device=cpu"])) == 0
     assert pd.read_csv("out/runtime.csv")["side"].tolist() == [256, 1024]

@@ -11,7 +11,7 @@ from stylenet.cli import study
 from stylenet.cli.exits import guarded
 from stylenet.locking import alone_in
 from stylenet.studies import runs
-from stylenet.studies.study import load_study
+from stylenet.studies.study_file import load_study
 
 STUDIES = sorted((ROOT / "configs" / "studies").glob("*.yaml"))
 

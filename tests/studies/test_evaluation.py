@@ -13,10 +13,10 @@ from stylenet.errors import InputError
 from stylenet.images import load_image, resize, save_image
 from stylenet.studies import runtime
 from stylenet.studies.evaluation import Evaluation, KeyedRows
+from stylenet.studies.evaluation_report import evaluation_report, picture_grid
 from stylenet.studies.measure import Jury, figures
 from stylenet.studies.methods import Gatys, Stopped, find_methods
 from stylenet.studies.pictures import find_styles, photographs_in
-from stylenet.studies.report import evaluation_report, picture_grid
 from stylenet.studies.settings import file_digest
 
 

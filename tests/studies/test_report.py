@@ -10,7 +10,8 @@ from support import fill, painted
 
 from stylenet.images import load_image
 from stylenet.studies import runs
-from stylenet.studies.report import evaluation_report, markdown, picture_grid, write_study_report
+from stylenet.studies.evaluation_report import evaluation_report, picture_grid
+from stylenet.studies.report import markdown, write_study_report
 from stylenet.studies.study import Study
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from support import fill
 
-from stylenet.studies import evaluation as evaluation_module
+from stylenet.studies import costs as costs_module
 from stylenet.studies import runtime
-from stylenet.studies.evaluation import Costs
-from stylenet.studies.report import evaluation_report
+from stylenet.studies.costs import Costs
+from stylenet.studies.evaluation_report import evaluation_report
 from stylenet.studies.runtime import Cost, Task
 
 
@@ -22,7 +22,7 @@ def test_costs_are_measured_once(place, evaluation, monkeypatch):
         tasks.append(task)
         return Cost(2.0, 700.0, task.side == 1024)
 
-    monkeypatch.setattr(evaluation_module, "measure", measured)
+    monkeypatch.setattr(costs_module, "measure", measured)
     done = evaluation("gatys", "net.safetensors")
     fill(done)
     for _ in range(2):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from stylenet.errors import InputError
-from stylenet.studies.study import Study, load_study
+from stylenet.studies.study import Study
+from stylenet.studies.study_file import load_study, override
 
 KNOWN = {"gatys": ["steps", "lr", "optimizer", "style_weight"], "johnson": ["model.norm"]}
 
@@ -59,14 +60,14 @@ def test_quick_replaces_the_grid_and_merges_the_base(tmp_path: Path):
 
 def test_options_set_the_base_restrict_an_axis_and_name_pictures(tmp_path: Path):
     options = {"style_weight": "1e2", "optimizer": "[adam]", "rate": "[fast]", "photographs": "a,b", "styles": "2"}
-    study = load(tmp_path).overridden(options, KNOWN["gatys"])
+    study = override(load(tmp_path), options, KNOWN["gatys"])
     assert study.base == {"steps": 9, "style_weight": 100.0}
     assert (study.photographs, study.styles) == (["a", "b"], 2)
     assert [variant.labels for variant in study.variants()] == [{"optimizer": "adam", "rate": "fast"}]
 
 
 def test_sets_without_the_restricted_axis_stay(tmp_path: Path):
-    study = load(tmp_path).overridden({"rate": "fast"}, KNOWN["gatys"])
+    study = override(load(tmp_path), {"rate": "fast"}, KNOWN["gatys"])
     assert [variant.name for variant in study.variants()] == [
         "optimizer lbfgs",
         "optimizer adam, rate fast",
@@ -75,7 +76,7 @@ def test_sets_without_the_restricted_axis_stay(tmp_path: Path):
 
 
 def test_values_that_no_list_has_are_taken_as_they_are(tmp_path: Path):
-    study = load(tmp_path).overridden({"optimizer": "sgd"}, KNOWN["gatys"])
+    study = override(load(tmp_path), {"optimizer": "sgd"}, KNOWN["gatys"])
     assert {variant.labels["optimizer"] for variant in study.variants()} == {"sgd"}
 
 
@@ -133,7 +134,7 @@ def test_what_no_study_has_is_refused_with_the_nearest_right_name(tmp_path: Path
 )
 def test_options_that_no_study_has(tmp_path: Path, options: dict[str, str], message: str):
     with pytest.raises(InputError, match=message):
-        load(tmp_path).overridden(options, KNOWN["gatys"], ["--output"])
+        override(load(tmp_path), options, KNOWN["gatys"], ["--output"])
 
 
 def test_quick_without_anything_is_refused(tmp_path: Path):
@@ -149,7 +150,7 @@ def test_one_picture_needs_no_brackets(tmp_path: Path):
 
 
 def test_a_setting_that_the_grid_sets_is_told(tmp_path: Path):
-    study = load(tmp_path).overridden({"steps": "7"}, KNOWN["gatys"])
+    study = override(load(tmp_path), {"steps": "7"}, KNOWN["gatys"])
     assert study.set_by_grid("steps") == ["optimizer adam, rate slow", "optimizer adamw, rate slow"]
     assert study.set_by_grid("style_weight") == []
 
