@@ -36,7 +36,8 @@ from stylenet.cli.exits import guarded
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.features.vgg_normalised import VGGNormalised, layer_names
 from stylenet.inference.engine import compiled_on_cpu
-from stylenet.networks.adain import ENCODED, AdaIN
+from stylenet.networks.adain import AdaIN
+from stylenet.networks.decoder import ENCODED
 from stylenet.networks.johnson import JohnsonNet
 from stylenet.networks.layers import UpsampledConv
 

@@ -143,12 +143,8 @@ class PerceptualLoss(Loss):
         self.extractor = extractor.up_to(options.layers) if options.layers else extractor
         comparisons = feature_terms(options)
         sources = dict.fromkeys(term.source for term in comparisons)
-        layers = {
-            source: [n for term in comparisons if term.source == source for n in term.names] for source in sources
-        }
-        self.readers = nn.ModuleDict(
-            {source: extractor.up_to(list(dict.fromkeys(layers[source]))) for source in sources}
-        )
+        layers = {s: dict.fromkeys(n for term in comparisons if term.source == s for n in term.names) for s in sources}
+        self.readers = nn.ModuleDict({source: extractor.up_to(list(layers[source])) for source in sources})
         with torch.no_grad():
             terms = [*comparisons, *self._other_terms()]
         self.terms = nn.ModuleList(terms)
@@ -181,15 +177,7 @@ class PerceptualLoss(Loss):
         styles: Mapping[str, Tensor] | None = None,
         features: Mapping[str, Tensor] | None = None,
     ) -> Targets:
-        """Return what images are compared with; see `Loss.targets`.
-
-        Args:
-            photographs: See there.
-            masks: See there.
-            labels: See there.
-            styles: See there.
-            features: Content features in place of the photographs' own, `{layer: (B, C, h, w)}`.
-        """
+        """Return what images are compared with, see `Loss.targets`; `features` stand in for the photographs' own."""
         if masks is not None and masks.shape[1] != len(self.styles):
             raise InputError(f"{masks.shape[1]} masks for {len(self.styles)} styles: give one for each")
         if labels is None and (self.options.pixel_weight or self.options.perceptual_weight):

@@ -70,8 +70,8 @@ class StylizerModule(TrainModule):
             raise unknown("optimizer", optimizer, OPTIMIZERS)
         self.optimizer, self.lr_cooldown = optimizer, lr_cooldown
         self.lr, self.lr_decay, self.style_warmup, self.init_from = lr, lr_decay, style_warmup, init_from
-        self.compiled, self.norm_lr = compiled, lr if norm_lr is None else norm_lr
-        self.accelerated = accelerated
+        self.norm_lr = lr if norm_lr is None else norm_lr
+        self.compiled, self.accelerated = compiled, accelerated
 
     def watch(self, loss: Loss, judge: Judge) -> None:
         """Take the loss and the judge of validation; both stay outside the module's tree."""
@@ -127,12 +127,11 @@ class StylizerModule(TrainModule):
         if self.accelerated:
             for part in (self.network, self.loss, self.judge):
                 accelerate(part, device)
-        parts = (self.network, self.loss) if device.type == "cuda" else (self.loss,)
         if "16" in str(self.trainer.precision):  # as tensor cores, and the matrix units of a CPU, take them
             for part in (self.network, self.loss):
                 part.to(memory_format=torch.channels_last)
         if self.compiled and stage == "fit":
-            for part in parts:
+            for part in (self.network, self.loss) if device.type == "cuda" else (self.loss,):
                 part.compile()
 
     def forward(self, photographs: Tensor) -> Tensor:
@@ -142,8 +141,7 @@ class StylizerModule(TrainModule):
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the unweighted terms of the loss of a batch, by its columns."""
         photographs, painted = batch["photographs"], self.stylize(batch)
-        terms = self.loss(painted, photographs, batch.get("labels"))
-        return terms | self.temporal(batch, painted)
+        return self.loss(painted, photographs, batch.get("labels")) | self.temporal(batch, painted)
 
     def temporal(
         self, batch: Mapping[str, Tensor], painted: Tensor, paint: Callable[[Tensor], Tensor] | None = None
@@ -157,14 +155,11 @@ class StylizerModule(TrainModule):
         """
         if not self.loss.options.temporal_weight:
             return {}
-        paint = paint or (lambda moved: self.stylize({**batch, "photographs": moved}))
-        return {"temporal": temporal_loss(batch["photographs"], painted, paint, self.motion()).mean()}
-
-    def motion(self) -> torch.Generator:
-        """Return the random numbers of this step's motions: those that a resumed training has at the same step."""
         seed = getattr(getattr(self._trainer, "datamodule", None), "seed", 0)
-        numbers = generator(seed, MOTION, self.global_step, self.global_rank)
-        return torch.Generator().manual_seed(int(numbers.integers(2**63)))
+        numbers = generator(seed, MOTION, self.global_step, self.global_rank)  # so are those of a resumed training
+        motion = torch.Generator().manual_seed(int(numbers.integers(2**63)))
+        paint = paint or (lambda moved: self.stylize({**batch, "photographs": moved}))
+        return {"temporal": temporal_loss(batch["photographs"], painted, paint, motion).mean()}
 
     def stylize(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the stylized photographs of a batch, (B, 3, H, W)."""

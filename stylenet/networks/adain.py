@@ -6,22 +6,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.functional import moments, resize_mask
-from stylenet.networks.layers import Chain, Conv, UpsampledConv
+from stylenet.networks.decoder import ENCODED, ENCODERS, upsamplings, vgg_decoder
+from stylenet.networks.layers import pad_to_stride
 
 STRIDE = 8
-ENCODED = 512
-"""Channels of the deepest layer, at an eighth of the size."""
-ENCODERS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    "vgg16": ((64, 128, 256), (2, 2, 3)),
-    "vgg19": ((64, 128, 256), (2, 2, 4)),
-    "vgg_normalised": ((64, 128, 256), (2, 2, 4)),
-}
-"""Of each encoder: widths and depths of the blocks before relu4_1, whose moments are exchanged."""
 DEEPEST = "relu4_1"
 SHALLOWER = {"relu1_1": 0, "relu2_1": 1, "relu3_1": 2}
 """Layers whose moments may be exchanged too, and the blocks of the decoder that get them."""
@@ -93,11 +85,11 @@ class AdaIN(nn.Module):
         }
         scale = (width or widths[0]) / widths[0]
         own = [round(scale * channels) for channels in widths]
-        self.decoder = mirrored(own, depths)
+        self.decoder = vgg_decoder(own, depths)
         self.laterals = nn.ModuleDict(
             {layer: nn.Conv2d(widths[SHALLOWER[layer]], own[SHALLOWER[layer]], 1) for layer in shallow}
         )
-        self._joints = dict(zip(_upsamplings(self.decoder), sorted(SHALLOWER, reverse=True), strict=True))
+        self._joints = dict(zip(upsamplings(self.decoder), sorted(SHALLOWER, reverse=True), strict=True))
         for module in self.encoder.modules():
             if isinstance(module, nn.ReLU):
                 module.inplace = True  # nothing reads what is before it
@@ -177,13 +169,7 @@ class AdaIN(nn.Module):
             (B, 3, H, W) in [0, 1].
         """
         height, width = images.shape[-2:]
-        least = -(-self.encoder.smallest // STRIDE) * STRIDE
-        bottom = max(least, -(-height // STRIDE) * STRIDE) - height
-        right = max(least, -(-width // STRIDE) * STRIDE) - width
-        if bottom or right:
-            images = F.pad(images, (0, right, 0, bottom), mode="replicate")
-            if mixture is not None and mixture.dim() == 4:
-                mixture = F.pad(mixture, (0, right, 0, bottom), mode="replicate")
+        images, mixture = pad_to_stride(images, mixture, STRIDE, self.encoder.smallest)
         return self.paint(images, self.encode(images), palette, mixture, alpha)[..., :height, :width]
 
     def paint(
@@ -215,39 +201,6 @@ class AdaIN(nn.Module):
         if self.arguments["faithful"]:
             stylized = (stylized + (1 - alpha) * (images - self.decode(features))).clamp(0, 1)
         return stylized
-
-
-def mirrored(widths: list[int], depths: tuple[int, ...]) -> Chain:
-    """Return a decoder from 512 channels at an eighth of the size to RGB, initialized as by He et al. 2015.
-
-    Args:
-        widths: Channels of the encoder's blocks, from the image on.
-        depths: Convolutions of these blocks.
-    """
-    layers: list[nn.Module] = [Conv(ENCODED, widths[-1], 3), nn.ReLU(inplace=True)]
-    for block in reversed(range(len(widths))):
-        out = widths[block - 1] if block else 3
-        layers += [UpsampledConv(widths[block], widths[block]), nn.ReLU(inplace=True)]
-        for n in range(1, depths[block]):
-            channels = widths[block] if n < depths[block] - 1 else out
-            layers += [Conv(widths[block], channels, 3), nn.ReLU(inplace=True)]
-    decoder = Chain(*layers[:-1])
-    for layer in decoder:
-        if isinstance(layer, nn.Conv2d):  # no norm keeps the scale, and the default init halves it
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
-    last = decoder[-1]
-    assert isinstance(last, Conv)
-    assert last.bias is not None
-    nn.init.xavier_normal_(last.weight, gain=0.1)  # begin with flat gray,
-    nn.init.constant_(last.bias, 0.5)  # the middle of [0, 1]
-    return decoder
-
-
-def _upsamplings(decoder: Chain) -> list[int]:
-    """Return the places of a decoder's upsamplings, from the deepest on."""
-    return [place for place, layer in enumerate(decoder) if isinstance(layer, UpsampledConv)]
 
 
 def _exchanged(features: Tensor, old: Tensor, new: Tensor, mixture: Tensor) -> Tensor:

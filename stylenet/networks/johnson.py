@@ -3,11 +3,10 @@
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from stylenet.errors import InputError, unknown
 from stylenet.functional import resize_mask
-from stylenet.networks.layers import Chain, Conv, ConvBlock, ResidualBlock, UpsampleBlock
+from stylenet.networks.layers import Chain, Conv, ConvBlock, ResidualBlock, UpsampleBlock, pad_to_stride
 
 STRIDE = 4
 SMALLEST = 16
@@ -75,13 +74,7 @@ class JohnsonNet(nn.Module):
         """
         self.check(images, mixture)
         height, width = images.shape[-2:]
-        bottom = max(SMALLEST, -(-height // STRIDE) * STRIDE) - height
-        right = max(SMALLEST, -(-width // STRIDE) * STRIDE) - width
-        x, shares = images, mixture
-        if bottom or right:
-            x = F.pad(images, (0, right, 0, bottom), mode="replicate")
-            if mixture is not None and mixture.dim() == 4:
-                shares = F.pad(mixture, (0, right, 0, bottom), mode="replicate")
+        x, shares = pad_to_stride(images, mixture, STRIDE, SMALLEST)
         x = self.encoder(2 * x - 1, shares)  # (B, 4*width, H/4, W/4)
         x = self.residuals(x, _at_size_of(x, shares))
         x = self.decoder(x, shares)  # (B, 3, H, W)

@@ -70,6 +70,24 @@ def _mixed(shares: Tensor, rows: Tensor) -> Tensor:
     return torch.einsum("bshw,sc->bchw", shares, rows.to(shares.dtype))
 
 
+def pad_to_stride(images: Tensor, mixture: Tensor | None, stride: int, smallest: int) -> tuple[Tensor, Tensor | None]:
+    """Return images whose sides are multiples of the stride: their last row and column go on, as do those of maps.
+
+    Args:
+        images: (B, 3, H, W).
+        mixture: See `ConditionalNorm`; its maps, if it has any, are as large as the images.
+        stride: Of the network.
+        smallest: Pixels that a side has at least.
+    """
+    height, width = images.shape[-2:]
+    bottom, right = (-(-max(side, smallest) // stride) * stride - side for side in (height, width))
+    if bottom or right:
+        images = F.pad(images, (0, right, 0, bottom), mode="replicate")
+        if mixture is not None and mixture.dim() == 4:
+            mixture = F.pad(mixture, (0, right, 0, bottom), mode="replicate")
+    return images, mixture
+
+
 class Chain(nn.Sequential):
     """Layers one after the other, of which those with conditional norms in them are told the mixture of styles."""
 

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from stylenet.errors import InputError
-from stylenet.networks.adain import ENCODERS, AdaIN, Features
+from stylenet.networks.adain import AdaIN, Features
 from stylenet.networks.checkpoint import describe, load_network, save_network
+from stylenet.networks.decoder import ENCODERS
 
 LAYERS = ("relu4_1", "relu3_1", "relu2_1", "relu1_1")
 STRIDES = dict(zip(LAYERS, (8, 4, 2, 1), strict=True))
