@@ -140,34 +140,6 @@ def inside(values: Tensor, mask: Tensor | None) -> Tensor:
     return kept
 
 
-def laplacian(images: Tensor, pool: int) -> Tensor:
-    """Return the Laplacian of images scaled down: how each pixel differs from its four neighbors.
-
-    Mean pooling, then the kernel `0 -1 0, -1 4 -1, 0 -1 0` without padding, as in Li et al. 2017. Their code adds up
-    the three channels; we keep them apart, so that edges between colors of one brightness count too.
-
-    Args:
-        images: (B, 3, H, W) in [0, 1].
-        pool: Side of the pooled squares in pixels; what is left over at the right and below is dropped.
-
-    Returns:
-        (B, 3, H // pool - 2, W // pool - 2), in [-4, 4], in float32 or more.
-
-    Raises:
-        InputError: The images are smaller than three squares.
-    """
-    height, width = images.shape[-2:]
-    if min(height, width) < 3 * pool:
-        raise InputError(
-            f"an image of {width}x{height} pixels has no Laplacian at pool {pool}: take a pool of at most "
-            f"{min(height, width) // 3}"
-        )
-    pooled = F.avg_pool2d(at_least_float32(images), pool)
-    vertical = pooled[..., :-2, 1:-1] + pooled[..., 2:, 1:-1]
-    horizontal = pooled[..., 1:-1, :-2] + pooled[..., 1:-1, 2:]
-    return 4 * pooled[..., 1:-1, 1:-1] - vertical - horizontal
-
-
 def squared_error(values: Tensor, target: Tensor) -> Tensor:
     """Return the sum of squared differences of each item, (B,), in float32 or more.
 
@@ -230,21 +202,3 @@ def normalized_error(values: Tensor, target: Tensor, normalization: str) -> Tens
     if normalization == "relative":
         return relative_error(values, target)
     return squared_error(values, target) / target[0].numel()
-
-
-def total_variation(images: Tensor) -> Tensor:
-    """Return the mean squared difference of neighboring pixels, down plus across, of each image.
-
-    The squared, anisotropic total variation of Mahendran and Vedaldi 2015 (beta = 2), as FNS has it; we take means
-    where FNS sums, so that the value does not depend on the image's size.
-
-    Args:
-        images: (B, C, H, W) in [0, 1], at least 2x2.
-
-    Returns:
-        (B,), in [0, 2].
-    """
-    images = at_least_float32(images)
-    down = images[..., 1:, :] - images[..., :-1, :]
-    across = images[..., :, 1:] - images[..., :, :-1]
-    return down.square().flatten(1).mean(1) + across.square().flatten(1).mean(1)

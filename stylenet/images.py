@@ -12,6 +12,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.utils import make_grid
 
 from stylenet.decoding import decode_pixels, reading_mend
 from stylenet.errors import InputError
@@ -44,7 +45,7 @@ def list_images(folder: str | Path) -> list[Path]:
     return paths
 
 
-def load_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Tensor:
+def load_image(path: str | Path) -> Tensor:
     """Return the image at `path` as (1, 3, H, W), RGB, float32 in [0, 1].
 
     EXIF orientation is honoured; grayscale, palette, CMYK and 16-bit images become RGB, and so do colors of a profile,
@@ -52,7 +53,6 @@ def load_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Tensor:
 
     Args:
         path: An image file in any format that Pillow reads.
-        max_pixels: Refuse larger images before decoding them.
 
     Raises:
         InputError: The file is missing, no image, truncated, empty or too large.
@@ -66,7 +66,7 @@ def load_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Tensor:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    return decode(raw, str(path), max_pixels)
+    return decode(raw, str(path))
 
 
 def decode(raw: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Tensor:
@@ -181,20 +181,22 @@ def written_beside(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def grid(rows: list[list[Tensor]], gap: int = 4) -> Tensor:
+def grid(rows: Sequence[Sequence[Tensor]], gap: int = 4, least_width: int = 1) -> Tensor:
     """Return one image, (1, 3, H, W), of rows of images with white gaps; smaller images are centered.
 
     Args:
         rows: Rows of (1, 3, h, w) images in [0, 1]; rows may differ in length.
         gap: Pixels between images and around them.
+        least_width: Pixels that a column has at least.
     """
-    cells = [image for row in rows for image in row]
-    height, width = max(c.shape[-2] for c in cells), max(c.shape[-1] for c in cells)
     columns = max(len(row) for row in rows)
-    sheet = torch.ones(1, 3, gap + len(rows) * (height + gap), gap + columns * (width + gap))
-    for i, row in enumerate(rows):
-        for j, image in enumerate(row):
-            top = gap + i * (height + gap) + (height - image.shape[-2]) // 2
-            left = gap + j * (width + gap) + (width - image.shape[-1]) // 2
-            sheet[..., top : top + image.shape[-2], left : left + image.shape[-1]] = image.detach().float().cpu()
-    return sheet
+    cells = [cell for row in rows for cell in (*row, *[torch.ones(1, 3, 1, 1)] * (columns - len(row)))]
+    height, width = (max(cell.shape[axis] for cell in cells) for axis in (-2, -1))
+    padded = []
+    for cell in cells:
+        below, right = height - cell.shape[-2], max(width, least_width) - cell.shape[-1]
+        margins = right // 2, right - right // 2, below // 2, below - below // 2
+        padded.append(F.pad(cell[0].detach().float().cpu(), margins, value=1.0))
+    if len(padded) == 1:  # of which make_grid makes no grid
+        return F.pad(padded[0], (gap, gap, gap, gap), value=1.0)[None]
+    return make_grid(padded, columns, gap, pad_value=1.0)[None]

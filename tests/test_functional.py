@@ -4,18 +4,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from torchmetrics.functional.image import total_variation as torchmetrics_total_variation
 
 from stylenet.functional import (
     gram,
     inside,
-    laplacian,
     moments,
     normalized_error,
     relative_error,
     resize_mask,
     squared_error,
-    total_variation,
 )
 
 rng = np.random.default_rng(0)
@@ -143,25 +140,6 @@ def test_the_places_inside_a_mask_are_those_over_one_half():
     assert inside(columns, None) is columns
 
 
-@pytest.mark.parametrize("pool", [1, 2, 3])
-def test_laplacian_is_four_times_a_pixel_less_its_neighbors(pool):
-    images = rng.random((2, 3, 9, 11))
-    expected = np.empty((2, 3, 9 // pool - 2, 11 // pool - 2))
-    for y, x in np.ndindex(expected.shape[2:]):
-
-        def cell(down, across, y=y, x=x):
-            top, left = (y + down) * pool, (x + across) * pool
-            return images[..., top : top + pool, left : left + pool].mean((2, 3))
-
-        expected[..., y, x] = 4 * cell(1, 1) - cell(0, 1) - cell(2, 1) - cell(1, 0) - cell(1, 2)
-    assert_allclose(laplacian(tensor(images), pool), expected, rtol=1e-10, atol=1e-12)
-
-
-def test_laplacian_of_a_ramp_is_nothing():
-    ramp = torch.arange(12.0, dtype=torch.float64).expand(1, 3, 12, 12) / 12
-    assert_allclose(laplacian(ramp, 2), np.zeros((1, 3, 4, 4)), atol=1e-14)
-
-
 def test_errors_of_statistics_without_a_paper_are_means():
     expected = ((features - other[:1]) ** 2).mean((1, 2, 3))
     for name in ("johnson", "gatys"):
@@ -215,37 +193,6 @@ def test_errors_of_half_precision_are_summed_in_float32(function):
     assert_allclose(function(values, target), expected, rtol=1e-5)
 
 
-def test_total_variation_is_the_mean_squared_step_down_and_across():
-    images = rng.random((2, 3, 5, 7))
-    expected = (np.diff(images, axis=2) ** 2).mean((1, 2, 3)) + (np.diff(images, axis=3) ** 2).mean((1, 2, 3))
-    assert_allclose(total_variation(tensor(images)), expected, rtol=1e-12)
-
-
-def test_total_variation_of_black_and_white_images_agrees_with_torchmetrics():
-    """Where steps are 0 or 1 their squares are their sizes; torchmetrics adds up what we average."""
-    images = tensor(rng.integers(0, 2, (3, 3, 6, 6))).float()
-    assert_allclose(
-        total_variation(images) * (3 * 5 * 6), torchmetrics_total_variation(images, reduction="none"), rtol=1e-6
-    )
-
-
-def test_total_variation_spans_zero_to_two():
-    checkerboard = (torch.arange(6)[:, None] + torch.arange(6)).remainder(2).float().expand(1, 3, 6, 6)
-    assert total_variation(checkerboard) == 2
-    assert total_variation(torch.full((1, 3, 6, 6), 0.7)) == 0
-
-
-def test_total_variation_does_not_depend_on_the_size():
-    ramp = torch.arange(64.0).expand(1, 3, 64, 64) / 64
-    assert_allclose(total_variation(ramp), total_variation(ramp[..., :16, :16]), rtol=1e-5)
-
-
-def test_total_variation_of_half_precision_is_in_float32():
-    images = tensor(rng.random((1, 3, 32, 32))).half()
-    assert total_variation(images).dtype == torch.float32
-    assert_allclose(total_variation(images), total_variation(images.double()), rtol=1e-5)
-
-
 @pytest.mark.parametrize(
     "function",
     [
@@ -253,12 +200,10 @@ def test_total_variation_of_half_precision_is_in_float32():
         lambda x: gram(x, tensor(mask)),
         moments,
         lambda x: moments(x, tensor(mask)),
-        total_variation,
-        lambda x: laplacian(x, 1),
         lambda x: squared_error(x, tensor(other)),
         lambda x: relative_error(x, tensor(other)),
     ],
-    ids=["gram", "guided", "moments", "masked", "total_variation", "laplacian", "squared_error", "relative_error"],
+    ids=["gram", "guided", "moments", "masked", "squared_error", "relative_error"],
 )
 def test_gradients_agree_with_finite_differences(function):
     assert torch.autograd.gradcheck(function, tensor(features, requires_grad=True))

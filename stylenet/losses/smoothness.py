@@ -4,8 +4,28 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from stylenet.functional import SMALLEST, laplacian, normalized_error, total_variation
+from stylenet.errors import InputError
+from stylenet.functional import SMALLEST, at_least_float32, normalized_error
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """Return the mean squared difference of neighboring pixels, down plus across, of each image.
+
+    The squared, anisotropic total variation of Mahendran and Vedaldi 2015 (beta = 2), as FNS has it; we take means
+    where FNS sums, so that the value does not depend on the image's size.
+
+    Args:
+        images: (B, C, H, W) in [0, 1], at least 2x2.
+
+    Returns:
+        (B,), in [0, 2].
+    """
+    images = at_least_float32(images)
+    down = images[..., 1:, :] - images[..., :-1, :]
+    across = images[..., :, 1:] - images[..., :, :-1]
+    return down.square().flatten(1).mean(1) + across.square().flatten(1).mean(1)
 
 
 def total_variation_loss(images: Tensor, reference: Tensor | None = None) -> Tensor:
@@ -20,6 +40,34 @@ def total_variation_loss(images: Tensor, reference: Tensor | None = None) -> Ten
     """
     value = total_variation(images)
     return value if reference is None else value / reference.clamp_min(SMALLEST)  # one flat color has no variation
+
+
+def laplacian(images: Tensor, pool: int) -> Tensor:
+    """Return the Laplacian of images scaled down: how each pixel differs from its four neighbors.
+
+    Mean pooling, then the kernel `0 -1 0, -1 4 -1, 0 -1 0` without padding, as in Li et al. 2017. Their code adds up
+    the three channels; we keep them apart, so that edges between colors of one brightness count too.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        pool: Side of the pooled squares in pixels; what is left over at the right and below is dropped.
+
+    Returns:
+        (B, 3, H // pool - 2, W // pool - 2), in [-4, 4], in float32 or more.
+
+    Raises:
+        InputError: The images are smaller than three squares.
+    """
+    height, width = images.shape[-2:]
+    if min(height, width) < 3 * pool:
+        raise InputError(
+            f"an image of {width}x{height} pixels has no Laplacian at pool {pool}: take a pool of at most "
+            f"{min(height, width) // 3}"
+        )
+    pooled = F.avg_pool2d(at_least_float32(images), pool)
+    vertical = pooled[..., :-2, 1:-1] + pooled[..., 2:, 1:-1]
+    horizontal = pooled[..., 1:-1, :-2] + pooled[..., 1:-1, 2:]
+    return 4 * pooled[..., 1:-1, 1:-1] - vertical - horizontal
 
 
 def laplacian_loss(

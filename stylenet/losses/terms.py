@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.errors import InputError
-from stylenet.functional import resize_mask, total_variation
+from stylenet.functional import resize_mask
 from stylenet.losses.content import content_loss, pixel_loss
-from stylenet.losses.smoothness import laplacian_loss, total_variation_loss
+from stylenet.losses.smoothness import laplacian_loss, total_variation, total_variation_loss
 from stylenet.losses.style import STATISTICS
 
 Features = Mapping[str, Tensor]

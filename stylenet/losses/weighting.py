@@ -10,8 +10,6 @@ from torch import Tensor
 
 from stylenet.errors import InputError, unknown
 
-SHAPES = ("linear", "cosine", "geometric")
-
 LEAST_NORM = 1e-6
 """A gradient smaller than this part of the largest is rounding, and not measured."""
 
@@ -57,39 +55,27 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A share that changes while the optimization goes on.
-
-    With p the progress: `linear` is `start + p (end - start)`, `cosine` the same with `(1 - cos(pi p)) / 2` for p,
-    `geometric` is `start (end / start)^p`.
+    """A share that changes geometrically while the optimization goes on: `start (end / start)^p` at the progress p.
 
     Args:
         start: Share at the beginning, more than 0.
         end: Share at the end, more than 0.
-        shape: One of `SHAPES`.
 
     Raises:
-        InputError: A share of 0 or less, or an unknown shape.
+        InputError: A share of 0 or less.
     """
 
     start: float
     end: float
-    shape: str = "linear"
 
     def __post_init__(self) -> None:
-        if self.shape not in SHAPES:
-            raise unknown("shape of a schedule", self.shape, SHAPES)
         for name in ("start", "end"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"the {name} of a schedule is {getattr(self, name)}: give more than 0")
 
     def __call__(self, progress: float) -> float:
         """Return the share at a progress, clamped to 0 and 1."""
-        p = min(max(progress, 0.0), 1.0)
-        if self.shape == "geometric":
-            return self.start * (self.end / self.start) ** p
-        if self.shape == "cosine":
-            p = (1 - math.cos(math.pi * p)) / 2
-        return self.start + p * (self.end - self.start)
+        return self.start * (self.end / self.start) ** min(max(progress, 0.0), 1.0)
 
 
 def strength_shares(strength: float) -> dict[str, float]:

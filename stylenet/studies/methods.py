@@ -147,7 +147,7 @@ class Gatys(Method):
         if not self.shares:
             return None
         first, last = self.shares
-        return Balanced({group: Schedule(first[group], last[group], "geometric") for group in first})
+        return Balanced({group: Schedule(first[group], last[group]) for group in first})
 
     def recipe(self) -> dict[str, Any]:
         """Return everything that was chosen; see `Method.recipe`."""

@@ -16,9 +16,8 @@ from scipy.optimize import least_squares
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import to_tensor
-from torchvision.utils import make_grid
 
-from stylenet.images import load_image, resize, save_image, to_uint8, written_beside
+from stylenet.images import grid, load_image, resize, save_image, to_uint8, written_beside
 from stylenet.studies.runs import DONE, Cell, outcome, results
 from stylenet.studies.study import Plot, Study
 
@@ -171,15 +170,9 @@ def captioned(rows: Sequence[Sequence[Tensor]], columns: Sequence[str]) -> Tenso
         columns: A caption for each column; columns are as wide as the widest picture or caption.
     """
     font = ImageFont.load_default(12)
-    pictures = [image[0].float().cpu() for row in rows for image in row]
-    width = max(*(picture.shape[2] for picture in pictures), *(math.ceil(font.getlength(t)) + GAP for t in columns))
-    height = max(picture.shape[1] for picture in pictures)
-    for number, picture in enumerate(pictures):
-        right, below = width - picture.shape[2], height - picture.shape[1]
-        margins = right // 2, right - right // 2, below // 2, below - below // 2
-        pictures[number] = F.pad(picture, margins, value=1.0)
-    grid = make_grid(pictures, nrow=len(columns), padding=GAP, pad_value=1.0)
-    sheet = Image.fromarray(to_uint8(F.pad(grid, (0, 0, GAP + LINE, 0), value=1.0)).permute(1, 2, 0).numpy())
+    pictures = grid(rows, GAP, max(math.ceil(font.getlength(text)) + GAP for text in columns))
+    sheet = Image.fromarray(to_uint8(F.pad(pictures[0], (0, 0, GAP + LINE, 0), value=1.0)).permute(1, 2, 0).numpy())
+    width = (sheet.width - GAP) // len(columns) - GAP
     for number, text in enumerate(columns):
         ImageDraw.Draw(sheet).text((GAP + number * (width + GAP), GAP + 1), text, "black", font)
     return to_tensor(sheet)[None]

@@ -47,26 +47,6 @@ def test_one_target_serves_a_batch(normalization):
     )
 
 
-MASKED = (1 + 4) + 0.5 * (0 + 16)  # squares in the left column, and in the right one, which has half the weight
-
-
-@pytest.mark.parametrize(
-    ("normalization", "expected"),
-    [("gatys", MASKED / 2), ("johnson", MASKED / (2 * 1.5)), ("relative", MASKED / (1 + 0.5 * 4))],
-)
-def test_masked_values_by_hand(normalization, expected):
-    mask = torch.tensor([[[[1.0, 0.5]]]])
-    assert content_loss(F, P, normalization, mask).item() == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_a_mask_of_ones_changes_nothing_and_an_empty_one_costs_nothing(normalization):
-    ones = torch.ones(1, 1, 1, 2)
-    expected = content_loss(F, P, normalization).item()
-    assert content_loss(F, P, normalization, ones).item() == pytest.approx(expected)
-    assert content_loss(F, P, normalization, 0 * ones) == 0
-
-
 def test_gatys_gradient_is_the_papers():
     """Gatys et al. 2016, eq. 2, for positive maps: F - P."""
     maps = F.clone().requires_grad_()
