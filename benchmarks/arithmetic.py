@@ -23,7 +23,7 @@ from stylenet.acceleration.accelerate import accelerate
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.acceleration.convolutions import NARROWEST
 from stylenet.cli.exits import guarded
-from stylenet.inference.engine import compiled_on_cpu
+from stylenet.inference.compiling import compiled_on_cpu
 
 Work = Callable[[], Tensor]
 

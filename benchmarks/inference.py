@@ -3,8 +3,8 @@
 The plain side is written anew and run as its users run it: eager, under no_grad, with the allocator as the system has
 it. For `johnson` it is the TransformerNet of pytorch/examples; for `adain` the Sequentials of naoto0804/pytorch-AdaIN,
 which encode the painting for each photograph. Ours has the same weights, under the allocator that `infer.py` sets:
-eager; with its tensors in channels-last order; compiled, as `stylenet.inference.engine` does it for many pictures; for
-`johnson`, in ONNX Runtime. Each side is a process of its own; one works while the others wait, and who begins changes
+eager; with its tensors in channels-last order; compiled, as `stylenet.inference.compiling` does it for many pictures;
+for `johnson`, in ONNX Runtime. Each side is a process of its own; one works while the others wait, and who begins changes
 from round to round. Times are compared round by round; on a machine that does other things too, CPU seconds say more.
 On the CPU.
 
@@ -35,7 +35,7 @@ from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.features.vgg_normalised import VGGNormalised, layer_names
-from stylenet.inference.engine import compiled_on_cpu
+from stylenet.inference.compiling import compiled_on_cpu
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.decoder import ENCODED
 from stylenet.networks.johnson import JohnsonNet

@@ -12,7 +12,7 @@ from torch import Tensor
 from stylenet.film.stabilize import Stabilizer
 from stylenet.images import grid, save_image
 from stylenet.inference.stylizer import Stylizer
-from stylenet.studies.film import Paint, read_frames
+from stylenet.studies.warping_error import Paint, read_frames
 
 SHEET = Path(__file__).resolve().parent / "images" / "film.jpg"
 SHOWN, BEFORE = 5, 10

@@ -25,8 +25,8 @@ def strip(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def train_here(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
     """Run `train.py` of these arguments in this process and that folder, and return its exit code."""
-    from stylenet.cli.commands import _train
     from stylenet.cli.exits import guarded
+    from stylenet.cli.train import _train
 
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])

@@ -24,7 +24,7 @@ def _train(argv: list[str]) -> int:
     end_with_launcher()
     sys.argv[1:] = argv  # LightningCLI reads them there
     try:
-        from stylenet.cli.commands import train
+        from stylenet.cli.train import train
 
         return train()
     except (KeyboardInterrupt, SystemExit) as error:  # before the first step; afterwards it is saved first

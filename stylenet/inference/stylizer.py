@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.color import luminance_only
 from stylenet.devices import fitted, pick_device
+from stylenet.inference.compiling import prepare
 from stylenet.inference.conditions import condition, find_styles
-from stylenet.inference.engine import prepare
 from stylenet.inference.looks import Look
 from stylenet.inference.tiles import Callback
 from stylenet.networks.checkpoint import describe, load_network

@@ -10,7 +10,8 @@ import pytest
 import torch
 from support import DEBUG
 
-from stylenet.cli import commands, gatys, infer, main
+from stylenet.cli import gatys, infer, main
+from stylenet.cli import train as train_command
 from stylenet.cli.exits import guarded
 
 IMPORT = "import sys; from stylenet.cli.main import main"
@@ -81,7 +82,7 @@ def test_infer_and_gatys_get_what_follows(monkeypatch: pytest.MonkeyPatch):
 def test_train_finds_its_arguments_in_sys_argv(monkeypatch: pytest.MonkeyPatch, given: list[str], left: list[str]):
     seen = []
     monkeypatch.setattr(sys, "argv", ["/bin/stylenet", *given])
-    monkeypatch.setattr(commands, "train", lambda: seen.extend(sys.argv) or 0)
+    monkeypatch.setattr(train_command, "train", lambda: seen.extend(sys.argv) or 0)
     assert main.run(given) == 0
     assert seen == ["/bin/stylenet", *left]
 
@@ -101,7 +102,7 @@ def test_a_slurm_job_whose_time_is_up_before_the_first_step_is_queued_again(
         signal.raise_signal(signal.SIGUSR1)
         return 0
 
-    monkeypatch.setattr(commands, "train", importing)
+    monkeypatch.setattr(train_command, "train", importing)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)}
     try:
         assert guarded(lambda: main.run(["train"])) == 128 + signal.SIGUSR1

@@ -8,8 +8,8 @@ import torch
 import yaml
 from support import DEBUG
 
-from stylenet.cli.commands import QUICK_RECIPES, quickest_precision
 from stylenet.cli.shorthand import CONFIGS, expand
+from stylenet.cli.train import QUICK_RECIPES, quickest_precision
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, amx: bool, accelerator: bool = False) -> None:

@@ -7,8 +7,7 @@ from torch._inductor import cpp_builder
 from torch._inductor.exc import InvalidCxxCompiler
 
 from stylenet.errors import InputError
-from stylenet.inference import engine
-from stylenet.inference.engine import Compiled, prepare
+from stylenet.inference.compiling import Compiled, prepare
 from stylenet.networks.johnson import JohnsonNet
 
 CPU = torch.device("cpu")
@@ -57,7 +56,7 @@ def test_it_depends_on_the_amount_of_work(network, compiling, monkeypatch):
         return isinstance(prepare(network, CPU, images, side, side)[0], Compiled)
 
     millions = sum(p.numel() for p in network.parameters()) / 1e6
-    monkeypatch.setattr(engine, "SAVED", 1 / millions)  # a second a megapixel
+    monkeypatch.setattr("stylenet.inference.compiling.SAVED", 1 / millions)  # a second a megapixel
     assert compiled(21, 1000, threads=1)
     assert not compiled(19, 1000, threads=1)
     assert not compiled(21, 500, threads=1)

@@ -8,8 +8,8 @@ import torch
 from films import make_film
 from support import picture
 
-from stylenet.studies.film import FILM_FIGURES, blurred, rate_film, read_frames
 from stylenet.studies.measure import Jury
+from stylenet.studies.warping_error import FILM_FIGURES, blurred, rate_film, read_frames
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,10 @@ from stylenet.acceleration.allocator import keep_memory
 from stylenet.callbacks import Throughput, TrainingProgress, ValidationGrid
 from stylenet.cli.arguments import check_configs
 from stylenet.cli.exits import OK
-from stylenet.cli.parser import Parser
 from stylenet.cli.run_card import run_card
 from stylenet.cli.shorthand import SUBCOMMANDS, expand
 from stylenet.cli.train_folder import HOME, ConfigFile, name_folder, removed_if_refused
+from stylenet.cli.train_parser import Parser
 from stylenet.cli.train_resume import Resumed, check_measures_something, read_resumed
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style
