@@ -4,9 +4,9 @@ The plain side is written anew and run as its users run it: eager, under no_grad
 it. For `johnson` it is the TransformerNet of pytorch/examples; for `adain` the Sequentials of naoto0804/pytorch-AdaIN,
 which encode the painting for each photograph. Ours has the same weights, under the allocator that `infer.py` sets:
 eager; with its tensors in channels-last order; compiled, as `stylenet.inference.compiling` does it for many pictures;
-for `johnson`, in ONNX Runtime. Each side is a process of its own; one works while the others wait, and who begins changes
-from round to round. Times are compared round by round; on a machine that does other things too, CPU seconds say more.
-On the CPU.
+for `johnson`, in ONNX Runtime. Each side is a process of its own; one works while the others wait, and who begins
+changes from round to round. Times are compared round by round; on a machine that does other things too, CPU seconds say
+more. On the CPU.
 
     python benchmarks/inference.py [--network adain] [--sizes 256 512 1024] [--sides ours compiled] [--pairs 5]
         [--steps 1] [--threads N]
