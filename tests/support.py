@@ -39,6 +39,11 @@ def picture(seed: int, height: int = 40, width: int = 60) -> Tensor:
     return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
 
 
+def files(folder: str | Path = ".") -> list[str]:
+    """Return the files in a folder and below it, by their places there, sorted."""
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
 def painted(settings, photographs, style, jury, folder):
     """A method of a study that is done at once."""
     for path in photographs:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from films import make_film
+from support import files, picture
 
 from stylenet.cli import evaluate
 from stylenet.cli.exits import guarded
@@ -21,17 +22,12 @@ from stylenet.studies import costs, film_evaluation, methods
 from stylenet.studies.runtime import Cost
 
 
-def picture(seed):
-    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.interpolate(coarse, (40, 48), mode="bicubic").clamp(0, 1)
-
-
 @pytest.fixture
 def command(tmp_path, monkeypatch, bare_environment):
     """Run the command in tmp_path with two photographs, a painting and a network, and return its exit code."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("in/a.png", "in/b.png", "one.png")):
-        save_image(picture(seed), name)
+        save_image(picture(seed, 40, 48), name)
     torch.manual_seed(0)
     network = JohnsonNet(width=1, blocks=1)
     save_network(network, "net.safetensors", describe(network, style="one"))
@@ -43,10 +39,6 @@ def command(tmp_path, monkeypatch, bare_environment):
         return guarded(lambda: evaluate.run([*arguments, "--no-runtime", *options]))
 
     return run
-
-
-def files(folder="."):
-    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
 
 
 def test_everything_is_written_and_printed(command, capsys):

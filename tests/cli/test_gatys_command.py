@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support import picture
 from torch import Tensor
 
 from stylenet.cli import gatys
@@ -27,12 +28,6 @@ from stylenet.losses.weighting import strength_shares
 Command = Callable[..., int]
 
 
-def picture(seed: int, height: int = 36, width: int = 48) -> Tensor:
-    """A smooth picture, (1, 3, H, W)."""
-    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
-
-
 def halves(height: int = 36, width: int = 48) -> Tensor:
     """A mask: white on the left."""
     return (torch.arange(width) < width // 2).float().expand(1, 3, height, width)
@@ -43,7 +38,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare_environment: N
     """Run the command in tmp_path with a photograph and two paintings, and return its exit code."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("photo", "one", "two")):
-        save_image(picture(seed), f"{name}.png")
+        save_image(picture(seed, 36, 48), f"{name}.png")
     save_image(halves(), "left.png")
     save_image(1 - halves(), "right.png")
 

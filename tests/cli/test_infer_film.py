@@ -11,7 +11,7 @@ import pytest
 import torch
 from films import STEADY, av, drawn, facts_of, make_film, packets_of, pixels_of
 from PIL import Image
-from support import ROOT, interrupt_at
+from support import ROOT, files, interrupt_at
 
 from stylenet.cli import infer
 from stylenet.cli.exits import guarded
@@ -38,10 +38,6 @@ def run(*options, **named):
     arguments = {"ckpt": "net.safetensors", "input": "film.mp4", "output": "out.mp4", "device": "cpu"} | named
     given = [f"--{key}={value}" for key, value in arguments.items() if value is not None]
     return guarded(lambda: infer.run([*given, *options]))
-
-
-def files(folder="."):
-    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
 
 
 def animate(path, count=3):

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from support import ROOT
-from torch import Tensor
+from support import ROOT, files, picture
 
 from stylenet.cli import pseudo_label
 from stylenet.cli.exits import guarded
@@ -33,12 +31,6 @@ COUNT = 4
 KEYS = {f"photographs/{folder}.png" for folder in ("0", "1", "2", "sub/3")}
 
 
-def picture(seed: int) -> Tensor:
-    """A smooth picture, (1, 3, 36, 44)."""
-    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.interpolate(coarse, (36, 44), mode="bicubic").clamp(0, 1)
-
-
 def options(**named: Any) -> list[str]:
     given = {"content": "photos", "style": "one.png", "method": "gatys", "output": "out", "steps": "2", "size": "32"}
     given |= {"backbone": "vgg16", "weights": "bundled", "device": "cpu"} | named
@@ -48,9 +40,9 @@ def options(**named: Any) -> list[str]:
 def write_inputs() -> None:
     """Write four photographs and two paintings."""
     for seed in range(COUNT):
-        save_image(picture(seed), f"photos/{'sub/' if seed == 3 else ''}{seed}.png")
+        save_image(picture(seed, 36, 44), f"photos/{'sub/' if seed == 3 else ''}{seed}.png")
     for seed, name in enumerate(("one", "two"), start=10):
-        save_image(picture(seed), f"{name}.png")
+        save_image(picture(seed, 36, 44), f"{name}.png")
 
 
 @pytest.fixture
@@ -96,10 +88,6 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Straight:
         write_inputs()
         assert pseudo_label.run(options()) == 0
         return Straight(manifest(), files("out"))
-
-
-def files(folder: str = ".") -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
 
 
 def start(folder: Path, *more: str, **environment: str) -> subprocess.Popen:
@@ -262,7 +250,7 @@ def test_broken_photographs_are_named_and_skipped(command: Command, capsys: pyte
     assert lines[0] == "failed: photos/00.jpg is not an image that can be read"
     assert lines[1] == "8 pairs made, 2 failed"
     assert lines[2] == "out/manifest.jsonl holds 8 pairs, 2 are missing: the same command tries them again"
-    save_image(picture(9), "mended.png")
+    save_image(picture(9, 36, 44), "mended.png")
     Path("mended.png").rename("photos/00.jpg")
     assert command("--style=two.png") == 0
     assert len(manifest()) == 10
@@ -279,7 +267,7 @@ def test_only_the_last_process_ends_with_an_error(command: Command):
 def test_a_photograph_that_changed_is_not_mixed_with_its_old_labels(command: Command, capsys: pytest.CaptureFixture):
     assert command() == 0
     before = manifest()
-    save_image(picture(9), "photos/1.png")
+    save_image(picture(9, 36, 44), "photos/1.png")
     assert command(style="two.png") == 1
     assert "failed: photos/1.png has changed since other labels of it were made" in capsys.readouterr().err
     assert [pair for pair in manifest() if pair["style_name"] == "one"] == before
@@ -323,7 +311,7 @@ BAD = {
 def test_bad_input(command: Command, capsys: pytest.CaptureFixture, case: str):
     message, named, more = BAD[case]
     Path("empty").mkdir()
-    save_image(picture(0), "photos/one.jpg")
+    save_image(picture(0, 36, 44), "photos/one.jpg")
     save_network(JohnsonNet(width=1, blocks=1), "net.safetensors", describe(JohnsonNet(width=1, blocks=1)))
     before = files()
     assert command(*more, **named) == 2
@@ -340,7 +328,7 @@ def test_a_folder_of_other_settings_is_refused(command: Command, capsys: pytest.
     for message, named in (("steps=2, now steps=3", {"steps": 3}), ("size=32, now size=40", {"size": 40})):
         assert command(**named) == 2
         assert f"error: out holds pairs made with {message}: give another --output\n" in capsys.readouterr().err
-    save_image(picture(5), "one.png")
+    save_image(picture(5, 36, 44), "one.png")
     before["one.png"] = Path("one.png").read_bytes()
     assert command() == 2
     assert "out holds pairs of another painting called one: give another --output" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from support import picture
 from torch import Tensor
 
 from stylenet.data.pairs import Pair, read_manifest
@@ -29,12 +30,6 @@ from stylenet.networks.johnson import JohnsonNet
 
 CPU = torch.device("cpu")
 OPTIONS = LossOptions(style_layers=["relu1_1", "relu2_1"], content_layers=["relu3_1"])
-
-
-def picture(seed: int, height: int = 36, width: int = 48) -> Tensor:
-    """A smooth picture, (1, 3, H, W)."""
-    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
 
 
 class Negative:
@@ -59,7 +54,7 @@ def loss() -> PerceptualLoss:
 
 @pytest.fixture
 def make(tmp_path: Path, loss: PerceptualLoss) -> Callable[..., PairMaker]:
-    save_image(picture(0), tmp_path / "photo.png")
+    save_image(picture(0, 36, 48), tmp_path / "photo.png")
     save_image(picture(1, 60, 50), tmp_path / "quilt.png")
 
     def maker(labeler: Any = None, **named: Any) -> PairMaker:
