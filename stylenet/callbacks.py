@@ -101,8 +101,12 @@ class TrainingProgress(ProgressBar):
         self.enabled = True
 
     def disable(self) -> None:
-        """Show nothing; Lightning's, for processes but the first."""
+        """Show nothing: Lightning asks for it in all processes but the first."""
         self.enabled = False
+
+    def enable(self) -> None:
+        """Show again."""
+        self.enabled = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the bar."""
