@@ -13,8 +13,8 @@ from mutations import VALUES, damaged, replaced
 from support import DEBUG, ROOT, picture
 
 from stylenet.cli import evaluate, export, gatys, infer, pseudo_label, study
-from stylenet.cli.commands import _train
 from stylenet.cli.exits import guarded
+from stylenet.cli.train import _train
 from stylenet.images import save_image
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
