@@ -5,8 +5,6 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from torch import Tensor
-
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.cli.infer_camera import check_camera, run_camera
 from stylenet.cli.infer_film import check_films, commonest_film, run_film, stylize_one
@@ -69,7 +67,7 @@ def _plan(options: Namespace) -> Mapping[Path, Path | None]:
 
 def _run_one(stylizer: Stylizer, photograph: Path, target: Path, size: int | None) -> int:
     """Stylize a photograph that is alone, and return the exit code."""
-    image = read(photograph, size)
+    image = scaled(load_image(photograph), size)
     _say([*stylizer.notes(), stylizer.prepare(1, *image.shape[-2:])])
     with Bar("tile", shown=stylizer.tile is not None) as bar:
         save_image(stylizer(image, bar.move), target)
@@ -115,19 +113,6 @@ def _stylizer(options: Namespace) -> Stylizer:
     )
 
 
-def read(photograph: Path, size: int | None) -> Tensor:
-    """Return a photograph, (1, 3, H, W) in [0, 1].
-
-    Args:
-        photograph: Image to read.
-        size: Pixels of the longer side, or None: as it is.
-
-    Raises:
-        InputError: It is broken.
-    """
-    return scaled(load_image(photograph), size)
-
-
 def stylize_all(stylizer: Stylizer, stills: Mapping[Path, Path], films: Mapping[Path, Path], options: Namespace) -> int:
     """Stylize many files under a progress bar, and return the exit code; broken ones are named and skipped.
 
@@ -147,7 +132,7 @@ def stylize_all(stylizer: Stylizer, stills: Mapping[Path, Path], films: Mapping[
         for number, path in enumerate(sorted([*stills, *films]), start=1):
             try:
                 if move is None or path in stills:
-                    save_image(stylizer(read(path, options.size), tiles), stills[path])
+                    save_image(stylizer(scaled(load_image(path), options.size), tiles), stills[path])
                 else:
                     result, line = stylize_one(stylizer, path, films[path], options, asked, move, tell)
                     tell(line)

@@ -72,6 +72,13 @@ def _rows(network: nn.Module) -> int:
     return getattr(network, "num_styles", 1)
 
 
+def _notes(look: Look, alpha: str, coral: str, strokes: str) -> list[str]:
+    """Return a line for each part of a look that is not as by default, which says how it is had."""
+    lines = {f"alpha {look.alpha:g}: {alpha}": look.alpha < 1, f"coral: {coral}": look.preserve_color == "coral"}
+    lines[f"strokes {look.stroke_scale:g} times as large: {strokes}"] = look.stroke_scale != 1
+    return [line for line, is_shown in lines.items() if is_shown]
+
+
 class Learnt:
     """A network of one style, or of many: it takes a mixture of them at most, its images take the rest.
 
@@ -90,17 +97,13 @@ class Learnt:
 
     def notes(self) -> list[str]:
         """Return how the look is had, a line for each thing that could be had in several ways."""
-        look, notes = self.look, []
-        if look.alpha < 1:
-            notes.append(f"alpha {look.alpha:g}: the output is blended with the photograph, pixel by pixel")
-        if look.preserve_color == "coral":
-            notes.append("coral: the output gets mean and covariance of the photograph's colors")
-        if look.stroke_scale != 1:
-            notes.append(
-                f"strokes {look.stroke_scale:g} times as large: the network sees the photograph at "
-                f"{1 / look.stroke_scale:g} of its size" + (", detail is lost" if look.stroke_scale > 1 else "")
-            )
-        return notes
+        scale = self.look.stroke_scale
+        return _notes(
+            self.look,
+            alpha="the output is blended with the photograph, pixel by pixel",
+            coral="the output gets mean and covariance of the photograph's colors",
+            strokes=f"the network sees the photograph at {1 / scale:g} of its size{', detail is lost' * (scale > 1)}",
+        )
 
     def enter(self, photograph: Tensor) -> Tensor:
         """Return what the network is given of a photograph, (1, 3, h, w)."""
@@ -147,15 +150,12 @@ class AnyStyle:
 
     def notes(self) -> list[str]:
         """Return how the look is had, a line for each thing that could be had in several ways."""
-        look, notes = self.look, []
-        if look.alpha < 1:
-            notes.append(f"alpha {look.alpha:g}: features are blended with the photograph's")
-        if look.preserve_color == "coral":
-            notes.append("coral: paintings get mean and covariance of each photograph's colors first")
-        if look.stroke_scale != 1:
-            pixels = min(self.paintings[0].shape[-2:])
-            notes.append(f"strokes {look.stroke_scale:g} times as large: paintings are shown at {pixels} pixels")
-        return notes
+        return _notes(
+            self.look,
+            alpha="features are blended with the photograph's",
+            coral="paintings get mean and covariance of each photograph's colors first",
+            strokes=f"paintings are shown at {min(self.paintings[0].shape[-2:])} pixels",
+        )
 
     def enter(self, photograph: Tensor) -> Tensor:
         """Return what the network is given of a photograph: all of it."""
