@@ -2,9 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from stylenet.features.weights import resolve_weights
 from stylenet.film.timelapse import Film
 from stylenet.gatys.defaults import gatys_loss, gatys_options, gatys_shares
 from stylenet.gatys.film import FramePainter
-from stylenet.gatys.optimize import Result, check, optimize
+from stylenet.gatys.optimize import check, optimize
 from stylenet.gatys.pictures import Pictures, load_pictures
 from stylenet.images import save_image
 from stylenet.inference.outputs import check_writable, keep_inputs, plan
@@ -145,54 +144,44 @@ def gatys(
     if job and kept:
         painter = FramePainter(pictures, objective, how, job.frame_steps, job.temporal_weight)
         return job.run(painter, kept, size)
-    return _Work(pictures, objective, how, target, film).run(content)
+    return optimize_and_save(content, pictures, objective, how, target, film)
 
 
 run = partial(call, gatys, "stylenet gatys", groups={"loss": LOSS})
 """Takes the arguments of a command line, and returns the exit code."""
 
 
-@dataclass
-class _Work:
-    """Everything read and checked: what is left is to optimize, and to write what comes out."""
+def optimize_and_save(
+    content: str, pictures: Pictures, loss: Loss, how: Mapping[str, Any], target: Path, film: Film | None
+) -> int:
+    """Optimize under a progress bar, write what comes out, say so, and return the exit code.
 
-    pictures: Pictures
-    loss: Loss
-    how: Mapping[str, Any]
-    target: Path
-    film: Film | None
+    Args:
+        content: The photograph's file, for errors.
+        pictures: All that were read.
+        loss: What is minimized.
+        how: Further arguments of `optimize`.
+        target: The image to write.
+        film: The film to write, or None.
 
-    def run(self, content: str) -> int:
-        """Optimize, write, say so, and return the exit code."""
-        try:
-            result, asked = self.optimize()
-        except torch.OutOfMemoryError:
-            raise InputError(f"{content} does not fit into the memory at this size: give a smaller --size") from None
-        wrote = f"wrote {self.target}" if self.film is None else f"wrote {self.target} and {self.film.path}"
-        if result.diverged:
-            print(f"diverged: {result.diverged}; {wrote}, the last good image", file=sys.stderr)
-            return FAILED
-        print(f"interrupted; {wrote}" if asked else wrote, file=sys.stderr)
-        return INTERRUPTED if asked else OK
-
-    def optimize(self) -> tuple[Result, bool]:
-        """Return the result and whether Ctrl-C ended it; the image and the film are written."""
-        pictures = self.pictures
-        with stop_when_asked() as asked, self.film or nullcontext() as film, Watch(asked, film) as watch:
-            result = optimize(
-                pictures.content,
-                pictures.styles,
-                self.loss,
-                init=pictures.init,
-                only=pictures.only,
-                masks=pictures.masks,
-                callback=watch,
-                **self.how,
-            )
-            save_image(result.image, self.target)
+    Raises:
+        InputError: The photograph does not fit into the memory.
+    """
+    how = {"init": pictures.init, "only": pictures.only, "masks": pictures.masks, **how}
+    try:
+        with stop_when_asked() as asked, film or nullcontext(), Watch(asked, film) as watch:
+            result = optimize(pictures.content, pictures.styles, loss, callback=watch, **how)
+            save_image(result.image, target)
             if film:
                 film.hold(result.image)
-        return result, bool(asked)
+    except torch.OutOfMemoryError:
+        raise InputError(f"{content} does not fit into the memory at this size: give a smaller --size") from None
+    wrote = f"wrote {target}" if film is None else f"wrote {target} and {film.path}"
+    if result.diverged:
+        print(f"diverged: {result.diverged}; {wrote}, the last good image", file=sys.stderr)
+        return FAILED
+    print(f"interrupted; {wrote}" if asked else wrote, file=sys.stderr)
+    return INTERRUPTED if asked else OK
 
 
 def _targets(content: str, output: str, video: str | None) -> tuple[Path, Film | None]:
