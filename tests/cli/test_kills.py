@@ -26,7 +26,7 @@ KILLS = 20
 STEPS = 60
 """Of a training that is killed so often; one that is killed five times as often has five times as many."""
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([f"stylenet.cli.{name}" for name in ("commands", "pseudo_label", "study")])
+CONTEXT.set_forkserver_preload([f"stylenet.cli.{name}" for name in ("train", "pseudo_label", "study")])
 
 
 def work(folder: Path, arguments: list[str]) -> None:
