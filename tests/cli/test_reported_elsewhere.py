@@ -10,7 +10,6 @@ from support import picture
 from stylenet.cli import gatys, infer
 from stylenet.cli.exits import guarded
 from stylenet.images import load_image, resize, save_image
-from stylenet.metrics import ssim
 from stylenet.modules.adain import AdaINModule
 
 SHIPPED = [("starry_night", []), ("multistyle", ["--style=tahiti"]), ("adain", ["--style=style.png"])]
@@ -95,8 +94,9 @@ def test_a_photograph_in_its_own_style_stays_nearer_than_in_another():
     photograph = resize(cat, 128)
     save_image(photograph, "cat.png")
     own, other = (stylize("adain", f"--style={style}", photograph="cat.png") for style in ("cat.png", "tahiti"))
-    assert ssim(own, photograph) > 1.1 * ssim(other, photograph)
-    assert (own - photograph).abs().mean() < 0.12
+    distance = (own - photograph).abs().mean()
+    assert distance < 0.12
+    assert distance < 0.9 * (other - photograph).abs().mean()
 
 
 @pytest.mark.parametrize(("ckpt", "options"), SHIPPED)
