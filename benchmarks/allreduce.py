@@ -59,7 +59,7 @@ def medians(processes: int, rounds: int) -> tuple[float, float]:
 
 def main() -> int:
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, nargs="+", default=[2, 4, 8])
     parser.add_argument("--rounds", type=int, default=30)
     options = parser.parse_args()
