@@ -20,8 +20,8 @@ from stylenet.gatys.optimize import optimize
 from stylenet.gatys.pictures import Pictures, load_pictures
 from stylenet.images import grid, save_image
 from stylenet.losses.perceptual import Loss
-from stylenet.studies.film import Paint, rate_film, read_frames
 from stylenet.studies.measure import appoint_jury
+from stylenet.studies.warping_error import Paint, rate_film, read_frames
 
 SHEET = Path(__file__).resolve().parent / "images" / "gatys_film.jpg"
 STEADINESS, CLOSENESS = ("warping_error", "sharpness"), ("gram_difference", "content_distance")
