@@ -1,9 +1,10 @@
-"""Where configs, paintings and networks that ship lie: at the top of a checkout, or inside the installed package."""
+"""Files that ship: where they lie, in a checkout or an installed package; and what tells one file from another."""
 
+import hashlib
 import os
 from pathlib import Path
 
-from stylenet.errors import unknown
+from stylenet.errors import InputError, unknown
 
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "shipped"
@@ -44,3 +45,16 @@ def image_folders() -> list[Path]:
     Such a folder may hold photographs under `content/` and style images directly or under `style/`.
     """
     return [Path(part).expanduser() for part in os.environ.get("STYLENET_IMAGES", "").split(os.pathsep) if part]
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hexadecimal digits, by which a result is known to be of the same files.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None

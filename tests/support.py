@@ -69,3 +69,10 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, *calls: int) -> None:
         return real(self, *given)
 
     monkeypatch.setattr(Stylizer, "__call__", press)
+
+
+def fake_scontrol(folder: Path, script: str) -> None:
+    """Write a program `scontrol` that runs a line of shell."""
+    program = folder / "scontrol"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)

@@ -2,6 +2,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from support import fake_scontrol
 
 from stylenet.slurm import requeue, slurm_job, to_be_requeued
 
@@ -29,9 +30,7 @@ def test_a_job_that_cannot_be_queued_again_is_told(monkeypatch: pytest.MonkeyPat
 def test_a_job_that_is_preempted_is_queued_again_and_one_that_is_cancelled_is_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, preempt_time: str, expected: bool
 ):
-    scontrol = tmp_path / "scontrol"
-    scontrol.write_text(f"#!/bin/sh\necho PreemptEligibleTime=2026-01-01T00:00:00 PreemptTime={preempt_time}\n")
-    scontrol.chmod(0o755)
+    fake_scontrol(tmp_path, f"echo PreemptEligibleTime=2026-01-01T00:00:00 PreemptTime={preempt_time}")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert not to_be_requeued(signal.SIGUSR1)  # no job
     for name, value in {"JOB_ID": "5", "NTASKS": "1", "JOB_NAME": "train"}.items():

@@ -141,41 +141,35 @@ def gatys(
         }
         | (job.describe(frames, kept) if job and kept else {})
     )
-    if job and kept:
-        painter = FramePainter(pictures, objective, how, job.frame_steps, job.temporal_weight)
-        return job.run(painter, kept, size)
-    return optimize_and_save(content, pictures, objective, how, target, film)
+    try:
+        if job and kept:
+            painter = FramePainter(pictures, objective, how, job.frame_steps, job.temporal_weight)
+            return job.run(painter, kept, size)
+        return optimize_and_save(pictures, objective, how, target, film)
+    except torch.OutOfMemoryError:
+        raise InputError(f"{content} does not fit into the memory at this size: give a smaller --size") from None
 
 
 run = partial(call, gatys, "stylenet gatys", groups={"loss": LOSS})
 """Takes the arguments of a command line, and returns the exit code."""
 
 
-def optimize_and_save(
-    content: str, pictures: Pictures, loss: Loss, how: Mapping[str, Any], target: Path, film: Film | None
-) -> int:
+def optimize_and_save(pictures: Pictures, loss: Loss, how: Mapping[str, Any], target: Path, film: Film | None) -> int:
     """Optimize under a progress bar, write what comes out, say so, and return the exit code.
 
     Args:
-        content: The photograph's file, for errors.
         pictures: All that were read.
         loss: What is minimized.
         how: Further arguments of `optimize`.
         target: The image to write.
         film: The film to write, or None.
-
-    Raises:
-        InputError: The photograph does not fit into the memory.
     """
     how = {"init": pictures.init, "only": pictures.only, "masks": pictures.masks, **how}
-    try:
-        with stop_when_asked() as asked, film or nullcontext(), Watch(asked, film) as watch:
-            result = optimize(pictures.content, pictures.styles, loss, callback=watch, **how)
-            save_image(result.image, target)
-            if film:
-                film.hold(result.image)
-    except torch.OutOfMemoryError:
-        raise InputError(f"{content} does not fit into the memory at this size: give a smaller --size") from None
+    with stop_when_asked() as asked, film or nullcontext(), Watch(asked, film) as watch:
+        result = optimize(pictures.content, pictures.styles, loss, callback=watch, **how)
+        save_image(result.image, target)
+        if film:
+            film.hold(result.image)
     wrote = f"wrote {target}" if film is None else f"wrote {target} and {film.path}"
     if result.diverged:
         print(f"diverged: {result.diverged}; {wrote}, the last good image", file=sys.stderr)

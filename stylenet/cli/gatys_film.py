@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
@@ -16,8 +15,8 @@ from stylenet.cli.infer import clock
 from stylenet.errors import InputError
 from stylenet.film.flow import opencv
 from stylenet.film.formats import pick_encoder
-from stylenet.film.stylize import open_film
-from stylenet.gatys.film import FRAME_STEPS, TEMPORAL_WEIGHT, FramePainter, frames_of, paint_film
+from stylenet.film.stylize import frames_of, open_film
+from stylenet.gatys.film import FRAME_STEPS, TEMPORAL_WEIGHT, FramePainter, paint_film
 from stylenet.gatys.kept_frames import KeptFrames, fingerprint, join_frames
 from stylenet.inference.outputs import stays_film
 from stylenet.locking import alone_in
@@ -89,10 +88,6 @@ class FilmJob:
             with alone_in(kept.folder), stop_when_asked() as asked, FilmBar(asked, self.frame_steps) as bar:
                 paint_film(self.source, kept, painter, size, cut, bar.watch)
                 written = join_frames(self.source, kept, self.target, cut, bar.console.print)
-        except torch.OutOfMemoryError:
-            raise InputError(
-                f"{self.source} does not fit into the memory at this size: give a smaller --size"
-            ) from None
         except KeyboardInterrupt:
             said = f"{kept.count()} frames are done and kept in {kept.folder}: the same command goes on from there"
             print(f"interrupted; {said}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Stylize films: decoding, stylizing and encoding overlap, in memory that does not grow with the film."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -68,6 +68,11 @@ def open_film(path: str | Path, start: float | Fraction | None = None, end: floa
     if empty:
         raise InputError(f"{path} is empty (0 bytes): fetch or copy it again")
     return (AnimationReader if path.suffix.lower() in ANIMATIONS else FilmReader)(path, *cut)
+
+
+def frames_of(reader: Reader) -> Iterator[Tensor]:
+    """Yield the frames of a film that is open, (1, 3, H, W) in [0, 1]."""
+    return (to_image(picture.pixels) for _, picture in reader.chunks() if picture is not None)
 
 
 def stylize_film(

@@ -9,7 +9,7 @@ loss of section 4.3 nor the passes back and forth of 4.4. The last picture is ta
 that a film that is taken up again becomes the same as one that was never left.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,8 @@ from torch import Tensor
 
 from stylenet.color import luminance
 from stylenet.errors import Failed
-from stylenet.film.facts import Reader
 from stylenet.film.flow import CUT, carried, dis_flow, matched, motion_edges, to_pixels
-from stylenet.film.pixels import to_image
-from stylenet.film.stylize import open_film
+from stylenet.film.stylize import frames_of, open_film
 from stylenet.gatys.kept_frames import Cut, KeptFrames
 from stylenet.gatys.optimize import Result, optimize
 from stylenet.gatys.pictures import Pictures, at_size
@@ -192,8 +190,3 @@ def paint_film(
                     raise Failed(f"frame {number} diverged: {result.diverged}; those before are in {kept.folder}")
                 save_image(result.image, path)
             painter.remember(frame, load_image(path).to(device))
-
-
-def frames_of(reader: Reader) -> Iterator[Tensor]:
-    """Yield the frames of a film that is open, (1, 3, H, W) in [0, 1]."""
-    return (to_image(picture.pixels) for _, picture in reader.chunks() if picture is not None)

@@ -1,6 +1,5 @@
 """Frames of a film that is painted for long: kept in a folder beside it until all are there, then joined."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from torch import Tensor
 from stylenet.errors import Failed, InputError
 from stylenet.film.stylize import FULL_DISK, Result, stylize_film
 from stylenet.images import load_image, written_beside
+from stylenet.resources import file_digest
 
 SETTINGS = "settings.json"
 Cut = tuple[Fraction | None, Fraction | None]
@@ -72,8 +72,7 @@ def fingerprint(value: Any) -> Any:
     if isinstance(value, list):
         return [fingerprint(item) for item in value]
     if isinstance(value, str | Path) and os.path.isfile(value):
-        with open(value, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(Path(value))
     return value
 
 

@@ -1,6 +1,5 @@
 """The ways to make a pseudo-label: the Gatys optimizer, and an AdaIN network."""
 
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from stylenet.gatys.pyramid import plan
 from stylenet.losses.perceptual import Loss
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
+from stylenet.resources import file_digest
 
 Stylist = Callable[[Tensor], Tensor]
 """Makes the label, (1, 3, H, W) in [0, 1], of a photograph of that shape; raises InputError where it cannot."""
@@ -123,7 +123,7 @@ class AdaINLabeler:
     @property
     def settings(self) -> dict[str, Any]:
         """Return what tells this network from others, and the strength."""
-        digest = hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()
+        digest = file_digest(self.checkpoint)
         return {"checkpoint": self.checkpoint.name, "checkpoint_sha256": digest, "alpha": self.alpha}
 
     def stylist(self, painting: Tensor) -> Stylist:

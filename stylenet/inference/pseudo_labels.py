@@ -24,6 +24,7 @@ from stylenet.images import decode, load_image, resize, to_uint8, written_beside
 from stylenet.inference.labelers import Labeler, Stylist
 from stylenet.losses.perceptual import Loss
 from stylenet.losses.terms import Style
+from stylenet.resources import file_digest
 
 DIGITS = 6
 """Significant digits of a loss in the manifest: so many agree from run to run."""
@@ -174,7 +175,7 @@ class PairMaker:
         except UnicodeEncodeError:
             raise InputError(f"{str(source)!a} is no name in UTF-8: rename it") from None
         image = load_image(source)
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        digest = file_digest(source)
         if before not in (None, digest):
             raise InputError(f"{source} has changed since other labels of it were made: give another --output")
         height, width = image.shape[-2:]

@@ -16,10 +16,11 @@ from stylenet.data.styles import load_style
 from stylenet.errors import InputError
 from stylenet.images import load_image, resize, save_image, written_beside
 from stylenet.metrics import Judge
+from stylenet.resources import file_digest
 from stylenet.studies.measure import FIGURES, Lpips, appoint_jury, figures, lpips_at_hand
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.pictures import Labels
-from stylenet.studies.settings import file_digest, recipe_digest
+from stylenet.studies.settings import recipe_digest
 
 RESULTS, PICTURES = "results.csv", "pictures"
 NUMBERS = (*FIGURES, "seconds")

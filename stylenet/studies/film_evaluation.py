@@ -16,12 +16,13 @@ from stylenet.film.flow import opencv
 from stylenet.film.stabilize import Stabilizer
 from stylenet.film.stylize import open_film
 from stylenet.inference.sizes import resized
+from stylenet.resources import file_digest
 from stylenet.studies.evaluation import RESULTS, KeyedRows, Row
 from stylenet.studies.measure import appoint_jury
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.report import markdown
 from stylenet.studies.runtime import Task, measure
-from stylenet.studies.settings import file_digest, recipe_digest
+from stylenet.studies.settings import recipe_digest
 from stylenet.studies.warping_error import FILM_FIGURES, Paint, blurred, rate_film, read_frames
 
 MEMORY = "memory_mb"

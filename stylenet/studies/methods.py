@@ -21,8 +21,7 @@ from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.weighting import Balanced, Schedule
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
-from stylenet.resources import network_file
-from stylenet.studies.settings import file_digest
+from stylenet.resources import file_digest, network_file
 
 Tick = Callable[[], bool]
 """Called after each step of a painting; returns true to stop."""

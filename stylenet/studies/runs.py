@@ -18,11 +18,11 @@ from stylenet.devices import pick_rank_device, rank_and_world
 from stylenet.errors import InputError, MissingWeights
 from stylenet.features.weights import resolve_weights
 from stylenet.images import written_beside
+from stylenet.resources import file_digest
 from stylenet.studies import optimization, training
 from stylenet.studies.measure import Jury, choose_judge
 from stylenet.studies.optimization import NotAtHand, find_checkpoint
 from stylenet.studies.pictures import find_photographs, find_styles
-from stylenet.studies.settings import file_digest
 from stylenet.studies.study import Study
 
 KNOWN = {"gatys": optimization.KNOWN, "johnson": training.KNOWN}

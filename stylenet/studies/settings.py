@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import formatannotation, signature
-from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
 
@@ -79,18 +78,6 @@ def check_types(settings: Mapping[str, Any], types: Mapping[str, Any]) -> None:
     for key, value in settings.items():
         if not fits(value, types[key]):
             raise InputError(f"{key}={value} cannot be used: give a value of type {formatannotation(types[key])}")
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, 64 hexadecimal digits, by which a result is known to be of the same files.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
 def recipe_digest(recipe: Any) -> str:

@@ -13,8 +13,7 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from stylenet.film.flow import CUT, carried, farneback_flow, matched, to_pixels
-from stylenet.film.pixels import to_image
-from stylenet.film.stylize import open_film
+from stylenet.film.stylize import frames_of, open_film
 from stylenet.images import resize
 from stylenet.metrics import Judge
 
@@ -57,9 +56,8 @@ def read_frames(film: str | Path, size: int, count: int | None = None) -> Iterat
         InputError: It cannot be read.
     """
     with open_film(film) as reader:
-        pictures = (picture for _, picture in reader.chunks() if picture is not None)
-        for picture in islice(pictures, count):
-            yield resize(to_image(picture.pixels), size, side="long")
+        for frame in islice(frames_of(reader), count):
+            yield resize(frame, size, side="long")
 
 
 def rate_film(frames: Iterable[Tensor], paints: Mapping[str, Paint], judge: Judge) -> dict[str, dict[str, float]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import DEBUG
+from support import DEBUG, fake_scontrol
 
 from stylenet.cli import gatys, infer, main
 from stylenet.cli import train as train_command
@@ -91,9 +91,7 @@ def test_train_finds_its_arguments_in_sys_argv(monkeypatch: pytest.MonkeyPatch, 
 def test_a_slurm_job_whose_time_is_up_before_the_first_step_is_queued_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, process: str, asked: bool
 ):
-    scontrol = tmp_path / "scontrol"
-    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/requeued\n')
-    scontrol.chmod(0o755)
+    fake_scontrol(tmp_path, f'echo "$@" > {tmp_path}/requeued')
     job = {"SLURM_JOB_ID": "77", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_PROCID": process}
     for name, value in {**job, "PATH": f"{tmp_path}:/bin:/usr/bin"}.items():
         monkeypatch.setenv(name, value)

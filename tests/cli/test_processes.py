@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from support import DEBUG, ROOT
+from support import DEBUG, ROOT, fake_scontrol
 
 Run = Callable[..., subprocess.CompletedProcess]
 OWN = ["style=starry_night", DEBUG, "trainer.val_check_interval=1000"]
@@ -65,9 +65,7 @@ def test_a_run_killed_and_interrupted_in_mid_epoch_ends_bit_for_bit_as_if_it_wer
 def test_a_slurm_job_is_requeued_on_its_signal_and_goes_on_where_it_was(train_command: Run, tmp_path: Path):
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
-    scontrol = bin_folder / "scontrol"
-    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/requeued\n')
-    scontrol.chmod(0o755)
+    fake_scontrol(bin_folder, f'echo "$@" > {tmp_path}/requeued')
     slurm = {
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
         "SLURM_JOB_ID": "77",

@@ -11,13 +11,13 @@ from support import fill, picture
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
 from stylenet.images import load_image, resize, save_image
+from stylenet.resources import file_digest
 from stylenet.studies import runtime
 from stylenet.studies.evaluation import Evaluation, KeyedRows
 from stylenet.studies.evaluation_report import evaluation_report, picture_grid
 from stylenet.studies.measure import Jury, figures
 from stylenet.studies.methods import Gatys, Stopped, find_methods
 from stylenet.studies.pictures import find_styles, photographs_in
-from stylenet.studies.settings import file_digest
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from support import picture
 
 from stylenet.errors import InputError
 from stylenet.images import load_image, save_image
+from stylenet.resources import file_digest
 from stylenet.studies.pictures import find_labels, find_photographs, find_styles, photographs_in
-from stylenet.studies.settings import file_digest
 
 pytestmark = pytest.mark.usefixtures("place")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from stylenet.errors import InputError
-from stylenet.studies.settings import file_digest, recipe_digest
+from stylenet.resources import file_digest
+from stylenet.studies.settings import recipe_digest
 
 
 def test_a_file_is_known_by_its_sha256(tmp_path: Path):
