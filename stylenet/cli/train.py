@@ -22,6 +22,7 @@ from stylenet.cli.arguments import check_configs
 from stylenet.cli.exits import OK
 from stylenet.cli.run_card import run_card
 from stylenet.cli.shorthand import SUBCOMMANDS, expand
+from stylenet.cli.train_checks import check_numbers, check_strategy
 from stylenet.cli.train_folder import HOME, ConfigFile, name_folder, removed_if_refused
 from stylenet.cli.train_parser import Parser
 from stylenet.cli.train_resume import Resumed, check_measures_something, read_resumed
@@ -43,16 +44,6 @@ TRAINER = {
     "enable_model_summary": False,  # the run card says it
     "log_every_n_steps": 10,
 }
-LOWEST = {
-    **dict.fromkeys([f"model.{name}" for name in ("lr", "lr_decay", "lr_cooldown", "style_warmup")], 0),
-    "model.width": 1,
-    "model.style_size": 16,
-    "trainer.accumulate_grad_batches": 1,
-    "trainer.log_every_n_steps": 1,
-    "checkpoint.every_n_train_steps": 1,
-    "grid.count": 0,
-}
-"""The least that these options may be."""
 QUICK_RECIPES = ("minutes", "ship", "ship_adain", "ship_single")
 """Recipes that take 16-bit floats where a CPU has matrix units for them."""
 LOST = ("Connection closed by peer", "Connection reset", "NCCL", "gloo")
@@ -93,7 +84,8 @@ class StylenetCLI(LightningCLI):
             raise InputError("no style given: add style=starry_night, or style=PATH of an image")
         if config.style is not None and "style" not in inspect.signature(model).parameters:
             raise InputError(f"model={model.run} takes no style: leave out style={config.style}")
-        _check_numbers(config)
+        check_numbers(config)
+        check_strategy(config.trainer.strategy)
         if config.ckpt_path:
             config.ckpt_path = str(Path(config.ckpt_path).expanduser())
         name_folder(config, model.run or Path(config.style).stem)
@@ -182,14 +174,6 @@ def quickest_precision(argv: Sequence[str]) -> dict[str, str]:
     has_matrix_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     cpu = not torch.accelerator.is_available() if hasattr(torch, "accelerator") else not torch.cuda.is_available()
     return {"precision": "bf16-mixed"} if quick and cpu and has_matrix_units() else {}
-
-
-def _check_numbers(config: Namespace) -> None:
-    """Raise an InputError for the first option below its least value."""
-    for option, lowest in LOWEST.items():
-        value = config.get(option.replace("model.", "model.init_args."))
-        if value is not None and not value >= lowest:  # nor may it be no number
-            raise InputError(f"{option} is {value}: give at least {lowest}")
 
 
 def _weigh_labels(config: Namespace) -> None:

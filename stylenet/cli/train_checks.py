@@ -1,0 +1,48 @@
+"""What Lightning would take and a training here cannot: checked before anything is built."""
+
+from lightning.pytorch.cli import Namespace
+from lightning.pytorch.strategies import StrategyRegistry
+
+from stylenet.errors import InputError
+
+LOWEST = {
+    **dict.fromkeys([f"model.{name}" for name in ("lr", "lr_decay", "lr_cooldown", "style_warmup")], 0),
+    "model.width": 1,
+    "model.style_size": 16,
+    "trainer.accumulate_grad_batches": 1,
+    "trainer.log_every_n_steps": 1,
+    "checkpoint.every_n_train_steps": 1,
+    "grid.count": 0,
+}
+"""The least that these options may be."""
+
+
+def check_numbers(config: Namespace) -> None:
+    """Raise an InputError for the first option below its least value.
+
+    Args:
+        config: Of the subcommand, as jsonargparse parsed it.
+    """
+    for option, lowest in LOWEST.items():
+        value = config.get(option.replace("model.", "model.init_args."))
+        if value is not None and not value >= lowest:  # nor may it be no number
+            raise InputError(f"{option} is {value}: give at least {lowest}")
+
+
+def check_strategy(strategy: str | Namespace) -> None:
+    """Raise an InputError unless each process holds the whole network and is started from the command line.
+
+    Checkpoints, averaged weights and the metadata of a network take it whole: FSDP and DeepSpeed would hand them a
+    part. A network of 7 MB has nothing to share out. `ddp_spawn` pickles the trainer, whose callbacks hold locks.
+
+    Args:
+        strategy: Value of `trainer.strategy`: a name, or a class and its arguments.
+    """
+    if isinstance(strategy, str):
+        given, known = strategy.lower(), {"auto", *StrategyRegistry.available_strategies()}
+        fits = given in known and (given == "auto" or "ddp" in given and "spawn" not in given)
+    else:
+        given = strategy.class_path.rpartition(".")[2]
+        fits = given in ("DDPStrategy", "SingleDeviceStrategy")
+    if not fits:
+        raise InputError(f"trainer.strategy={given} is not supported: these networks fit on any device, use ddp")
