@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from films import make_film
 from support import ROOT, picture
 
 from stylenet.images import save_image
@@ -26,7 +27,7 @@ KILLS = 20
 STEPS = 60
 """Of a training that is killed so often; one that is killed five times as often has five times as many."""
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([f"stylenet.cli.{name}" for name in ("train", "pseudo_label", "study")])
+CONTEXT.set_forkserver_preload([f"stylenet.cli.{name}" for name in ("train", "pseudo_label", "study", "gatys")])
 
 
 def work(folder: Path, arguments: list[str]) -> None:
@@ -117,6 +118,20 @@ COMMANDS = {
         "out/*/*.png",
         labels,
     ),
+    "film of gatys": Command(
+        [
+            "gatys",
+            "content=film.mp4",
+            "style=one.png",
+            "output=out.mp4",
+            "steps=6",
+            "frame_steps=4",
+            "size=32",
+            "device=cpu",
+        ],
+        "out.mp4.frames/*.png",
+        lambda folder: [(path.name, path.read_bytes()) for path in sorted(folder.glob("out*.mp4*"))],
+    ),
     "study": Command(["study", "own.yaml", "output=out"], "out/runs/*/result.json", table),
 }
 
@@ -126,6 +141,7 @@ def inputs(folder: Path) -> None:
     for seed in range(40):
         save_image(picture(seed), folder / f"photos/{seed}.png")
     save_image(picture(99), folder / "one.png")
+    make_film(folder / "film.mp4", times=range(0, 1200, 40))
     base = {"backbone": "vgg16", "weights": "bundled", "size": 32}
     own = {"question": "How many?", "kind": "gatys", "base": base, "grid": {"steps": list(range(1, 31))}}
     (folder / "own.yaml").write_text(yaml.safe_dump(own | {"photographs": ["one.png"], "styles": ["starry_night"]}))
