@@ -103,9 +103,11 @@ def _check_values(given: Mapping[str, Any], types: Mapping[str, Any], prefix: st
 
 
 def check_configs(options: Sequence[str]) -> None:
-    """Raise an InputError where a `--config=FILE` is no text; what else is wrong with it, the parser says."""
+    """Raise an InputError where a `--config=FILE` is no text or no name; the parser says what else is wrong."""
     for option in options:
         name, _, file = option.partition("=")
+        if name == "--config" and "\0" in file:
+            raise InputError("config holds a character of code 0: leave it out")
         try:
             if name == "--config" and Path(file).is_file():
                 Path(file).read_text(encoding="utf-8")
