@@ -30,6 +30,8 @@ networks: $(STAMP)  ## Train every network that ships, from scratch (hours), int
 	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors || exit; done
 	$(BIN)/python train.py style=starry_night recipe=film $(SHIP) \
 	    model.init_from=outputs/networks/starry_night/version_0/stylizer.safetensors
+	$(BIN)/python train.py style=great_wave recipe=film $(SHIP) trainer.max_steps=850 model.style_weight=16 model.style_size=320 \
+	    model.init_from=outputs/networks/great_wave/version_0/stylizer.safetensors
 	$(BIN)/python train.py model=multistyle recipe=film $(SHIP) trainer.max_steps=500 \
 	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors
 
