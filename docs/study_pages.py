@@ -6,6 +6,7 @@ FOLDER is the one that `stylenet study` writes into, `studies` by default. A pag
 "## Result" that is ours: read the new table and look at the new pictures, and write it anew.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def write_page(folder: Path) -> None:
         if paragraph.startswith("[") or not paragraph:
             continue  # a film
         lines = [MACHINE if line.startswith("- PyTorch ") else line for line in paragraph.split("\n")]
-        paragraphs.append("\n".join(lines))
+        paragraphs.append("\n".join(re.sub(r"(: no \S+) for .*", r"\1", line) for line in lines))
         if paragraph == "## Result":
             paragraphs += verdict(page)
     page.write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")
