@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylenet.inference.packing import Room, packed, unpacked
+from stylenet.inference.tiles import Room, packed, unpacked
 
 
 def test_bytes_hold_fifteen_bits_of_each_value():

@@ -4,8 +4,7 @@ from torch import nn
 
 from stylenet.errors import InputError
 from stylenet.inference import tiling
-from stylenet.inference.statistics import Moments
-from stylenet.inference.tiles import Tiles
+from stylenet.inference.tiles import Moments, Tiles
 from stylenet.inference.tiling import tiled
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.johnson import JohnsonNet
