@@ -14,8 +14,7 @@ from jsonargparse.typing import NonNegativeFloat
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Levels, Pixels, Seed, Steps, call
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
-from stylenet.cli.gatys_bars import Watch
-from stylenet.cli.gatys_film import film_job
+from stylenet.cli.gatys_film import Watch, film_job
 from stylenet.color import check_preserve_color
 from stylenet.console import print_card
 from stylenet.devices import pick_device

@@ -12,7 +12,7 @@ from support import picture
 
 from stylenet.cli import gatys
 from stylenet.cli.exits import guarded
-from stylenet.cli.gatys_bars import FilmBar
+from stylenet.cli.gatys_film import FilmBar
 from stylenet.images import load_image, save_image
 from stylenet.locking import alone_in
 
