@@ -12,8 +12,7 @@ from stylenet.acceleration.accelerate import accelerate
 from stylenet.color import prepare_colors, restore_colors
 from stylenet.errors import InputError, unknown
 from stylenet.gatys.adam import SCHEDULES
-from stylenet.gatys.objective import Problem
-from stylenet.gatys.pyramid import Stage, extended
+from stylenet.gatys.objective import Problem, Stage, extended
 from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
 from stylenet.images import shrink, to_size
 from stylenet.losses.perceptual import Loss

@@ -12,8 +12,8 @@ from torch import Tensor
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.color import check_preserve_color
 from stylenet.errors import InputError, unknown
+from stylenet.gatys.objective import plan
 from stylenet.gatys.optimize import INITS, check, optimize
-from stylenet.gatys.pyramid import plan
 from stylenet.losses.perceptual import Loss
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stylenet.errors import InputError
-from stylenet.gatys.pyramid import Stage, extended, plan
+from stylenet.gatys.objective import Stage, extended, plan
 
 
 def test_sizes_go_from_coarse_to_fine_with_half_the_steps():
