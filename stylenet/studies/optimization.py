@@ -25,7 +25,7 @@ from stylenet.losses.weighting import Balanced, strength_shares
 from stylenet.metrics import Judge
 from stylenet.resources import ROOT, network_file
 from stylenet.studies.measure import Jury, figures
-from stylenet.studies.settings import RunSettings, check_types, defaults_of, types_of
+from stylenet.studies.study import RunSettings, check_types, defaults_of, types_of
 
 
 @dataclass(frozen=True)

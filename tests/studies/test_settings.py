@@ -6,7 +6,7 @@ import pytest
 
 from stylenet.errors import InputError
 from stylenet.resources import file_digest
-from stylenet.studies.settings import recipe_digest
+from stylenet.studies.study import recipe_digest
 
 
 def test_a_file_is_known_by_its_sha256(tmp_path: Path):
