@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from stylenet.errors import InputError
 from stylenet.images import shrink
 from stylenet.losses.multiscale import smaller
-from stylenet.losses.perceptual import Loss, sum_groups
+from stylenet.losses.perceptual import PerceptualLoss, sum_groups
 from stylenet.losses.terms import Style, Targets
 from stylenet.losses.weighting import Weighting
 
@@ -85,7 +85,7 @@ class Objective:
         weighted: Its weighted groups, `{group: (B,)}`.
     """
 
-    loss: Loss
+    loss: PerceptualLoss
     targets: Targets
     weighting: Weighting
     size: tuple[int, int]
@@ -146,7 +146,7 @@ class Problem:
 
     photographs: Tensor
     paintings: Sequence[Style]
-    loss: Loss
+    loss: PerceptualLoss
     weighting: Weighting
     only: Tensor | None = None
     masks: Tensor | None = None

@@ -15,7 +15,7 @@ from stylenet.gatys.adam import SCHEDULES
 from stylenet.gatys.objective import Problem, Stage, extended
 from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
 from stylenet.images import shrink, to_size
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
 from stylenet.losses.weighting import Fixed, Weighting
 
@@ -40,7 +40,7 @@ class Result:
 def optimize(
     content: Tensor,
     style: Tensor | Sequence[Style],
-    loss: Loss,
+    loss: PerceptualLoss,
     *,
     optimizer: str = "lbfgs",
     init: str | Tensor = "content",

@@ -14,7 +14,7 @@ from stylenet.color import check_preserve_color
 from stylenet.errors import InputError, unknown
 from stylenet.gatys.objective import plan
 from stylenet.gatys.optimize import INITS, check, optimize
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
 from stylenet.resources import file_digest
@@ -78,7 +78,7 @@ class GatysLabeler:
     """
 
     method: ClassVar[str] = "gatys"
-    loss: Loss
+    loss: PerceptualLoss
     options: Mapping[str, Any]
 
     @property
