@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from support import ROOT, strip, train_here
+from support import ROOT, files, strip, train_here
 
 torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
 
@@ -25,6 +25,25 @@ def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare_environment: Non
     """Run `train.py` of some arguments in this process and tmp_path, and return its exit code."""
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: train_here(monkeypatch, tmp_path, *arguments)
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture) -> Callable[..., None]:
+    """Check that a call ends with exit code 2, a line of error with these words, after a card at most; no file."""
+
+    def check(call: Callable[[], int], words: str, card: bool = False) -> None:
+        before = files()
+        capsys.readouterr()
+        assert call() == 2
+        captured = capsys.readouterr()
+        *others, line = captured.err.splitlines()
+        assert line.startswith("error: ")
+        assert words in line
+        assert captured.out == ""
+        assert not [other for other in others if not card or other.startswith(("error", "Traceback"))]
+        assert files() == before
+
+    return check
 
 
 @pytest.fixture

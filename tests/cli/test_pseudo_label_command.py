@@ -308,17 +308,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input(command: Command, capsys: pytest.CaptureFixture, case: str):
+def test_bad_input(command: Command, refused, case: str):
     message, named, more = BAD[case]
     Path("empty").mkdir()
     save_image(picture(0, 36, 44), "photos/one.jpg")
     save_network(JohnsonNet(width=1, blocks=1), "net.safetensors", describe(JohnsonNet(width=1, blocks=1)))
-    before = files()
-    assert command(*more, **named) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    assert message in line
-    assert files() == before
+    refused(lambda: command(*more, **named), message)
     assert not Path("out").exists()
 
 
