@@ -12,7 +12,7 @@ from stylenet.images import shrink
 from stylenet.losses.multiscale import smaller
 from stylenet.losses.perceptual import PerceptualLoss, sum_groups
 from stylenet.losses.terms import Style, Targets
-from stylenet.losses.weighting import Weighting
+from stylenet.losses.weighting import Balanced
 
 CELL = 16
 """Pixels that are one place of the deepest maps of VGG."""
@@ -73,7 +73,7 @@ class Objective:
     Args:
         loss: Gives the terms.
         targets: What the images are compared with.
-        weighting: Gives the multiplier of each group.
+        weighting: Gives the multiplier of each group; None: their weights are all.
         size: Height and width of what will be kept of the images; the rest, at right and bottom, is cut off.
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
 
@@ -87,7 +87,7 @@ class Objective:
 
     loss: PerceptualLoss
     targets: Targets
-    weighting: Weighting
+    weighting: Balanced | None
     size: tuple[int, int]
     only: Tensor | None = None
     changed: bool = False
@@ -95,6 +95,11 @@ class Objective:
     raw: dict[str, Tensor] = field(default_factory=dict)
     weighted: dict[str, Tensor] = field(default_factory=dict)
     _snapped: bool = False
+
+    @property
+    def reweighted(self) -> bool:
+        """Whether the last evaluation had other multipliers than the one before it."""
+        return self.weighting is not None and self.weighting.changed
 
     def compose(self, free: Tensor) -> Tensor:
         """Return the images that free pixels, (B, 3, H, W), make: the photographs' own where `only` is 0."""
@@ -110,12 +115,13 @@ class Objective:
             free = free.detach().requires_grad_()
             images = self.compose(free)
             terms = self.loss.per_item(images, self.targets)
-            groups = sum_groups(self.loss.weighted(terms))
-            multipliers = self.weighting(groups, images, self.progress)
-            weighted = {group: multipliers[group] * value for group, value in groups.items()}
+            weighted = sum_groups(self.loss.weighted(terms))
+            if self.weighting is not None:
+                multipliers = self.weighting(weighted, images, self.progress)
+                weighted = {group: multipliers[group] * value for group, value in weighted.items()}
             total = torch.stack(list(weighted.values())).sum(0)  # (B,)
             (gradient,) = torch.autograd.grad(total.sum(), free)
-        self.changed, self._snapped = self._snapped or self.weighting.changed, False
+        self.changed, self._snapped = self._snapped or self.reweighted, False
         self.raw = {name: term.detach() for name, term in terms.items()}
         self.weighted = {group: value.detach() for group, value in weighted.items()}
         return total.detach(), gradient
@@ -138,7 +144,7 @@ class Problem:
         photographs: (B, 3, H, W) in [0, 1].
         paintings: N of them.
         loss: Of any paintings.
-        weighting: Gives the multiplier of each group of terms.
+        weighting: Gives the multiplier of each group of terms; None: their weights are all.
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
         masks: Where each painting belongs, (B or 1, N, H, W) in [0, 1]; by default wherever images may change.
         labels: Pseudo-labels, (B, 3, H, W) in [0, 1].
@@ -147,7 +153,7 @@ class Problem:
     photographs: Tensor
     paintings: Sequence[Style]
     loss: PerceptualLoss
-    weighting: Weighting
+    weighting: Balanced | None
     only: Tensor | None = None
     masks: Tensor | None = None
     labels: Tensor | None = None

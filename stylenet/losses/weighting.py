@@ -1,9 +1,8 @@
-"""How strongly each group of terms pulls: by fixed weights, or by its gradient as the optimization goes on."""
+"""How strongly each group of terms pulls, by its gradient as the optimization goes on."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,42 +14,6 @@ LEAST_NORM = 1e-6
 
 TOLERANCE = 0.05
 """Multipliers that would all move by less than this part stay: L-BFGS keeps its curvature where nothing is gained."""
-
-
-class Weighting(Protocol):
-    """Gives the multiplier of each group of terms; the loss is the sum of multiplier times group.
-
-    Attributes:
-        changed: Whether the last call gave an image other multipliers than the call before it: another objective, whose
-            values do not compare with those before, and of which L-BFGS knows no curvature yet.
-    """
-
-    @property
-    def changed(self) -> bool:
-        """See the class."""
-
-    def __call__(self, groups: Mapping[str, Tensor], images: Tensor, progress: float) -> dict[str, Tensor]:
-        """Return the multipliers of each image, `{group: (B,)}`, detached.
-
-        Args:
-            groups: Weighted sum of each group's terms, (B,) each, whose graph holds `images`.
-            images: (B, 3, H, W).
-            progress: How much of the optimization is over, 0 to 1.
-        """
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """The weights as they are given: every multiplier is 1, at no cost."""
-
-    @property
-    def changed(self) -> bool:
-        """Never."""
-        return False
-
-    def __call__(self, groups: Mapping[str, Tensor], images: Tensor, progress: float) -> dict[str, Tensor]:
-        """Return ones; see `Weighting`."""
-        return {group: torch.ones_like(value) for group, value in groups.items()}
 
 
 @dataclass(frozen=True)
@@ -124,6 +87,10 @@ class Balanced:
 
     Raises:
         InputError: No shares, a share of 0 or less, or a number out of its range.
+
+    Attributes:
+        changed: Whether the last call gave an image other multipliers than the call before it: another objective, whose
+            values do not compare with those before, and of which L-BFGS knows no curvature yet.
     """
 
     def __init__(
@@ -145,7 +112,12 @@ class Balanced:
         self._calls = 0
 
     def __call__(self, groups: Mapping[str, Tensor], images: Tensor, progress: float) -> dict[str, Tensor]:
-        """Return the multipliers; see `Weighting`.
+        """Return the multipliers of each image, `{group: (B,)}`, detached; times the groups they add up to the loss.
+
+        Args:
+            groups: Weighted sum of each group's terms, (B,) each, whose graph holds `images`.
+            images: (B, 3, H, W).
+            progress: How much of the optimization is over, 0 to 1.
 
         Raises:
             InputError: A group that has a share is not there.

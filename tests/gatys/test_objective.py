@@ -10,7 +10,6 @@ from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
-from stylenet.losses.weighting import Fixed
 
 
 def half(images):
@@ -32,7 +31,7 @@ def pictures():
 
 
 def fitting(loss, photographs, *paintings):
-    problem = Problem(photographs, [Style(painting) for painting in paintings], loss, Fixed())
+    problem = Problem(photographs, [Style(painting) for painting in paintings], loss, None)
     return [stage.divisor for stage in problem.stages(4, 3)]
 
 
@@ -60,7 +59,7 @@ def test_every_term_of_the_loss_must_have_its_size(options, side, expected):
 
 def test_the_objective_at_half_the_size_is_the_loss_of_halved_pictures(loss, pictures):
     photographs, painting = pictures
-    objective = Problem(photographs, [Style(painting)], loss, Fixed()).objective(2)
+    objective = Problem(photographs, [Style(painting)], loss, None).objective(2)
     free = torch.rand(2, 3, 16, 32, generator=torch.Generator().manual_seed(1))
     alone = PerceptualLoss(loss.extractor, half(painting), loss.options)
     expected = alone.total(alone.per_item(free, alone.targets(half(photographs))))
@@ -71,8 +70,8 @@ def test_the_objective_at_half_the_size_is_the_loss_of_halved_pictures(loss, pic
 def test_a_painting_belongs_wherever_images_may_change(loss, pictures):
     photographs, painting = pictures
     only = (torch.arange(64) < 32).float().expand(1, 1, 32, 64)
-    objective = Problem(photographs, [Style(painting)] * 2, loss, Fixed(), only).objective(2)
+    objective = Problem(photographs, [Style(painting)] * 2, loss, None, only).objective(2)
     assert_close(objective.targets.masks, half(only).expand(-1, 2, -1, -1))
     masks = torch.rand(1, 2, 32, 64)
-    objective = Problem(photographs, [Style(painting)] * 2, loss, Fixed(), only, masks).objective(2)
+    objective = Problem(photographs, [Style(painting)] * 2, loss, None, only, masks).objective(2)
     assert_close(objective.targets.masks, half(masks))

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from stylenet.errors import InputError
-from stylenet.losses.weighting import TOLERANCE, Balanced, Fixed, Schedule, strength_shares
+from stylenet.losses.weighting import TOLERANCE, Balanced, Schedule, strength_shares
 
 rng = np.random.default_rng(0)
 x = rng.random((2, 3, 4, 5))
@@ -43,13 +43,6 @@ def balanced(measures, shares, momentum, alpha):
     ratios = np.array(shares)[:, None] / np.exp(mean)
     norms = measures[-1][1]
     return ratios * norms.sum(0) / (ratios * norms).sum(0)
-
-
-def test_fixed_weights_are_all_one_and_never_change():
-    images, groups = make_groups(x)
-    multipliers = Fixed()(groups, images, 0.5)
-    assert {group: value.tolist() for group, value in multipliers.items()} == {"content": [1, 1], "style": [1, 1]}
-    assert not Fixed().changed
 
 
 def test_without_alpha_the_norms_are_in_the_ratio_of_the_shares():
