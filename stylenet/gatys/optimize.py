@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stylenet.acceleration.accelerate import accelerate
-from stylenet.color import prepare_colors, restore_colors
+from stylenet.color import luminance_only, prepare_colors
 from stylenet.errors import InputError, unknown
 from stylenet.gatys.adam import SCHEDULES
 from stylenet.gatys.objective import Problem, Stage, extended
@@ -102,7 +102,8 @@ def optimize(
     stages = problem.stages(steps, pyramid)
 
     def finished(free: Tensor) -> Tensor:
-        images = restore_colors(to_size(free.detach(), content.shape[-2:]).clamp(0, 1), content, preserve_color)
+        images = to_size(free.detach(), content.shape[-2:]).clamp(0, 1)
+        images = luminance_only(images, content) if preserve_color == "luminance" else images
         return images if only is None else torch.lerp(content, images, only)
 
     total = sum(stage.steps for stage in stages)

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -47,25 +47,6 @@ def optimize_options(given: Mapping[str, Any]) -> dict[str, Any]:
     check_preserve_color(full["preserve_color"])
     plan(full["steps"], full["pyramid"], 1, 1)
     return full
-
-
-class Labeler(Protocol):
-    """A way to make labels.
-
-    Attributes:
-        method: What it is called in the manifest.
-    """
-
-    method: ClassVar[str]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Return all that makes its labels what they are, as plain values."""
-        ...
-
-    def stylist(self, painting: Tensor) -> Stylist:
-        """Return what makes the labels of one painting, (1, 3, h, w) in [0, 1]."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -135,3 +116,7 @@ class AdaINLabeler:
             return self.network(photograph, palette, alpha=self.alpha)
 
         return stylize
+
+
+Labeler = GatysLabeler | AdaINLabeler
+"""A way to make labels: `method` and `settings` say in the manifest what made them, `stylist` makes them."""
