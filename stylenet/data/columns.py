@@ -15,13 +15,12 @@ from torch.utils.data import Dataset, Subset
 from stylenet.data.datasets import ZOOM, Alternating, Crops, Folder, Photographs, Wholes, evenly_spaced, hold_out
 from stylenet.data.huggingface import COCO, WIKIART, Table, load_table
 from stylenet.data.sampling import generator
-from stylenet.data.sources import Content, Source
+from stylenet.data.sources import Content, Source, images_at_hand
 from stylenet.data.streaming import Stream, StreamBeside, first_images
 from stylenet.data.styles import known_styles
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.errors import InputError
 from stylenet.images import list_images
-from stylenet.resources import image_folders
 
 
 @dataclass(frozen=True)
@@ -177,10 +176,8 @@ def find_paintings(place: str) -> Source:
 
 def _paintings_at_hand() -> Source:
     """Return the best paintings on this machine."""
-    folders = [folder / "style" for folder in image_folders() if (folder / "style").is_dir()]
-    if folders:
-        paths = [path for folder in folders for path in list_images(folder)]
-        return Source("folder", ", ".join(map(str, folders)), Folder(paths))
+    if found := images_at_hand("style"):
+        return found
     paths = list(known_styles().values())
     if not paths:
         raise InputError(f"there are no paintings at hand: give {OPTION} a folder of them, or {WIKIART}")
