@@ -356,7 +356,7 @@ BAD = {
     "missing checkpoint": (["style=starry_night", "--ckpt_path=none.ckpt"], "no such file: none.ckpt"),
     "tiny style": (["style=tiny.png"], "3x3"),
     "broken style": (["style=text.jpg"], "text.jpg"),
-    "no accelerator": (["style=starry_night", "trainer.accelerator=mps"], "mps"),
+    "no accelerator": (["style=starry_night", "trainer.accelerator=mps"], "MPSAccelerator"),
 }
 
 
