@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 from support import ROOT, files, strip, train_here
+
+from stylenet.modules import adain
 
 torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
 
@@ -24,6 +27,8 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare_environment: None) -> Callable[..., int]:
     """Run `train.py` of some arguments in this process and tmp_path, and return its exit code."""
     monkeypatch.chdir(tmp_path)
+    quick = partial(adain.feature_scales, images=1, size=32)
+    monkeypatch.setattr(adain, "feature_scales", quick)
     return lambda *arguments: train_here(monkeypatch, tmp_path, *arguments)
 
 

@@ -38,6 +38,7 @@ def networks(tmp_path_factory):
 def place(tmp_path, monkeypatch, networks):
     """A working folder with the networks, a photograph, two paintings and two masks."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stylenet.inference.conditions.STYLE_SIZE", 64)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the quickest for tiny images
     for network in networks.iterdir():
