@@ -19,13 +19,13 @@ from torch import Tensor
 
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.cli.exits import guarded
+from stylenet.data.columns import find_paintings
 from stylenet.data.datasets import hold_out
-from stylenet.data.paintings import find_paintings
 from stylenet.data.sources import find_source
 from stylenet.errors import InputError
 from stylenet.features.weights import resolve_weights
+from stylenet.functional import SMALLEST
 from stylenet.images import grid, resize, save_image
-from stylenet.metrics import row_ratio, shift_error
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
 from stylenet.studies.evaluation_report import HEADINGS
@@ -33,6 +33,37 @@ from stylenet.studies.measure import Jury, figures
 from stylenet.studies.report import markdown
 
 FIGURES = ["gram_difference", "content_distance", "ssim", "rows", "shift"]
+
+
+def row_ratio(images: Tensor) -> Tensor:
+    """Return how unlike odd and even rows are, (B,): 1 where they are alike, as in photographs.
+
+    The mean absolute step from even to odd rows over that from odd to even rows, or its inverse, whichever is larger.
+    A decoder that has not learnt to hide its upsampling leaves horizontal streaks, whose ratio is 1.4 and more.
+
+    Args:
+        images: (B, C, H, W), H at least 3.
+    """
+    steps = (images[..., 1:, :] - images[..., :-1, :]).abs().mean((1, 3))  # (B, H-1)
+    ratio = steps[:, ::2].mean(1) / steps[:, 1::2].mean(1).clamp_min(SMALLEST)
+    return torch.maximum(ratio, 1 / ratio.clamp_min(SMALLEST))
+
+
+@torch.no_grad()
+def shift_error(stylize: Callable[[Tensor], Tensor], images: Tensor, pixels: int = 1) -> Tensor:
+    """Return how much more than its shift a shifted photograph changes in a stylized image, (B,): 0 at best.
+
+    The root mean square of `f(shift(x)) - shift(f(x))`; a network with strides has 0 only where `pixels` is their
+    product. What is large here flickers in films.
+
+    Args:
+        stylize: Takes and gives (B, 3, H, W) in [0, 1].
+        images: (B, 3, H, W) in [0, 1].
+        pixels: How far to the right.
+    """
+    shifted = stylize(images[..., :-pixels])[..., pixels:]
+    moved = stylize(images[..., pixels:])[..., :-pixels]
+    return (shifted - moved).square().mean((1, 2, 3)).sqrt()
 
 
 def held_out(val_count: int, pairs: int, size: int) -> list[tuple[Tensor, Tensor]]:

@@ -27,8 +27,8 @@ from turns import measure_from_here, status
 from stylenet.cli.exits import guarded
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.gatys.objective import CELL
 from stylenet.gatys.optimize import optimize
-from stylenet.gatys.pyramid import CELL
 from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize
 from stylenet.losses.options import LossOptions

@@ -34,7 +34,7 @@ from stylenet.acceleration.accelerate import accelerate
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.data.synthetic import DeadLeaves
-from stylenet.features.vgg_normalised import VGGNormalised, layer_names
+from stylenet.features.backbones import VGGNormalised, vgg_normalised_layers
 from stylenet.inference.compiling import compiled_on_cpu
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.decoder import ENCODED
@@ -80,7 +80,7 @@ def plain_adain(given: argparse.Namespace) -> Run:
     """Return naoto0804's test.py, with the weights of an AdaIN."""
     ours, painting = network(given), pictures(given)[1]
     assert isinstance(ours, AdaIN)
-    encoder = nn.Sequential(*list(VGGNormalised())[: int(layer_names()["relu4_1"]) + 1])
+    encoder = nn.Sequential(*list(VGGNormalised())[: int(vgg_normalised_layers()["relu4_1"]) + 1])
     encoder.load_state_dict(ours._encoder[0].body.state_dict())
     layers: list[nn.Module] = []
     for layer in ours.decoder:

@@ -19,7 +19,7 @@ from stylenet.gatys.film import FramePainter
 from stylenet.gatys.optimize import optimize
 from stylenet.gatys.pictures import Pictures, load_pictures
 from stylenet.images import grid, save_image
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.studies.measure import appoint_jury
 from stylenet.studies.warping_error import Paint, rate_film, read_frames
 
@@ -28,7 +28,7 @@ STEADINESS, CLOSENESS = ("warping_error", "sharpness"), ("gram_difference", "con
 """Figures of all frames, and of the last one."""
 
 
-def in_motion(pictures: Pictures, loss: Loss, steps: int, frame_steps: int, weight: float) -> Paint:
+def in_motion(pictures: Pictures, loss: PerceptualLoss, steps: int, frame_steps: int, weight: float) -> Paint:
     """Return what paints each frame from the last one."""
     painter = FramePainter(pictures, loss, {"steps": steps}, frame_steps, weight)
 
@@ -40,7 +40,7 @@ def in_motion(pictures: Pictures, loss: Loss, steps: int, frame_steps: int, weig
     return paint
 
 
-def alone(pictures: Pictures, loss: Loss, steps: int, frame: Tensor) -> Tensor:
+def alone(pictures: Pictures, loss: PerceptualLoss, steps: int, frame: Tensor) -> Tensor:
     """Return a frame painted as a photograph is."""
     return optimize(frame, pictures.styles, loss, steps=steps).image
 

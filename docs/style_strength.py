@@ -25,7 +25,7 @@ from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import optimize
 from stylenet.images import grid, resize, save_image
 from stylenet.losses.multiscale import perceptual_loss
-from stylenet.losses.weighting import Balanced, Fixed
+from stylenet.losses.weighting import Balanced
 from stylenet.metrics import Judge
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +63,7 @@ def stylizer(backbone: str, painting: Tensor, steps: int, fixed: bool) -> Callab
     def stylize(images: Tensor, strength: float) -> Tensor:
         options = gatys_options(name, {"style_weight": strength if fixed else 1.0, "tv_weight": 0.0})
         extractor = FeatureExtractor(name, options.layers, weights or "auto", options.pooling).to(images.device)
-        weighting = Fixed() if fixed else Balanced(gatys_shares(name, strength))
+        weighting = None if fixed else Balanced(gatys_shares(name, strength))
         loss = perceptual_loss(extractor, painting, options)
         return optimize(images, painting, loss, steps=steps, weighting=weighting).image
 

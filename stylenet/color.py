@@ -120,16 +120,3 @@ def _match(values: Tensor, reference: Tensor) -> Tensor:
     """Return values with mean and deviation of others, clamped to [0, 1]."""
     scaled = (values - values.mean()) / values.std().clamp_min(1e-3)
     return (scaled * reference.std() + reference.mean()).clamp(0, 1)
-
-
-def restore_colors(images: Tensor, photographs: Tensor, way: str | None) -> Tensor:
-    """Return the optimized images, (1, 3, H, W) in [0, 1], with the photograph's chroma where only luminance was free.
-
-    Args:
-        images: What came out.
-        photographs: As they were given to `prepare_colors`.
-        way: As in `prepare_colors`.
-    """
-    if way != "luminance":
-        return images
-    return luminance_only(images, photographs)

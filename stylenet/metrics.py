@@ -1,13 +1,11 @@
 """How good is a stylized image: figures that are printed beside the untouched photograph's."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.functional import SMALLEST, gram, relative_error
+from stylenet.functional import gram, relative_error
 
 
 def ssim(images: Tensor, photographs: Tensor) -> Tensor:
@@ -35,37 +33,6 @@ def mse(images: Tensor, references: Tensor) -> Tensor:
         references: Photographs or pseudo-labels, (B, 3, H, W) in [0, 1].
     """
     return (images.float() - references.float()).square().mean((1, 2, 3))
-
-
-def row_ratio(images: Tensor) -> Tensor:
-    """Return how unlike odd and even rows are, (B,): 1 where they are alike, as in photographs.
-
-    The mean absolute step from even to odd rows over that from odd to even rows, or its inverse, whichever is larger.
-    A decoder that has not learnt to hide its upsampling leaves horizontal streaks, whose ratio is 1.4 and more.
-
-    Args:
-        images: (B, C, H, W), H at least 3.
-    """
-    steps = (images[..., 1:, :] - images[..., :-1, :]).abs().mean((1, 3))  # (B, H-1)
-    ratio = steps[:, ::2].mean(1) / steps[:, 1::2].mean(1).clamp_min(SMALLEST)
-    return torch.maximum(ratio, 1 / ratio.clamp_min(SMALLEST))
-
-
-@torch.no_grad()
-def shift_error(stylize: Callable[[Tensor], Tensor], images: Tensor, pixels: int = 1) -> Tensor:
-    """Return how much more than its shift a shifted photograph changes in a stylized image, (B,): 0 at best.
-
-    The root mean square of `f(shift(x)) - shift(f(x))`; a network with strides has 0 only where `pixels` is their
-    product. What is large here flickers in films.
-
-    Args:
-        stylize: Takes and gives (B, 3, H, W) in [0, 1].
-        images: (B, 3, H, W) in [0, 1].
-        pixels: How far to the right.
-    """
-    shifted = stylize(images[..., :-pixels])[..., pixels:]
-    moved = stylize(images[..., pixels:])[..., :-pixels]
-    return (shifted - moved).square().mean((1, 2, 3)).sqrt()
 
 
 class Judge(nn.Module):

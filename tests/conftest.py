@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from support import ROOT, strip, train_here
+from support import ROOT, files, strip, train_here
+
+from stylenet.modules import adain
 
 torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
 
@@ -24,7 +27,28 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare_environment: None) -> Callable[..., int]:
     """Run `train.py` of some arguments in this process and tmp_path, and return its exit code."""
     monkeypatch.chdir(tmp_path)
+    quick = partial(adain.feature_scales, images=1, size=32)
+    monkeypatch.setattr(adain, "feature_scales", quick)
     return lambda *arguments: train_here(monkeypatch, tmp_path, *arguments)
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture) -> Callable[..., None]:
+    """Check that a call ends with exit code 2, a line of error with these words, after a card at most; no file."""
+
+    def check(call: Callable[[], int], words: str, card: bool = False) -> None:
+        before = files()
+        capsys.readouterr()
+        assert call() == 2
+        captured = capsys.readouterr()
+        *others, line = captured.err.splitlines()
+        assert line.startswith("error: ")
+        assert words in line
+        assert captured.out == ""
+        assert not [other for other in others if not card or other.startswith(("error", "Traceback"))]
+        assert files() == before
+
+    return check
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from torchmetrics.functional import mean_squared_error
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.metrics import Judge, mse, row_ratio, shift_error, ssim
+from stylenet.metrics import Judge, mse, ssim
 
 STYLES, CONTENTS = ("relu1_2", "relu2_2"), ("relu2_1", "relu1_1")
 
@@ -122,21 +122,3 @@ def test_layers_with_dots_in_their_names_are_judged(pictures):
     extractor = FeatureExtractor("squeezenet1_1", ["features.1", "features.4"], "random")
     figures = Judge(extractor, pictures[0], ("features.1", "features.4"), ("features.4",))(*pictures[1:])
     assert all((value > 0).all() for value in figures.values())
-
-
-def test_odd_rows_unlike_even_ones_are_told_by_the_row_ratio():
-    rows = torch.tensor([0.0, 1.0, 1.5, 2.5, 3.0, 4.0])  # steps of 1, .5, 1, .5, 1
-    image = rows.view(1, 1, 6, 1).expand(1, 3, 6, 4)
-    assert row_ratio(image).item() == pytest.approx(2.0)
-    assert row_ratio(image[..., 1:, :]).item() == pytest.approx(2.0)  # which of them is larger does not matter
-    assert row_ratio(torch.arange(6.0).view(1, 1, 6, 1).expand(2, 3, 6, 4)).tolist() == pytest.approx([1.0, 1.0])
-
-
-def test_a_filter_has_no_shift_error_and_a_stride_has_one():
-    torch.manual_seed(0)
-    image, kernel = torch.rand(2, 3, 20, 24), torch.rand(3, 1, 1, 3)
-    filtered = shift_error(lambda x: torch.nn.functional.conv2d(x, kernel, groups=3, padding=(0, 1)), image)
-    inner = shift_error(lambda x: x.square(), image)
-    coarse = shift_error(lambda x: torch.nn.functional.interpolate(x[..., ::2], x.shape[-2:]), image)
-    assert inner.tolist() == [0.0, 0.0]
-    assert (coarse > filtered).all()  # a filter errs at the border alone

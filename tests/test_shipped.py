@@ -7,7 +7,6 @@ from torch import Tensor
 from stylenet.data.sources import find_source
 from stylenet.data.styles import find_style, load_style
 from stylenet.images import resize
-from stylenet.metrics import row_ratio
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import NETWORKS, load_network
 from stylenet.networks.johnson import JohnsonNet
@@ -63,7 +62,8 @@ def test_adain_leaves_no_streaks(style: str, photograph: Tensor):
     network, _ = load_network("adain")
     with torch.no_grad():
         image = network(photograph, network.palette(load_style(find_style(style), 192)))
-    assert row_ratio(image).item() < 1.25
+    steps = (image[..., 1:, :] - image[..., :-1, :]).abs().mean((0, 1, 3))  # between rows: alike, odd and even
+    assert 0.8 < steps[::2].mean() / steps[1::2].mean() < 1.25
 
 
 @pytest.mark.parametrize("name", ["starry_night", "great_wave"])

@@ -14,8 +14,7 @@ from jsonargparse.typing import NonNegativeFloat
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Levels, Pixels, Seed, Steps, call
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
-from stylenet.cli.gatys_bars import Watch
-from stylenet.cli.gatys_film import film_job
+from stylenet.cli.gatys_film import Watch, film_job
 from stylenet.color import check_preserve_color
 from stylenet.console import print_card
 from stylenet.devices import pick_device
@@ -30,7 +29,7 @@ from stylenet.gatys.pictures import Pictures, load_pictures
 from stylenet.images import save_image
 from stylenet.inference.outputs import check_writable, keep_inputs, plan
 from stylenet.losses.options import LossOptions
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.weighting import Balanced
 
 LOSS = (LossOptions, ("pixel_weight", "perceptual_weight", "temporal_weight"))
@@ -154,7 +153,9 @@ run = partial(call, gatys, "stylenet gatys", groups={"loss": LOSS})
 """Takes the arguments of a command line, and returns the exit code."""
 
 
-def optimize_and_save(pictures: Pictures, loss: Loss, how: Mapping[str, Any], target: Path, film: Film | None) -> int:
+def optimize_and_save(
+    pictures: Pictures, loss: PerceptualLoss, how: Mapping[str, Any], target: Path, film: Film | None
+) -> int:
     """Optimize under a progress bar, write what comes out, say so, and return the exit code.
 
     Args:

@@ -1,7 +1,7 @@
 """Films in `stylenet gatys`: painted frame by frame, kept beside the output until all are there, and joined."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,14 +10,16 @@ from typing import Any
 from torch import Tensor
 
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, one_line, stop_when_asked
-from stylenet.cli.gatys_bars import FilmBar
 from stylenet.cli.infer import clock
+from stylenet.console import Bar
 from stylenet.errors import InputError
 from stylenet.film.flow import opencv
 from stylenet.film.formats import pick_encoder
 from stylenet.film.stylize import frames_of, open_film
+from stylenet.film.timelapse import Film
 from stylenet.gatys.film import FRAME_STEPS, TEMPORAL_WEIGHT, FramePainter, paint_film
 from stylenet.gatys.kept_frames import KeptFrames, fingerprint, join_frames
+from stylenet.gatys.run import Progress
 from stylenet.inference.outputs import stays_film
 from stylenet.locking import alone_in
 
@@ -120,3 +122,51 @@ def film_job(source: Path, target: Path, options: Mapping[str, Any]) -> FilmJob 
     pick_encoder(target)
     cut = {name: clock(name, options[name]) for name in ("start", "end")}
     return FilmJob(source, target, **given | cut)
+
+
+class Watch(Bar):
+    """A bar that is a callback of `optimize`; ends it at its next step once `asked` holds something.
+
+    Args:
+        asked: Filled by Ctrl-C, see `stylenet.cli.exits.stop_when_asked`.
+        film: Takes the image every few steps.
+    """
+
+    def __init__(self, asked: Sequence[int], film: Film | None = None) -> None:
+        super().__init__("step")
+        self.asked, self.film = asked, film
+
+    def __call__(self, progress: Progress) -> bool:
+        """Show where the run stands, film it, and return whether it shall end."""
+        step, steps = progress.record.step, progress.steps
+        self.move(step, steps, _groups(progress), line=step in (1, steps))
+        if self.film:
+            self.film.follow(step, steps, progress.image)
+        return bool(self.asked)
+
+
+class FilmBar(Bar):
+    """A bar of all steps that are left; raises KeyboardInterrupt at the next step once `asked` holds something.
+
+    Args:
+        asked: Filled by Ctrl-C, see `stylenet.cli.exits.stop_when_asked`.
+        frame_steps: Of each frame that is to come.
+    """
+
+    def __init__(self, asked: Sequence[int], frame_steps: int) -> None:
+        super().__init__("step")
+        self.asked, self.frame_steps, self.done = asked, frame_steps, 0
+
+    def watch(self, number: int, frames: int, progress: Progress) -> None:
+        """Show where a frame stands; see `stylenet.gatys.film.Watch`."""
+        self.done += 1
+        step, steps = progress.record.step, progress.steps
+        left = steps - step + (frames - number) * self.frame_steps
+        self.move(self.done, self.done + left, f"frame {number} of {frames} {_groups(progress)}", line=step == steps)
+        if self.asked:
+            raise KeyboardInterrupt
+
+
+def _groups(progress: Progress) -> str:
+    """Return the weighted groups of terms, in words."""
+    return " ".join(f"{group} {value.mean():.3g}" for group, value in progress.record.weighted.items())

@@ -13,11 +13,10 @@ from torch import Tensor
 
 from stylenet.cli.exits import INTERRUPTED, OK, stop_when_asked
 from stylenet.errors import InputError
-from stylenet.film.camera import Camera
+from stylenet.film.camera import Camera, Recorder
 from stylenet.film.flow import opencv
 from stylenet.film.formats import FORMATS, pick_encoder
 from stylenet.film.pixels import to_frame
-from stylenet.film.recorder import Recorder
 from stylenet.film.stabilize import Stabilizer
 from stylenet.inference.outputs import check_writable
 from stylenet.inference.sizes import scaled

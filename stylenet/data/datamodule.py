@@ -8,10 +8,17 @@ import lightning.pytorch as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from stylenet.data.columns import Column, Plan, photograph_column, stream_column
+from stylenet.data.columns import (
+    Column,
+    Plan,
+    find_paintings,
+    is_dataset,
+    photograph_column,
+    stream_column,
+    with_paintings,
+)
 from stylenet.data.huggingface import COCO, load_table
 from stylenet.data.labeled import labeled_column
-from stylenet.data.paintings import find_paintings, is_dataset, with_paintings
 from stylenet.data.sampling import ResumableLoader, SampleOrder
 from stylenet.data.sources import SOURCES, Content, find_source
 from stylenet.data.streaming import Stream, StreamBeside, StreamLoader

@@ -8,9 +8,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from stylenet.data.columns import Column, Plan
+from stylenet.data.columns import PAINTING_ZOOM, Column, Plan, painting_plan
 from stylenet.data.datasets import ZOOM, Photographs, center_crop, hold_out, random_crop
-from stylenet.data.paintings import PAINTING_ZOOM, painting_plan
 from stylenet.data.pairs import MANIFEST, Pair, read_manifest
 from stylenet.data.sampling import generator, photograph_of
 from stylenet.data.sources import Content

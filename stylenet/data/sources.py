@@ -100,14 +100,23 @@ def best_at_hand() -> Source:
     """Return the best source on this machine, without the network: see `find_source`."""
     if any(folder.is_dir() for folder in _coco_folders(None)):
         return _coco(None)
-    folders = [folder / "content" for folder in image_folders() if (folder / "content").is_dir()]
-    if folders:
-        paths = [path for folder in folders for path in list_images(folder)]
-        return Source("folder", ", ".join(map(str, folders)), Folder(paths))
+    if found := images_at_hand("content"):
+        return found
     try:
         return _embedded()
     except InputError:
         return find_source("synthetic")
+
+
+def images_at_hand(kind: str) -> Source | None:
+    """Return the images in the sub-folders of this name in the folders of STYLENET_IMAGES; None where there are none.
+
+    Args:
+        kind: `content` or `style`.
+    """
+    folders = [folder / kind for folder in image_folders() if (folder / kind).is_dir()]
+    paths = [path for folder in folders for path in list_images(folder)]
+    return Source("folder", ", ".join(map(str, folders)), Folder(paths)) if folders else None
 
 
 def _folder(root: str | None) -> Source:

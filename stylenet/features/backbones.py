@@ -10,8 +10,40 @@ import torchvision
 from torch import nn
 
 from stylenet.errors import unknown
-from stylenet.features import vgg_normalised
 from stylenet.features.vit import DEPTH, VisionTransformer
+
+VGG19_WIDTHS = (64, 128, 256, 512, 512)
+VGG19_DEPTHS = (2, 2, 4, 4, 4)
+
+
+class VGGNormalised(nn.Sequential):
+    """VGG-19 to relu5_4 as in naoto0804/pytorch-AdaIN, whose file `vgg_normalised.pth` fits it.
+
+    The first convolution, 1x1, turns RGB in [0, 1] into BGR in 0-255 less the mean. Reflection padding; pools round up.
+    """
+
+    def __init__(self) -> None:
+        layers: list[nn.Module] = [nn.Conv2d(3, 3, 1)]
+        channels = 3
+        for block, (width, depth) in enumerate(zip(VGG19_WIDTHS, VGG19_DEPTHS, strict=True)):
+            if block:
+                layers.append(nn.MaxPool2d(2, 2, ceil_mode=True))
+            for _ in range(depth):
+                layers += [nn.ReflectionPad2d(1), nn.Conv2d(channels, width, 3), nn.ReLU()]
+                channels = width
+        super().__init__(*layers)
+
+
+def vgg_normalised_layers() -> dict[str, str]:
+    """Return `reluK_N`, mapped to the places in the Sequential."""
+    names, index = {}, 1
+    for block, depth in enumerate(VGG19_DEPTHS, start=1):
+        for n in range(1, depth + 1):
+            names[f"relu{block}_{n}"] = str(index + 2)
+            index += 3
+        index += 1  # the pool
+    return names
+
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -98,8 +130,8 @@ BACKBONES: dict[str, Backbone] = {
         content=("relu4_2",),
     ),
     "vgg_normalised": Backbone(
-        build=vgg_normalised.VGGNormalised,
-        layers=vgg_normalised.layer_names(),
+        build=VGGNormalised,
+        layers=vgg_normalised_layers(),
         style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"),  # Huang and Belongie 2017
         content_layers=("relu4_1",),
         weights_file="vgg_normalised.pth",

@@ -1,18 +1,31 @@
-"""A camera, or a film that plays one: who asks gets the newest frame, and what comes while nobody asks is lost."""
+"""A camera, or a film that plays one: who asks gets the newest frame, and what comes while nobody asks is lost.
+
+`Recorder` writes pictures into a film as they come, each with the time at which it came.
+"""
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from threading import Condition, Thread
+from types import TracebackType
 from typing import Self
 
 import numpy as np
 from torch import Tensor
 
 from stylenet.errors import InputError
+from stylenet.film.facts import Facts, Picture
 from stylenet.film.flow import opencv
 from stylenet.film.pixels import to_image
 from stylenet.film.stylize import open_film
+from stylenet.film.writer import FilmWriter
+
+MILLISECOND = Fraction(1, 1000)
+RATE = Fraction(25)
+"""Frames a second that the film of a `Recorder` tells of; their own times count."""
 
 
 class Camera:
@@ -98,3 +111,55 @@ def _played(film: Path) -> Iterator[np.ndarray]:
                     yield picture.pixels
 
     return frames()
+
+
+class Recorder:
+    """`with Recorder(path) as film: film.add(pixels)`; the file is moved into place when the block ends.
+
+    Args:
+        path: The film; its suffix, one of `FORMATS`, says the format.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stack = ExitStack()
+        self._writer: FilmWriter | None = None
+        self._last: Picture | None = None
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        if kind is None and self._writer is not None and self._last is not None:
+            self._writer.add(self._lasting(self._last))
+        return self._stack.__exit__(kind, error, trace)
+
+    @property
+    def full(self) -> bool:
+        """Whether the disk is full: what was written until then is a film."""
+        return self._writer is not None and self._writer.full
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Append what is to be seen from now on, RGB, uint8, (H, W, 3), always in one size.
+
+        Raises:
+            InputError: The place cannot be written.
+        """
+        if self._writer is None:
+            height, width = pixels.shape[:2]
+            facts = Facts(width, height, MILLISECOND, RATE, None)
+            self._writer = self._stack.enter_context(FilmWriter(self.path, facts, []))
+            self._began = time.monotonic()
+        if self._last is not None:
+            self._writer.add(self._lasting(self._last))
+        self._last = Picture(pixels, self._now(), 1)
+
+    def _now(self) -> int:
+        return round(1000 * (time.monotonic() - self._began))
+
+    def _lasting(self, picture: Picture) -> Picture:
+        """Return a picture that is to be seen until now."""
+        return replace(picture, duration=max(1, self._now() - picture.start))

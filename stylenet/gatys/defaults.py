@@ -9,7 +9,7 @@ from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
 from stylenet.losses.weighting import strength_shares
 
@@ -70,7 +70,7 @@ def gatys_loss(
     styles: Sequence[Style] = (),
     given: Mapping[str, Any] | None = None,
     device: torch.device | str = "cpu",
-) -> Loss:
+) -> PerceptualLoss:
     """Return a loss to optimize images by, on a device.
 
     Args:

@@ -9,7 +9,7 @@ loss of section 4.3 nor the passes back and forth of 4.4. The last picture is ta
 that a film that is taken up again becomes the same as one that was never left.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,8 +28,8 @@ from stylenet.gatys.optimize import Result, optimize
 from stylenet.gatys.pictures import Pictures, at_size
 from stylenet.gatys.run import Progress
 from stylenet.images import load_image, save_image
-from stylenet.losses.perceptual import Loss
-from stylenet.losses.terms import Style, Targets
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.losses.terms import Targets, Term
 
 FRAME_STEPS, TEMPORAL_WEIGHT = 40, 200.0
 """Steps of a frame that goes on from another one, and the weight of the temporal loss. See docs/film.md."""
@@ -69,50 +69,25 @@ def carry(frame: Tensor, before: Tensor, painted: Tensor) -> Carried | None:
     return Carried(*(torch.from_numpy(m).permute(2, 0, 1)[None].to(frame) for m in maps))
 
 
-class TemporalLoss(Loss):
-    """A loss with one more term, `temporal`: the mean of `c (x - w)^2` over all pixels (eq. 7).
+class TemporalTerm(Term):
+    """The mean of `c (x - w)^2` over all pixels (eq. 7).
 
     x is the image, w the last one carried along, c 1 where that can be trusted and 0 elsewhere.
 
     Args:
-        loss: The loss.
         before: The last picture.
         weight: Of the term.
     """
 
-    def __init__(self, loss: Loss, before: Carried, weight: float) -> None:
-        super().__init__()
-        self.loss, self.before, self.weight = loss, before, weight
-        self.options, self.extractor = loss.options, loss.extractor
-        self.weights = loss.weights | {"temporal": weight}
+    def __init__(self, before: Carried, weight: float) -> None:
+        super().__init__({"temporal": weight})
+        self.before = before
 
-    def targets(
-        self,
-        photographs: Tensor,
-        masks: Tensor | None = None,
-        labels: Tensor | None = None,
-        styles: Mapping[str, Tensor] | None = None,
-    ) -> Targets:
-        """Return what images are compared with; see `Loss.targets`."""
-        return self.loss.targets(photographs, masks, labels, styles)
-
-    def statistics(self, paintings: Tensor) -> dict[str, Tensor]:
-        """Return what of each painting the terms compare with; see `Loss.statistics`."""
-        return self.loss.statistics(paintings)
-
-    def with_snapshot(self, targets: Targets, images: Tensor) -> Targets:
-        """Return `targets` with a snapshot; see `Loss.with_snapshot`."""
-        return self.loss.with_snapshot(targets, images)
-
-    def per_item(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """Return the unweighted terms; of images that were extended, what was added does not count."""
+    def forward(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """Return the term; of images that were extended, what was added does not count."""
         wanted, sure = self.before.picture, self.before.sure
         gap = images[..., : wanted.shape[-2], : wanted.shape[-1]] - wanted  # (B, 3, H, W)
-        return self.loss.per_item(images, targets) | {"temporal": (sure * gap**2).mean((1, 2, 3))}
-
-    def restyled(self, styles: Sequence[Style]) -> "TemporalLoss":
-        """Return this loss with other paintings; see `Loss.restyled`."""
-        return TemporalLoss(self.loss.restyled(styles), self.before, self.weight)
+        return {"temporal": (sure * gap**2).mean((1, 2, 3))}
 
 
 @dataclass
@@ -128,7 +103,7 @@ class FramePainter:
     """
 
     pictures: Pictures
-    loss: Loss
+    loss: PerceptualLoss
     how: Mapping[str, Any]
     frame_steps: int = FRAME_STEPS
     temporal_weight: float = TEMPORAL_WEIGHT
@@ -147,7 +122,7 @@ class FramePainter:
             if how.get("preserve_color") == "luminance":  # then gray images are optimized
                 before = Carried(luminance(before.picture).expand(-1, 3, -1, -1), before.seen, before.sure)
             init, how = before.picture, how | {"steps": self.frame_steps, "pyramid": 1}
-            loss = TemporalLoss(loss, before, self.temporal_weight) if self.temporal_weight else loss
+            loss = loss.plus(TemporalTerm(before, self.temporal_weight)) if self.temporal_weight else loss
         only, masks = self.pictures.only, self.pictures.masks
         return optimize(frame, self.pictures.styles, loss, init=init, only=only, masks=masks, callback=callback, **how)
 

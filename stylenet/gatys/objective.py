@@ -5,14 +5,65 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from stylenet.errors import InputError
-from stylenet.gatys.pyramid import Stage, extended, plan
 from stylenet.images import shrink
 from stylenet.losses.multiscale import smaller
-from stylenet.losses.perceptual import Loss, sum_groups
+from stylenet.losses.perceptual import PerceptualLoss, sum_groups
 from stylenet.losses.terms import Style, Targets
-from stylenet.losses.weighting import Weighting
+from stylenet.losses.weighting import Balanced
+
+CELL = 16
+"""Pixels that are one place of the deepest maps of VGG."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One size of the pyramid.
+
+    Args:
+        divisor: Photographs and paintings are at 1/divisor of their size.
+        steps: Evaluations of loss and gradient at this size.
+    """
+
+    divisor: int
+    steps: int
+
+
+def plan(steps: int, levels: int, shortest_side: int, smallest: int) -> list[Stage]:
+    """Return the stages from coarse to fine, each at half the size of the next.
+
+    Each coarser size has half as many steps as the full one; together they cost a sixth of its work at most. Sizes that
+    are too small for features are left out. Measured with L-BFGS, coarse steps pay where the full size has under about
+    60, not where it has 300; they also bring strokes of a larger scale.
+
+    Args:
+        steps: Evaluations at full size.
+        levels: Number of sizes, 1 being the full size alone.
+        shortest_side: Of photographs and paintings, in pixels.
+        smallest: Pixels that a side needs for features.
+
+    Raises:
+        InputError: Fewer than one level or step.
+    """
+    for name, value in (("steps", steps), ("pyramid", levels)):
+        if value < 1:
+            raise InputError(f"{name} is {value}: give at least 1")
+    divisors = [2**level for level in reversed(range(levels))]
+    coarse = [Stage(divisor, (steps + 1) // 2) for divisor in divisors[:-1] if shortest_side // divisor >= smallest]
+    return [*coarse, Stage(1, steps)]
+
+
+def extended(images: Tensor) -> Tensor:
+    """Return images, (B, C, H, W), mirrored at the right and the bottom until both sides are multiples of `CELL`.
+
+    The pools of VGG drop what is left over at these borders; deep layers never see it, and noise would grow there.
+    """
+    height, width = images.shape[-2:]
+    right, bottom = -width % CELL, -height % CELL
+    mode = "reflect" if right < width and bottom < height else "replicate"
+    return F.pad(images, (0, right, 0, bottom), mode=mode)
 
 
 @dataclass
@@ -22,7 +73,7 @@ class Objective:
     Args:
         loss: Gives the terms.
         targets: What the images are compared with.
-        weighting: Gives the multiplier of each group.
+        weighting: Gives the multiplier of each group; None: their weights are all.
         size: Height and width of what will be kept of the images; the rest, at right and bottom, is cut off.
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
 
@@ -34,9 +85,9 @@ class Objective:
         weighted: Its weighted groups, `{group: (B,)}`.
     """
 
-    loss: Loss
+    loss: PerceptualLoss
     targets: Targets
-    weighting: Weighting
+    weighting: Balanced | None
     size: tuple[int, int]
     only: Tensor | None = None
     changed: bool = False
@@ -44,6 +95,11 @@ class Objective:
     raw: dict[str, Tensor] = field(default_factory=dict)
     weighted: dict[str, Tensor] = field(default_factory=dict)
     _snapped: bool = False
+
+    @property
+    def reweighted(self) -> bool:
+        """Whether the last evaluation had other multipliers than the one before it."""
+        return self.weighting is not None and self.weighting.changed
 
     def compose(self, free: Tensor) -> Tensor:
         """Return the images that free pixels, (B, 3, H, W), make: the photographs' own where `only` is 0."""
@@ -59,12 +115,13 @@ class Objective:
             free = free.detach().requires_grad_()
             images = self.compose(free)
             terms = self.loss.per_item(images, self.targets)
-            groups = sum_groups(self.loss.weighted(terms))
-            multipliers = self.weighting(groups, images, self.progress)
-            weighted = {group: multipliers[group] * value for group, value in groups.items()}
+            weighted = sum_groups(self.loss.weighted(terms))
+            if self.weighting is not None:
+                multipliers = self.weighting(weighted, images, self.progress)
+                weighted = {group: multipliers[group] * value for group, value in weighted.items()}
             total = torch.stack(list(weighted.values())).sum(0)  # (B,)
             (gradient,) = torch.autograd.grad(total.sum(), free)
-        self.changed, self._snapped = self._snapped or self.weighting.changed, False
+        self.changed, self._snapped = self._snapped or self.reweighted, False
         self.raw = {name: term.detach() for name, term in terms.items()}
         self.weighted = {group: value.detach() for group, value in weighted.items()}
         return total.detach(), gradient
@@ -87,7 +144,7 @@ class Problem:
         photographs: (B, 3, H, W) in [0, 1].
         paintings: N of them.
         loss: Of any paintings.
-        weighting: Gives the multiplier of each group of terms.
+        weighting: Gives the multiplier of each group of terms; None: their weights are all.
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
         masks: Where each painting belongs, (B or 1, N, H, W) in [0, 1]; by default wherever images may change.
         labels: Pseudo-labels, (B, 3, H, W) in [0, 1].
@@ -95,8 +152,8 @@ class Problem:
 
     photographs: Tensor
     paintings: Sequence[Style]
-    loss: Loss
-    weighting: Weighting
+    loss: PerceptualLoss
+    weighting: Balanced | None
     only: Tensor | None = None
     masks: Tensor | None = None
     labels: Tensor | None = None
@@ -108,7 +165,7 @@ class Problem:
         return min(min(image.shape[-2:]) for image in images)
 
     def stages(self, steps: int, levels: int) -> list[Stage]:
-        """Return the stages of `stylenet.gatys.pyramid.plan`, less the coarse ones that a term is not made for."""
+        """Return the stages of `stylenet.gatys.objective.plan`, less the coarse ones that a term is not made for."""
         stages = plan(steps, levels, self.shortest_side, self.loss.extractor.smallest)
         return [stage for stage in stages if stage.divisor == 1 or self.fits(stage.divisor)]
 

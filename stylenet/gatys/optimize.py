@@ -9,16 +9,15 @@ import torch
 from torch import Tensor
 
 from stylenet.acceleration.accelerate import accelerate
-from stylenet.color import prepare_colors, restore_colors
+from stylenet.color import luminance_only, prepare_colors
 from stylenet.errors import InputError, unknown
 from stylenet.gatys.adam import SCHEDULES
-from stylenet.gatys.objective import Problem
-from stylenet.gatys.pyramid import Stage, extended
+from stylenet.gatys.objective import Problem, Stage, extended
 from stylenet.gatys.run import OPTIMIZERS, Progress, Record, Run
 from stylenet.images import shrink, to_size
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
-from stylenet.losses.weighting import Fixed, Weighting
+from stylenet.losses.weighting import Balanced
 
 INITS = ("content", "noise", "style")
 
@@ -41,7 +40,7 @@ class Result:
 def optimize(
     content: Tensor,
     style: Tensor | Sequence[Style],
-    loss: Loss,
+    loss: PerceptualLoss,
     *,
     optimizer: str = "lbfgs",
     init: str | Tensor = "content",
@@ -53,7 +52,7 @@ def optimize(
     masks: Tensor | None = None,
     labels: Tensor | None = None,
     preserve_color: str | None = None,
-    weighting: Weighting | None = None,
+    weighting: Balanced | None = None,
     combined_after: float = 0.1,
     patience: int | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
@@ -80,7 +79,7 @@ def optimize(
         masks: Where each of N styles belongs, (B or 1, N, H, W) in [0, 1]; by default wherever `only` allows.
         labels: Pseudo-labels, (B, 3, H, W) in [0, 1], where the loss has weights for them.
         preserve_color: `luminance` or `coral` keeps the photograph's colors, see `stylenet.color`.
-        weighting: Multipliers of the groups of terms; fixed ones by default.
+        weighting: Multipliers of the groups of terms; none by default.
         combined_after: Share of all steps after which the combined-image term takes its snapshot and acts.
         patience: Stop at a size when no image's loss fell by a thousandth in so many steps; never by default.
         callback: Called after every step; returning true ends the run, and what there is is returned.
@@ -98,12 +97,13 @@ def optimize(
     _check_shapes(content, styles, init, only, masks, labels)
     photographs, images = prepare_colors(content, [style.image for style in styles], preserve_color)
     paintings = [replace(style, image=image) for style, image in zip(styles, images, strict=True)]
-    weighting = copy.deepcopy(weighting) or Fixed()  # it holds the state of one run
+    weighting = copy.deepcopy(weighting)  # it holds the state of one run
     problem = Problem(photographs, paintings, loss, weighting, only, masks, labels)
     stages = problem.stages(steps, pyramid)
 
     def finished(free: Tensor) -> Tensor:
-        images = restore_colors(to_size(free.detach(), content.shape[-2:]).clamp(0, 1), content, preserve_color)
+        images = to_size(free.detach(), content.shape[-2:]).clamp(0, 1)
+        images = luminance_only(images, content) if preserve_color == "luminance" else images
         return images if only is None else torch.lerp(content, images, only)
 
     total = sum(stage.steps for stage in stages)

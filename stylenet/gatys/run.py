@@ -124,7 +124,7 @@ class Run:
             self.over = bool(self.callback and self.callback(self._progress(objective.kept(good)))) or self.over
             if self.over or self._stands_still(best):
                 break
-            changed = self._snapshot(objective, good) or objective.weighting.changed
+            changed = self._snapshot(objective, good) or objective.reweighted
             if changed and self.optimizer == "lbfgs":
                 iterates, best = self._minimize(objective, good, steps), []  # the curvature seen was another loss's
         return objective.kept(good)

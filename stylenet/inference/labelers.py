@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,9 +12,9 @@ from torch import Tensor
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.color import check_preserve_color
 from stylenet.errors import InputError, unknown
+from stylenet.gatys.objective import plan
 from stylenet.gatys.optimize import INITS, check, optimize
-from stylenet.gatys.pyramid import plan
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
 from stylenet.resources import file_digest
@@ -49,25 +49,6 @@ def optimize_options(given: Mapping[str, Any]) -> dict[str, Any]:
     return full
 
 
-class Labeler(Protocol):
-    """A way to make labels.
-
-    Attributes:
-        method: What it is called in the manifest.
-    """
-
-    method: ClassVar[str]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Return all that makes its labels what they are, as plain values."""
-        ...
-
-    def stylist(self, painting: Tensor) -> Stylist:
-        """Return what makes the labels of one painting, (1, 3, h, w) in [0, 1]."""
-        ...
-
-
 @dataclass(frozen=True)
 class GatysLabeler:
     """Labels by the optimizer, a photograph at a time.
@@ -78,7 +59,7 @@ class GatysLabeler:
     """
 
     method: ClassVar[str] = "gatys"
-    loss: Loss
+    loss: PerceptualLoss
     options: Mapping[str, Any]
 
     @property
@@ -135,3 +116,7 @@ class AdaINLabeler:
             return self.network(photograph, palette, alpha=self.alpha)
 
         return stylize
+
+
+Labeler = GatysLabeler | AdaINLabeler
+"""A way to make labels: `method` and `settings` say in the manifest what made them, `stylist` makes them."""

@@ -22,7 +22,7 @@ from stylenet.data.styles import load_style
 from stylenet.errors import InputError
 from stylenet.images import decode, load_image, resize, to_uint8, written_beside
 from stylenet.inference.labelers import Labeler, Stylist
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
 from stylenet.resources import file_digest
 
@@ -89,7 +89,7 @@ class Painting:
 
     picture: Picture
     stylist: Stylist
-    score: Loss
+    score: PerceptualLoss
 
 
 class PairMaker:
@@ -113,7 +113,7 @@ class PairMaker:
         self,
         folder: Path,
         labeler: Labeler,
-        loss: Loss,
+        loss: PerceptualLoss,
         styles: Mapping[str, Path],
         size: int,
         style_size: int,

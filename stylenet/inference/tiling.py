@@ -13,9 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.errors import InputError
-from stylenet.inference.packing import Room, unpacked
-from stylenet.inference.statistics import INSTANCE, Moments, with_statistics
-from stylenet.inference.tiles import Box, Callback, Tiles
+from stylenet.inference.tiles import INSTANCE, Box, Callback, Moments, Room, Tiles, unpacked, with_statistics
 from stylenet.networks import adain, johnson
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.johnson import JohnsonNet

@@ -50,7 +50,7 @@ class Targets:
         features: Of the photographs.
         masks: Where each of N styles belongs, (B or 1, N, H, W) in [0, 1]; everywhere by default.
         styles: Of each photograph's own painting what the style terms compare with, `{term: (B, ...)}`, see
-            `Loss.statistics`; by default each is compared with the loss's paintings.
+            `PerceptualLoss.statistics`; by default each is compared with the loss's paintings.
         labels: Pseudo-labels, (B, 3, H, W) in [0, 1].
         label_features: Of the pseudo-labels.
         snapshot: Features of the images as they stood early in the optimization; none before that.

@@ -1,9 +1,8 @@
-"""How strongly each group of terms pulls: by fixed weights, or by its gradient as the optimization goes on."""
+"""How strongly each group of terms pulls, by its gradient as the optimization goes on."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,41 +15,11 @@ LEAST_NORM = 1e-6
 TOLERANCE = 0.05
 """Multipliers that would all move by less than this part stay: L-BFGS keeps its curvature where nothing is gained."""
 
+EVERY = 20
+"""Calls from one balancing to the next; in between the multipliers are constant."""
 
-class Weighting(Protocol):
-    """Gives the multiplier of each group of terms; the loss is the sum of multiplier times group.
-
-    Attributes:
-        changed: Whether the last call gave an image other multipliers than the call before it: another objective, whose
-            values do not compare with those before, and of which L-BFGS knows no curvature yet.
-    """
-
-    @property
-    def changed(self) -> bool:
-        """See the class."""
-
-    def __call__(self, groups: Mapping[str, Tensor], images: Tensor, progress: float) -> dict[str, Tensor]:
-        """Return the multipliers of each image, `{group: (B,)}`, detached.
-
-        Args:
-            groups: Weighted sum of each group's terms, (B,) each, whose graph holds `images`.
-            images: (B, 3, H, W).
-            progress: How much of the optimization is over, 0 to 1.
-        """
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """The weights as they are given: every multiplier is 1, at no cost."""
-
-    @property
-    def changed(self) -> bool:
-        """Never."""
-        return False
-
-    def __call__(self, groups: Mapping[str, Tensor], images: Tensor, progress: float) -> dict[str, Tensor]:
-        """Return ones; see `Weighting`."""
-        return {group: torch.ones_like(value) for group, value in groups.items()}
+MOMENTUM = 0.5
+"""Of the exponential mean over balancings of `log(n / g)`, see `Balanced`, without bias to its start."""
 
 
 @dataclass(frozen=True)
@@ -94,64 +63,60 @@ class Balanced:
 
     With g the value of a group and n the norm of its gradient by the image's pixels, the multipliers m are such that
 
-        m n  is in proportion to  share * g^alpha,    and the sum of m n is the sum of n
+        m n  is in proportion to  share * g,    and the sum of m n is the sum of n
 
-    over all groups that have a share, for each image by itself; other groups keep 1. So with `alpha=0` the shares are
-    the shares in the gradient's norm. That alone knows no rest: where the image stands still, the gradients of content
-    and style cancel, their norms are equal whatever the multipliers, and any share but a half drives one of them out
-    the longer the run is. GradNorm's remedy is the factor `g^alpha`, less pull for what has been fulfilled. With
-    `alpha=1` the image rests where the content loss is `style_strength` times the style loss (share times value is
-    equal for both), whatever the photograph, size or backbone. Use it with the `relative` normalization, in whose units
-    values compare, and weights of 1: weights multiply the shares if alpha is 1, and do nothing if it is 0. Results are
-    about as even from pair to pair as with fixed `relative` weights, no more: what is gained is what the number means.
+    over all groups that have a share, for each image by itself; other groups keep 1. Shares of the norms alone know no
+    rest: where the image stands still, the gradients of content and style cancel, their norms are equal whatever the
+    multipliers, and any share but a half drives one of them out the longer the run is. The factor g is less pull for
+    what has been fulfilled: the image rests where the content loss is `style_strength` times the style loss (share
+    times value is equal for both), whatever the photograph, size or backbone. Use it with the `relative` normalization,
+    in whose units values compare, and weights of 1: weights multiply the shares. Results are about as even from pair to
+    pair as with fixed `relative` weights, no more: what is gained is what the number means.
 
-    Where we depart from GradNorm: the multipliers are solved for, not learnt; the gradient is that of the pixels, not
-    of a shared layer; a group's value stands for its ratio to the first one, as the content loss starts at 0; the sum
-    of the norms is kept, not that of the weights, so that steps and learning rates stay those of fixed weights. A
-    survey that reports "dynamic loss weights" leaves the rule open; this is our reading.
+    Where we depart from GradNorm: its factor is `g^alpha`, alpha is 1 here; the multipliers are solved for, not learnt;
+    the gradient is that of the pixels, not of a shared layer; a group's value stands for its ratio to the first one, as
+    the content loss starts at 0; the sum of the norms is kept, not that of the weights, so that steps and learning
+    rates stay those of fixed weights. A survey that reports "dynamic loss weights" leaves the rule open; this is our
+    reading.
 
     A group without gradient cannot be measured: the content at the photograph itself, the variation of a flat image.
     Until it has one, it is taken to be like the average of the others, so that the shares stand in for weights.
 
-    Cost: at every `every`-th call one more backward pass for each group that has a share, else none. L-BFGS begins anew
-    where `changed` is true: so `every` is not small.
+    Cost: at every `EVERY`-th call one more backward pass for each group that has a share, else none. L-BFGS begins anew
+    where `changed` is true: so `EVERY` is not small.
 
     Args:
         shares: Share of each group, in any unit, or a `Schedule` of it; see `strength_shares`.
-        every: Calls from one balancing to the next; in between the multipliers are constant.
-        momentum: Of the exponential mean over balancings of `log(n / g^alpha)`, without bias to its start.
-        alpha: How much less a fulfilled group pulls, see above.
 
     Raises:
-        InputError: No shares, a share of 0 or less, or a number out of its range.
+        InputError: No shares, or a share of 0 or less.
+
+    Attributes:
+        changed: Whether the last call gave an image other multipliers than the call before it: another objective, whose
+            values do not compare with those before, and of which L-BFGS knows no curvature yet.
     """
 
-    def __init__(
-        self, shares: Mapping[str, float | Schedule], every: int = 20, momentum: float = 0.5, alpha: float = 1.0
-    ) -> None:
+    def __init__(self, shares: Mapping[str, float | Schedule]) -> None:
         if not shares:
             raise InputError("there are no shares to balance: give style_strength, or a share of each group")
         for group, share in shares.items():
             if not isinstance(share, Schedule) and not 0 < share < math.inf:
                 raise InputError(f"the share of {group} is {share}: give more than 0, or the group a weight of 0")
-        if every < 1:
-            raise InputError(f"every is {every}: give at least 1")
-        if not 0 <= momentum < 1:
-            raise InputError(f"momentum is {momentum}: give 0 or more, but less than 1")
-        if not 0 <= alpha < math.inf:
-            raise InputError(f"alpha is {alpha}: give 0 or more")
-        self.shares, self.every, self.momentum, self.alpha = dict(shares), every, momentum, alpha
-        self.changed = False
-        self._calls = 0
+        self.shares, self.changed, self._calls = dict(shares), False, 0
 
     def __call__(self, groups: Mapping[str, Tensor], images: Tensor, progress: float) -> dict[str, Tensor]:
-        """Return the multipliers; see `Weighting`.
+        """Return the multipliers of each image, `{group: (B,)}`, detached; times the groups they add up to the loss.
+
+        Args:
+            groups: Weighted sum of each group's terms, (B,) each, whose graph holds `images`.
+            images: (B, 3, H, W).
+            progress: How much of the optimization is over, 0 to 1.
 
         Raises:
             InputError: A group that has a share is not there.
         """
         self.changed = False
-        if self._calls % self.every == 0:
+        if self._calls % EVERY == 0:
             for group in self.shares:
                 if group not in groups:
                     raise unknown("group of terms", group, groups)
@@ -167,11 +132,11 @@ class Balanced:
         """Set the multipliers, (G, B), from norms and values of the groups, (G, B)."""
         if self._calls == 0:
             self._multipliers, self._counts = torch.ones_like(norms), torch.zeros_like(norms)
-            self._logs = torch.zeros_like(norms)  # the mean of log(n / g^alpha)
+            self._logs = torch.zeros_like(norms)  # the mean of log(n / g)
         seen = norms > LEAST_NORM * norms.amax(0)
         self._counts += seen
-        rate = (1 - self.momentum) / (1 - self.momentum ** self._counts.clamp_min(1))  # 1 for the first
-        found = norms.log() - self.alpha * values.log()
+        rate = (1 - MOMENTUM) / (1 - MOMENTUM ** self._counts.clamp_min(1))  # 1 for the first
+        found = norms.log() - values.log()
         self._logs = torch.where(seen, self._logs + rate * (found - self._logs), self._logs)
 
         known = self._counts > 0

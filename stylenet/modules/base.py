@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.data.sampling import generator
 from stylenet.errors import InputError, unknown
-from stylenet.losses.perceptual import Loss, sum_groups
+from stylenet.losses.perceptual import PerceptualLoss, sum_groups
 from stylenet.losses.temporal import temporal_loss
 from stylenet.metrics import Judge, mse, ssim
 from stylenet.modules.muon import Muon
@@ -49,7 +49,7 @@ class StylizerModule(TrainModule):
     """
 
     style_path: Path
-    _outside: tuple[Loss, Judge]
+    _outside: tuple[PerceptualLoss, Judge]
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class StylizerModule(TrainModule):
         self.norm_lr = lr if norm_lr is None else norm_lr
         self.compiled, self.accelerated = compiled, accelerated
 
-    def watch(self, loss: Loss, judge: Judge) -> None:
+    def watch(self, loss: PerceptualLoss, judge: Judge) -> None:
         """Take the loss and the judge of validation; both stay outside the module's tree."""
         self.keep_outside(loss, judge)
 
     @property
-    def loss(self) -> Loss:
+    def loss(self) -> PerceptualLoss:
         """The loss that is trained on."""
         return self._outside[0]
 

@@ -13,7 +13,7 @@ from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.metrics import Judge
 from stylenet.modules.johnson import JohnsonModule, judge_of
 from stylenet.modules.train import columns, named_network
@@ -41,7 +41,7 @@ class Statistics(nn.Module):
         paintings: (1, 3, h, w) each, in [0, 1], of any sizes.
     """
 
-    def __init__(self, loss: Loss, paintings: list[Tensor]) -> None:
+    def __init__(self, loss: PerceptualLoss, paintings: list[Tensor]) -> None:
         super().__init__()
         found = [loss.statistics(painting) for painting in paintings]
         for name in found[0]:

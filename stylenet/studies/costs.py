@@ -6,7 +6,7 @@ from stylenet.errors import InputError
 from stylenet.studies.evaluation import Evaluation, KeyedRows, Row
 from stylenet.studies.methods import Method
 from stylenet.studies.runtime import SIDES, Task, measure
-from stylenet.studies.settings import recipe_digest
+from stylenet.studies.study import recipe_digest
 
 COSTS = "runtime.csv"
 

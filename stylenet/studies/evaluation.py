@@ -20,7 +20,7 @@ from stylenet.resources import file_digest
 from stylenet.studies.measure import FIGURES, Lpips, appoint_jury, figures, lpips_at_hand
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.pictures import Labels
-from stylenet.studies.settings import recipe_digest
+from stylenet.studies.study import recipe_digest
 
 RESULTS, PICTURES = "results.csv", "pictures"
 NUMBERS = (*FIGURES, "seconds")

@@ -22,7 +22,7 @@ from stylenet.studies.measure import appoint_jury
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.report import markdown
 from stylenet.studies.runtime import Task, measure
-from stylenet.studies.settings import recipe_digest
+from stylenet.studies.study import recipe_digest
 from stylenet.studies.warping_error import FILM_FIGURES, Paint, blurred, rate_film, read_frames
 
 MEMORY = "memory_mb"

@@ -19,13 +19,13 @@ from stylenet.gatys.run import Progress
 from stylenet.images import load_image, resize, save_image
 from stylenet.inference.labelers import OPTIONS, AdaINLabeler, optimize_options
 from stylenet.losses.options import LossOptions
-from stylenet.losses.perceptual import Loss
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
 from stylenet.losses.weighting import Balanced, strength_shares
 from stylenet.metrics import Judge
 from stylenet.resources import ROOT, network_file
 from stylenet.studies.measure import Jury, figures
-from stylenet.studies.settings import RunSettings, check_types, defaults_of, types_of
+from stylenet.studies.study import RunSettings, check_types, defaults_of, types_of
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _film(path: Path) -> Film:
         raise NotAtHand(str(error)) from None
 
 
-def _loss(settings: Mapping[str, Any], painting: Tensor) -> Loss:
+def _loss(settings: Mapping[str, Any], painting: Tensor) -> PerceptualLoss:
     """Return what is minimized, on the device of the painting, (1, 3, h, w) in [0, 1]."""
     given = _loss_options(settings)
     return gatys_loss(settings["backbone"], settings["weights"], [Style(painting)], given, painting.device)

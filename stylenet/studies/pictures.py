@@ -5,12 +5,11 @@ from pathlib import Path
 
 from stylenet.data.datasets import Folder, evenly_spaced
 from stylenet.data.pairs import read_manifest
-from stylenet.data.sources import find_source
+from stylenet.data.sources import find_source, images_at_hand
 from stylenet.data.styles import find_style, known_styles
 from stylenet.errors import InputError, unknown
 from stylenet.images import list_images
 from stylenet.inference.outputs import output_names
-from stylenet.resources import image_folders
 
 Labels = dict[tuple[str, str], Path]
 """The pseudo-label of a photograph, by SHA-256 of its file, in the style of a name."""
@@ -38,8 +37,8 @@ def find_photographs(wanted: int | list[str]) -> list[Path]:
 
 
 def _photographs_at_hand() -> list[Path]:
-    folders = [folder / "content" for folder in image_folders() if (folder / "content").is_dir()]
-    return [path for folder in folders for path in list_images(folder)] or _embedded()
+    found = images_at_hand("content")
+    return list(found.files.paths) if found and isinstance(found.files, Folder) else _embedded()
 
 
 def _embedded() -> list[Path]:

@@ -10,8 +10,7 @@ from jsonargparse.typing import NotEmptyStr, PositiveInt
 from stylenet.errors import InputError, unknown
 from stylenet.losses.options import LossOptions
 from stylenet.studies.measure import FIGURES
-from stylenet.studies.settings import Settings, fits, read_yaml, types_of
-from stylenet.studies.study import Axes, Axis, Claim, Plot, Study
+from stylenet.studies.study import Axes, Axis, Claim, Plot, Settings, Study, fits, read_yaml, types_of
 
 KINDS = ("gatys", "johnson")
 MEASURED = (*FIGURES, "loss", "steps", "seconds")

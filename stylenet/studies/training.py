@@ -25,7 +25,7 @@ from stylenet.losses.options import LossOptions
 from stylenet.modules.johnson import JohnsonModule
 from stylenet.saving import LAST, LastCheckpoint
 from stylenet.studies.measure import Jury, figures
-from stylenet.studies.settings import RunSettings, check_types, defaults_of, types_of
+from stylenet.studies.study import RunSettings, check_types, defaults_of, types_of
 
 
 @dataclass(frozen=True)

@@ -212,12 +212,6 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input(command, capsys, case):
+def test_bad_input(command, refused, case):
     options, message = BAD[case]
-    before = files()
-    assert command(**options) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    assert message in error
-    assert files() == before
+    refused(lambda: command(**options), message)

@@ -340,19 +340,10 @@ def bad_place(command: Command) -> Command:
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input(bad_place: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, case: str):
+def test_bad_input(bad_place: Command, monkeypatch: pytest.MonkeyPatch, refused, case: str):
     message, options, named = BAD[case]
     monkeypatch.setattr(gatys.Watch, "__call__", lambda *_: pytest.fail("a step was made"))
-    before = files()
-    assert bad_place(*options, **named) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    lines = captured.err.splitlines()
-    assert lines[-1].startswith("error: ")
-    assert message in lines[-1]
-    assert sum(line.startswith("error: ") for line in lines) == 1
-    assert "Traceback" not in captured.err
-    assert files() == before
+    refused(lambda: bad_place(*options, **named), message, card=True)
 
 
 def test_a_film_without_pyav_is_refused_first(

@@ -12,7 +12,7 @@ from support import picture
 
 from stylenet.cli import gatys
 from stylenet.cli.exits import guarded
-from stylenet.cli.gatys_bars import FilmBar
+from stylenet.cli.gatys_film import FilmBar
 from stylenet.images import load_image, save_image
 from stylenet.locking import alone_in
 
@@ -151,18 +151,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input(place, capsys, monkeypatch, case):
+def test_bad_input(place, refused, monkeypatch, case):
     message, named = BAD[case]
     Path("text.mp4").write_text("words")
     Path("empty.mp4").touch()
     monkeypatch.setattr(FilmBar, "watch", lambda *_: pytest.fail("a step was made"))
-    before = files()
-    assert run(**named) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[-1].startswith("error: ")
-    assert message in lines[-1]
-    assert sum(line.startswith("error: ") for line in lines) == 1
-    assert files() == before
+    refused(lambda: run(**named), message, card=True)
 
 
 def test_opencv_is_asked_for_first(place, capsys, monkeypatch):

@@ -311,7 +311,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_requests(place, capsys, case):
+def test_bad_requests(place, refused, case):
     Path("zero.mp4").write_bytes(b"")
     Path("text.mp4").write_text("words")
     photograph("still.png")
@@ -319,14 +319,7 @@ def test_bad_requests(place, capsys, case):
     film("in/b.mp4")
     Path("empty").mkdir()
     options, message = BAD[case]
-    before = files()
-    assert run(**options) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("error: ")
-    assert captured.err.count("\n") == 1
-    assert message in captured.err
-    assert files() == before
+    refused(lambda: run(**options), message)
 
 
 def test_a_missing_encoder_is_named_before_anything_is_read(place, monkeypatch, capsys):
@@ -346,6 +339,7 @@ def test_without_pyav_the_mend_is_named(place, monkeypatch, capsys):
 # As a program
 
 
+@pytest.mark.slow  # test_ctrl_c_keeps_what_was_done says as much, within this process
 def test_the_program_stylizes_a_film_and_stops_when_asked(place):
     film("long.mp4", times=tuple(range(0, 24_000, 40)), sound=None)
     options = ["--ckpt=net.safetensors", "--input=long.mp4", "--output=out.mp4", "--device=cpu"]

@@ -12,7 +12,11 @@ from stylenet.cli.exits import guarded
 from stylenet.images import load_image, resize, save_image
 from stylenet.modules.adain import AdaINModule
 
-SHIPPED = [("starry_night", []), ("multistyle", ["--style=tahiti"]), ("adain", ["--style=style.png"])]
+SHIPPED = [
+    ("starry_night", []),
+    ("multistyle", ["--style=tahiti"]),
+    ("adain", ["--style=style.png", "--style-size=64"]),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """`stylenet study`: every study that ships runs, and what the command refuses."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +9,7 @@ import pytest
 import yaml
 from support import ROOT, painted
 
-from stylenet.cli import study
+from stylenet.cli import main, study
 from stylenet.cli.exits import guarded
 from stylenet.locking import alone_in
 from stylenet.studies import runs
@@ -26,8 +28,17 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare_environment: Non
     return tmp_path
 
 
+def _trained_here(command: list[str], **_: object) -> subprocess.CompletedProcess:
+    """Run the training of a study in this process: another one would take most of its time to start."""
+    assert command[:4] == [sys.executable, "-m", "stylenet.cli.main", "train"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", command[2:])
+        return subprocess.CompletedProcess(command, guarded(lambda: main.run(command[3:])))
+
+
 @pytest.mark.parametrize("name", [path.stem for path in STUDIES])
 def test_every_study_runs(name: str, place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("stylenet.studies.training.subprocess.run", _trained_here)
     monkeypatch.setattr("stylenet.studies.optimization.find_checkpoint", _none)  # a checkout may hold it
     assert run(name, "--quick") == 0
     folder = place / "studies" / f"{name}-quick"
@@ -36,6 +47,12 @@ def test_every_study_runs(name: str, place: Path, monkeypatch: pytest.MonkeyPatc
     absent = table[table["status"] == runs.NOT_AT_HAND]
     assert set(absent.get("error", [])) <= {"no checkpoints/adain.safetensors"}  # no weights to fetch
     assert absent.empty or "## Not at hand" in (folder / "report.md").read_text()
+
+
+@pytest.mark.slow
+def test_trainings_of_a_study_run_as_processes(place: Path):
+    assert run("norm", "--quick") == 0
+    assert list(pd.read_csv("studies/norm-quick/results.csv")["status"]) == [runs.DONE] * 2
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)

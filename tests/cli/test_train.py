@@ -23,11 +23,11 @@ Train = Callable[..., int]
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with a finished run of configs/debug.yaml, and what it said on standard error."""
+    """A folder with a finished run of configs/debug.yaml, of two steps, and what it said on standard error."""
     folder, said = tmp_path_factory.mktemp("finished"), io.StringIO()
     with pytest.MonkeyPatch.context() as monkeypatch, contextlib.redirect_stderr(said):
         strip(monkeypatch, folder)
-        assert train_here(monkeypatch, folder, DEBUG, "style=starry_night") == 0
+        assert train_here(monkeypatch, folder, DEBUG, "style=starry_night", "trainer.max_steps=2") == 0
     return folder, said.getvalue()
 
 
@@ -39,7 +39,7 @@ def train(train: Train) -> Train:
 
 @pytest.fixture
 def again(finished: tuple[Path, str], train: Train) -> Train:
-    """As `train`, where a run of four steps is finished."""
+    """As `train`, where a run of two steps is finished."""
     shutil.copytree(finished[0] / "outputs", "outputs")
     return train
 
@@ -59,7 +59,7 @@ def files_below(folder: Path) -> list[Path]:
 
 def test_a_run_writes_config_events_checkpoints_and_grids(finished: tuple[Path, str]):
     names = {path.name for path in files_below(finished[0] / RUN)}
-    assert {"config.yaml", "last.ckpt", "stylizer.safetensors", "step_000002.png", "step_000004.png"} <= names
+    assert {"config.yaml", "last.ckpt", "stylizer.safetensors", "step_000002.png"} <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
 
 
@@ -69,7 +69,7 @@ def test_the_run_card_comes_first_and_owns_up_to_substitutes(finished: tuple[Pat
     for words in (
         "loss network vgg16, bundled weights",
         "substitute for COCO 2014",
-        "4 steps of 2 images",
+        "2 steps of 2 images",
         "expected time",
     ):
         assert words in card
@@ -87,7 +87,7 @@ def test_checkpoints_hold_the_network_alone_and_rebuild_it(finished: tuple[Path,
     assert metadata["style"] == "starry_night"
     assert metadata["loss_network"] == {"backbone": "vgg16", "weights": "bundled"}
     assert metadata["photographs"] == {"source": "synthetic", "images": None, "substitute": True}
-    assert metadata["steps"] == 4
+    assert metadata["steps"] == 2
     assert {name.removeprefix("network.") for name in state} == set(load_file(run / "stylizer.safetensors"))
 
 
@@ -111,10 +111,10 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(train: Train, ph
     own = ["style=starry_night", "data.source=folder", f"data.root={photographs}", "model.lr_decay=0.1"]
     own += ["trainer.accumulate_grad_batches=2", "data.num_workers=1"]  # test_processes does without
     save = "trainer.logger.init_args.save_dir="
-    assert train(*own, "trainer.max_steps=9", f"{save}straight") == 0
-    assert train(*own, "trainer.max_steps=4", f"{save}cut") == 0
+    assert train(*own, "trainer.max_steps=6", f"{save}straight") == 0
+    assert train(*own, "trainer.max_steps=3", f"{save}cut") == 0
     last = Path("cut/starry_night/version_0/last.ckpt")
-    assert train(*own, "trainer.max_steps=9", f"{save}cut", f"--ckpt_path={last}") == 0
+    assert train(*own, "trainer.max_steps=6", f"{save}cut", f"--ckpt_path={last}") == 0
     assert_same(weights(last), weights(Path("straight/starry_night/version_0/last.ckpt")))
     assert sorted(path.name for path in last.parent.glob("*.ckpt")) == ["before_last.ckpt", "last.ckpt"]
     assert not Path("cut/starry_night/version_1").exists()
@@ -125,10 +125,10 @@ def test_last_is_the_newest_checkpoint_and_begins_where_there_is_none(train: Tra
         files = sorted(RUN.parent.glob("version_*/last.ckpt"))
         return {path.parent.name: torch.load(path, weights_only=True)["global_step"] for path in files}
 
-    assert train("style=starry_night", "trainer.max_steps=2", "--ckpt_path=last") == 0
+    assert train("style=starry_night", "trainer.max_steps=1", "--ckpt_path=last") == 0
     assert train("style=starry_night", "trainer.max_steps=1") == 0
-    assert train("style=starry_night", "trainer.max_steps=3", "--ckpt_path=last") == 0
-    assert saved() == {"version_0": 2, "version_1": 3}
+    assert train("style=starry_night", "trainer.max_steps=2", "--ckpt_path=last") == 0
+    assert saved() == {"version_0": 1, "version_1": 2}
 
 
 def test_two_runs_that_begin_together_get_folders_of_their_own(train: Train, monkeypatch: pytest.MonkeyPatch):
@@ -156,12 +156,12 @@ def test_a_loss_that_is_not_finite_is_one_line_and_leaves_the_checkpoint_before(
 
 
 def test_on_resume_the_command_line_rules_and_the_style_stays(again: Train):
-    assert again("style=great_wave", "model.lr=0.5", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=5") == 0
+    assert again("style=great_wave", "model.lr=0.5", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=3") == 0
     config = yaml.safe_load(Path("outputs/debug/great_wave/version_0/config.yaml").read_text())
     assert config["style"] == "great_wave"
     assert config["model"]["init_args"]["lr"] == 0.5
     slim, metadata = load_network("outputs/debug/great_wave/version_0/stylizer.safetensors")
-    assert (metadata["style"], metadata["steps"]) == ("great_wave", 5)
+    assert (metadata["style"], metadata["steps"]) == ("great_wave", 3)
 
 
 def read_all(folder: Path) -> dict[Path, bytes]:
@@ -175,7 +175,7 @@ def last_line(capsys: pytest.CaptureFixture) -> str:
 def test_a_resume_in_another_style_writes_into_a_new_folder(again: Train):
     shutil.copytree("outputs/debug/starry_night", "outputs/debug/great_wave")
     before = read_all(Path("outputs"))
-    assert again("style=great_wave", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=5") == 0
+    assert again("style=great_wave", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=3") == 0
     assert before == {path: path.read_bytes() for path in before}
     assert Path("outputs/debug/great_wave/version_1/last.ckpt").is_file()
 
@@ -186,21 +186,21 @@ def test_a_resume_goes_on_in_its_own_folder_or_in_a_new_one_but_never_in_another
     shutil.move(RUN, home)
     shutil.copytree(home, away)
     before = read_all(home)
-    assert again("style=starry_night", at_home, f"--ckpt_path={away / 'last.ckpt'}", "trainer.max_steps=5") == 0
+    assert again("style=starry_night", at_home, f"--ckpt_path={away / 'last.ckpt'}", "trainer.max_steps=3") == 0
     assert read_all(home) == before
-    assert torch.load(away / "last.ckpt", weights_only=True)["global_step"] == 5
+    assert torch.load(away / "last.ckpt", weights_only=True)["global_step"] == 3
     before |= read_all(away)
-    assert again("style=starry_night", f"--ckpt_path={away / 'last.ckpt'}", "trainer.max_steps=6") == 0
+    assert again("style=starry_night", f"--ckpt_path={away / 'last.ckpt'}", "trainer.max_steps=4") == 0
     assert read_all(home) | read_all(away) == before
-    assert torch.load(RUN / "last.ckpt", weights_only=True)["global_step"] == 6
+    assert torch.load(RUN / "last.ckpt", weights_only=True)["global_step"] == 4
 
 
 def test_the_config_of_a_resumed_run_repeats_it_into_a_new_folder(again: Train):
-    assert again("style=starry_night", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=5") == 0
+    assert again("style=starry_night", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=3") == 0
     before = read_all(RUN)
     assert again(f"--config={RUN / 'config.yaml'}") == 0
     assert read_all(RUN) == before
-    assert torch.load(RUN.with_name("version_1") / "last.ckpt", weights_only=True)["global_step"] == 5
+    assert torch.load(RUN.with_name("version_1") / "last.ckpt", weights_only=True)["global_step"] == 3
 
 
 REFUSED_RESUMES = {
@@ -213,7 +213,7 @@ REFUSED_RESUMES = {
 def test_a_refused_resume_is_one_line_and_leaves_the_run_as_it_was(again: Train, capsys: pytest.CaptureFixture):
     before = read_all(RUN.parent)
     for arguments, words in REFUSED_RESUMES.values():
-        resume = ["style=starry_night", "trainer.max_steps=5", f"--ckpt_path={RUN / 'last.ckpt'}"]
+        resume = ["style=starry_night", "trainer.max_steps=3", f"--ckpt_path={RUN / 'last.ckpt'}"]
         capsys.readouterr()
         assert again(*resume, *arguments) == 2
         (line,) = capsys.readouterr().err.splitlines()
@@ -224,7 +224,7 @@ def test_a_refused_resume_is_one_line_and_leaves_the_run_as_it_was(again: Train,
 
 def test_a_resume_with_nothing_to_do_says_so_and_leaves_the_run_as_it_was(again: Train, capsys: pytest.CaptureFixture):
     before = read_all(RUN.parent)
-    assert again("style=starry_night", f"--ckpt_path={RUN / 'last.ckpt'}") == 0
+    assert again("style=starry_night", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=2") == 0
     assert "give more trainer.max_steps" in last_line(capsys)
     assert read_all(RUN.parent) == before
 
@@ -246,9 +246,9 @@ def test_without_a_logger_each_run_has_a_folder_of_its_own(train: Train):
 
 def test_a_home_folder_is_found_by_its_short_name(again: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    own = ["style=starry_night", f"model.init_from=~/{RUN / 'stylizer.safetensors'}", "trainer.max_steps=5"]
+    own = ["style=starry_night", f"model.init_from=~/{RUN / 'stylizer.safetensors'}", "trainer.max_steps=3"]
     assert again(*own, f"--ckpt_path=~/{RUN / 'last.ckpt'}") == 0
-    assert torch.load(RUN / "last.ckpt", weights_only=True)["global_step"] == 5
+    assert torch.load(RUN / "last.ckpt", weights_only=True)["global_step"] == 3
 
 
 def test_validating_random_weights_is_refused(
@@ -313,7 +313,16 @@ def test_a_style_may_be_the_path_of_an_image(train: Train, photographs: Path):
 def test_a_skipped_photograph_is_counted(train: Train, photographs: Path, capsys: pytest.CaptureFixture):
     (photographs / "02.png").write_bytes(b"no image")
     with pytest.warns(UserWarning, match="02.png"):
-        assert train("style=starry_night", "data.source=folder", f"data.root={photographs}", "trainer.max_steps=6") == 0
+        assert (
+            train(
+                "style=starry_night",
+                "data.source=folder",
+                f"data.root={photographs}",
+                "trainer.max_steps=6",
+                "trainer.val_check_interval=9",
+            )
+            == 0
+        )
     assert "1 images could not be read and were skipped" in capsys.readouterr().err
 
 
@@ -351,26 +360,20 @@ BAD = {
     "missing checkpoint": (["style=starry_night", "--ckpt_path=none.ckpt"], "no such file: none.ckpt"),
     "tiny style": (["style=tiny.png"], "3x3"),
     "broken style": (["style=text.jpg"], "text.jpg"),
-    "no accelerator": (["style=starry_night", "trainer.accelerator=mps"], "mps"),
+    "no accelerator": (["style=starry_night", "trainer.accelerator=mps"], "MPSAccelerator"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(
-    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture, case: str
+    train: Train, tmp_path: Path, refused: Callable[..., None], case: str
 ):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.jpg").write_text("no image")
     (tmp_path / "broken.yaml").write_text("a: [")
     Image.new("RGB", (3, 3)).save(tmp_path / "tiny.png")
-    before = files_below(tmp_path)
     arguments, words = BAD[case]
-    assert train(*arguments) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("error: ")
-    assert words.lower() in lines[0].lower()
-    assert files_below(tmp_path) == before
+    refused(lambda: train(*arguments), words)
 
 
 def test_a_style_for_a_model_of_any_style_is_refused(

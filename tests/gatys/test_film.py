@@ -9,7 +9,7 @@ from support import picture
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.film.flow import motion_edges
-from stylenet.gatys.film import Carried, FramePainter, TemporalLoss, carry, paint_film
+from stylenet.gatys.film import Carried, FramePainter, TemporalTerm, carry, paint_film
 from stylenet.gatys.kept_frames import KeptFrames, fingerprint, join_frames
 from stylenet.gatys.optimize import optimize
 from stylenet.gatys.pictures import Pictures
@@ -102,7 +102,7 @@ def test_edges_of_motion_by_hand():
 def test_the_term_is_that_of_the_paper(loss):
     torch.manual_seed(0)
     image, wanted, sure = torch.rand(1, 3, 33, 40), torch.rand(1, 3, 30, 37), (torch.rand(1, 1, 30, 37) > 0.3).float()
-    temporal = TemporalLoss(loss, Carried(wanted, sure, sure), 7.0)
+    temporal = loss.plus(TemporalTerm(Carried(wanted, sure, sure), 7.0)).restyled([STYLE])
     terms = temporal.per_item(image, temporal.targets(image))
     gap = (image[0, :, :30, :37] - wanted[0]).numpy()
     by_hand = (sure[0].numpy() * gap**2).sum() / (3 * 30 * 37)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.gatys.objective import Problem
+from stylenet.gatys.objective import Problem, Stage, extended, plan
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
-from stylenet.losses.weighting import Fixed
 
 
 def half(images):
@@ -32,7 +32,7 @@ def pictures():
 
 
 def fitting(loss, photographs, *paintings):
-    problem = Problem(photographs, [Style(painting) for painting in paintings], loss, Fixed())
+    problem = Problem(photographs, [Style(painting) for painting in paintings], loss, None)
     return [stage.divisor for stage in problem.stages(4, 3)]
 
 
@@ -60,7 +60,7 @@ def test_every_term_of_the_loss_must_have_its_size(options, side, expected):
 
 def test_the_objective_at_half_the_size_is_the_loss_of_halved_pictures(loss, pictures):
     photographs, painting = pictures
-    objective = Problem(photographs, [Style(painting)], loss, Fixed()).objective(2)
+    objective = Problem(photographs, [Style(painting)], loss, None).objective(2)
     free = torch.rand(2, 3, 16, 32, generator=torch.Generator().manual_seed(1))
     alone = PerceptualLoss(loss.extractor, half(painting), loss.options)
     expected = alone.total(alone.per_item(free, alone.targets(half(photographs))))
@@ -71,8 +71,33 @@ def test_the_objective_at_half_the_size_is_the_loss_of_halved_pictures(loss, pic
 def test_a_painting_belongs_wherever_images_may_change(loss, pictures):
     photographs, painting = pictures
     only = (torch.arange(64) < 32).float().expand(1, 1, 32, 64)
-    objective = Problem(photographs, [Style(painting)] * 2, loss, Fixed(), only).objective(2)
+    objective = Problem(photographs, [Style(painting)] * 2, loss, None, only).objective(2)
     assert_close(objective.targets.masks, half(only).expand(-1, 2, -1, -1))
     masks = torch.rand(1, 2, 32, 64)
-    objective = Problem(photographs, [Style(painting)] * 2, loss, Fixed(), only, masks).objective(2)
+    objective = Problem(photographs, [Style(painting)] * 2, loss, None, only, masks).objective(2)
     assert_close(objective.targets.masks, half(masks))
+
+
+def test_sizes_go_from_coarse_to_fine_with_half_the_steps():
+    assert plan(101, 3, 512, 16) == [Stage(4, 51), Stage(2, 51), Stage(1, 101)]
+    assert plan(100, 1, 512, 16) == [Stage(1, 100)]
+
+
+def test_sizes_without_features_are_left_out():
+    assert plan(10, 4, 100, 32) == [Stage(2, 5), Stage(1, 10)]
+
+
+@pytest.mark.parametrize(("steps", "levels", "message"), [(0, 1, "steps is 0"), (1, 0, "pyramid is 0")])
+def test_no_steps_and_no_sizes_are_refused(steps, levels, message):
+    with pytest.raises(InputError, match=message):
+        plan(steps, levels, 100, 16)
+
+
+@pytest.mark.parametrize(("size", "wide"), [((33, 48), (48, 48)), ((5, 7), (16, 16)), ((16, 32), (16, 32))])
+def test_borders_are_mirrored_up_to_whole_cells(size, wide):
+    images = torch.rand(2, 3, *size)
+    result = extended(images)
+    assert result.shape[-2:] == wide
+    assert torch.equal(result[..., : size[0], : size[1]], images)
+    if size == (33, 48):
+        assert torch.equal(result[..., 33, :], images[..., 31, :])

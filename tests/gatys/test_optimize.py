@@ -264,8 +264,9 @@ def test_colors_are_kept_one_photograph_at_a_time(run, pictures):
         run(pictures[0], preserve_color="coral")
 
 
-def test_balanced_weights_rest_where_content_is_strength_times_style(run):
-    balance = Balanced(strength_shares(3.0), every=5)
+def test_balanced_weights_rest_where_content_is_strength_times_style(run, monkeypatch):
+    monkeypatch.setattr("stylenet.losses.weighting.EVERY", 5)
+    balance = Balanced(strength_shares(3.0))
     options = {"style_weight": 1.0, "tv_weight": 0.0}
     for steps in (60, 60):  # a weighting serves again: a run leaves it as it was
         last = run(options=options, weighting=balance, steps=steps).history[-1]
