@@ -118,3 +118,13 @@ def test_a_first_layer_of_caffe_sees_the_same_in_what_torchvision_takes():
     mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, :, None, None]
     ours = conv2d((image - mean) / std, *script["takes_torchvision"](weight, bias, script["CAFFE_VGG"], "vgg16"))
     torch.testing.assert_close(ours, conv2d(theirs, weight, bias), rtol=1e-4, atol=1e-2)
+
+
+def test_odd_rows_unlike_even_ones_are_told_by_the_row_ratio(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    row_ratio = runpy.run_path(str(ROOT / "benchmarks" / "any_style.py"))["row_ratio"]
+    rows = torch.tensor([0.0, 1.0, 1.5, 2.5, 3.0, 4.0])  # steps of 1, .5, 1, .5, 1
+    image = rows.view(1, 1, 6, 1).expand(1, 3, 6, 4)
+    assert row_ratio(image).item() == pytest.approx(2.0)
+    assert row_ratio(image[..., 1:, :]).item() == pytest.approx(2.0)  # which of them is larger does not matter
+    assert row_ratio(torch.arange(6.0).view(1, 1, 6, 1).expand(2, 3, 6, 4)).tolist() == pytest.approx([1.0, 1.0])
