@@ -1,6 +1,7 @@
 """The tab Compare: one photograph, one style, several ways to paint it, and what they measure."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from stylenet.errors import InputError
 from stylenet.images import load_image
 from stylenet.resources import shipped_networks
 from stylenet.studies.evaluation import Evaluation, Row
+from stylenet.studies.methods import Method, find_methods
 from stylenet.studies.methods import Stopped as Cut
-from stylenet.studies.methods import find_methods
 from stylenet.studies.pictures import find_styles
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job, Stopped
@@ -70,7 +71,7 @@ class CompareTab:
             styles = find_styles(choice.names[:1])
             given = [way for way in ways if way != "own"]
             given += [str(choice.own.network)] if choice.own and "own" in ways else []
-            methods = find_methods(_knowing(given, *styles), list(styles), STEPS, pick_device())
+            methods = _knowing(given, *styles)
             photographs = {"photograph": Path(str(choice.photograph))}
             output = session.new_file("compared")
             return _filled(job, Evaluation(methods, photographs, styles, output, size, pick_device()))
@@ -86,24 +87,19 @@ def called(way: str) -> str:
     return NAMES.get(way, f"Network of {title(way)} alone")
 
 
-def _knowing(ways: list[str], style: str) -> list[str]:
-    """Return the ways that can paint a style.
+def _knowing(ways: list[str], style: str) -> list[Method]:
+    """Return the ways that can paint a style, after the untouched photograph.
 
     Raises:
         InputError: None can.
     """
-    known = [way for way in ways if _knows(way, style)]
-    if not known:
+    found: dict[str, Method] = {}
+    for way in ways:
+        with suppress(InputError):  # it never learnt the style
+            found |= {method.name: method for method in find_methods([way], [style], STEPS, pick_device())}
+    if not found:
         raise InputError("choose ways to paint that know this style: the network for any painting does")
-    return known
-
-
-def _knows(way: str, style: str) -> bool:
-    """Tell whether a way can paint a style."""
-    try:
-        return bool(find_methods([way], [style], STEPS, pick_device()))
-    except InputError:
-        return False
+    return list(found.values())
 
 
 def _filled(job: Job, evaluation: Evaluation) -> str:

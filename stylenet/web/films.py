@@ -1,6 +1,5 @@
 """The tab Film and many: films and sets of photographs, all in the chosen look."""
 
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,7 +112,7 @@ def _plan(session: Session, files: list[str]) -> dict[Path, Path]:
     source.mkdir()
     for index, file in enumerate(map(Path, files), start=1):
         place = source / file.name
-        shutil.copy(file, place.with_stem(f"{file.stem}-{index}") if place.exists() else place)
+        (place.with_stem(f"{file.stem}-{index}") if place.exists() else place).hardlink_to(file)
     return plan(str(source), f"{target}/", films=True)
 
 

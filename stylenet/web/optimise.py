@@ -142,8 +142,8 @@ def _optimized(session: Session, job: Job, choice: Choice, steps: int, size: int
 
 def _pictures(session: Session, choice: Choice, size: int) -> Pictures:
     """Return the pictures of a choice; larger paintings make larger strokes."""
-    height, width = read_picture(choice.photograph, session.limits).shape[-2:]
-    short = min(height, width) * size / max(height, width)
+    photograph = read_picture(choice.photograph, session.limits)
+    short = size * min(photograph.shape[-2:]) / max(photograph.shape[-2:])
     masks = []
     for mask in painted(choice.mask):
         both = [mask, 1 - mask] if choice.second else [mask]
@@ -151,7 +151,7 @@ def _pictures(session: Session, choice: Choice, size: int) -> Pictures:
             masks.append(str(session.new_file(f"mask_{index}.png")))
             save_image(part.expand(-1, 3, -1, -1), masks[-1])
     return load_pictures(
-        str(choice.photograph),
+        photograph,
         choice.names,
         size=size,
         style_size=max(64, round(short * choice.strokes)),

@@ -68,7 +68,9 @@ def shown(page):
 
 def changed(page, before):
     """Wait until another result is shown, and return its address."""
-    page.wait_for_function("old => document.querySelector('.after')?.src !== old", arg=before)
+    page.wait_for_function(
+        "old => [...document.querySelectorAll('.after')].find(image => image.checkVisibility())?.src !== old", arg=before
+    )
     return shown(page)
 
 
@@ -166,13 +168,21 @@ def test_running_work_is_cancelled(visit, tmp_path):
     assert not page.get_by_role("button", name="Download the picture").is_visible()
 
 
-def test_optimised_picture_appears_and_is_kept_when_stopped(visit, tmp_path):
+def test_optimised_picture_can_be_paused_and_is_kept_when_stopped(visit, tmp_path):
     page = visit()
     drop(page, photograph(tmp_path / "photo.png"))
     open_tab(page, "Optimise")
     page.get_by_label("number input for Longer side in pixels").fill("128")
+    page.get_by_label("number input for Steps").fill("500")
     page.get_by_role("button", name="Start").click()
     shown(page)
+    page.get_by_role("button", name="Pause").click()
+    said(page, "Paused, ")
+    still = shown(page)
+    page.wait_for_timeout(1500)
+    assert shown(page) == still
+    page.get_by_role("button", name="Go on").click()
+    changed(page, still)
     page.get_by_role("button", name="Stop, and keep the picture").click()
     said(page, "Finished")
     image = load_image(downloaded(page, "Download the picture", tmp_path / "optimised.png"))
