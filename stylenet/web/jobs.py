@@ -1,6 +1,5 @@
 """Long works of visitors: so many at a time, each with its progress, a time left and an end when asked."""
 
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -71,7 +70,7 @@ class Job:
         """Have it end as soon as it can."""
         self.stopped.set()
         if self.child:
-            self.child.send_signal(signal.SIGINT)
+            self.child.terminate()
 
     def kill(self) -> None:
         """Have it end at once: nobody is there any more."""

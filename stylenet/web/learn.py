@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,13 +11,11 @@ from typing import Any
 import gradio as gr
 
 from stylenet.errors import InputError
-from stylenet.images import load_image
 from stylenet.resources import shipped_networks
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job
-from stylenet.web.limits import read_picture
 from stylenet.web.networks import Learnt
-from stylenet.web.parts import address, picture, saying
+from stylenet.web.parts import picture, saying
 from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
@@ -104,6 +101,8 @@ class Training:
     """
 
     def __init__(self, session: Session, name: str, painting: str | None) -> None:
+        from stylenet.web.pictures import read_picture
+
         read_picture(painting, session.limits, "a painting")
         self.folder, self.name, self.code = session.folder / "learnt", name, -1
         self.painting = self.folder / f"{name}{Path(str(painting)).suffix}"
@@ -136,7 +135,7 @@ class Training:
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
             job.child = child
             if job.stopped.is_set():  # before there was one to tell
-                child.send_signal(signal.SIGINT)
+                child.terminate()
             assert child.stderr is not None
             for line in child.stderr:
                 if found := STEP.search(line):
@@ -148,6 +147,9 @@ class Training:
             raise InputError(said if self.code > 0 else "something else on this machine ended the training")
 
     def _tell(self, job: Job, step: int, steps: int) -> None:
+        from stylenet.images import load_image
+        from stylenet.web.pictures import address
+
         grid = self._newest("grids/*.png")
         shown = {"grid": {"src": address(load_image(grid)), "alt": f"Photographs after {step} steps"}} if grid else {}
         job.tell(step, steps, **shown)

@@ -36,5 +36,6 @@ def build(studio: Studio) -> gr.Blocks:
                 for name, tab in TABS.items():
                     with gr.Tab(name):
                         tab(studio, inputs)
+        page.load(inputs.show_thumbnails, outputs=inputs.thumbnails, show_progress="hidden")
         page.unload(studio.sessions.close)
     return page

@@ -7,6 +7,7 @@ from support import ROOT
 
 CHROMIUM = "chromium", "chromium-browser", "google-chrome"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 PATIENCE = 100_000
 """Milliseconds until a browser gives up: machines that test do other things too."""
