@@ -87,6 +87,15 @@ element.addEventListener('click', event => {
 });
 """
 
+GROUPS_JS = """
+() => document.addEventListener('focusin', event => {
+  if (event.target.type !== 'radio') return;
+  const group = event.target.closest('fieldset').querySelectorAll('[type=radio]');
+  group.forEach(radio => { radio.name = group[0].name; });
+})
+"""
+"""gradio gives each button of a choice a name of its own: arrow keys would not go from one to the next."""
+
 CSS = """
 .before-after { position: relative; margin: 0 auto; aspect-ratio: var(--ratio);
   max-width: min(100%, calc(75vh * (var(--ratio)))); --at: 0%; }

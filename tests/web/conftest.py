@@ -42,13 +42,13 @@ def visit(chromium, address):
     """Return a function that opens the page as a new visitor, who has never been there."""
     contexts = []
 
-    def open_page(**options):
+    def open_page(place=address, greeting="Photographs, painted", **options):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
-        page.goto(address)
-        page.get_by_text("Photographs, painted").wait_for()
+        page.goto(place)
+        page.get_by_text(greeting).first.wait_for()
         return page
 
     yield open_page

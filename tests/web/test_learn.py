@@ -16,8 +16,8 @@ from stylenet.web.learn import Training
 from stylenet.web.limits import Limits
 from stylenet.web.sessions import Session
 
-STEPS = 120
-SHORT = ["recipe=minutes", f"trainer.max_steps={STEPS}", "trainer.val_check_interval=60", "model.init_from=null"]
+STEPS = 60
+SHORT = ["recipe=minutes", f"trainer.max_steps={STEPS}", "trainer.val_check_interval=30", "model.init_from=null"]
 SHORT += ["checkpoint.every_n_train_steps=10", "model.width=4", "data.size=32", "model.style_size=32"]
 
 
@@ -77,6 +77,7 @@ def learnt(session, training):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_stopped_training_goes_on_to_the_same_network(session, painting, monkeypatch):
     monkeypatch.setattr(learn, "RECIPE", SHORT)
     whole, stopped = Training(session, "quilt", painting), Training(session, "stopped", painting)
@@ -92,6 +93,7 @@ def test_stopped_training_goes_on_to_the_same_network(session, painting, monkeyp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_killed_training_says_so_and_can_go_on(session, painting, monkeypatch):
     monkeypatch.setattr(learn, "RECIPE", SHORT)
     training = Training(session, "quilt", painting)
