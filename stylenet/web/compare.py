@@ -1,28 +1,25 @@
 """The tab Compare: one photograph, one style, several ways to paint it, and what they measure."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from stylenet.devices import pick_device
 from stylenet.errors import InputError
-from stylenet.images import load_image
 from stylenet.resources import shipped_networks
-from stylenet.studies.evaluation import Evaluation, Row
-from stylenet.studies.methods import Stopped as Cut
-from stylenet.studies.methods import find_methods
-from stylenet.studies.pictures import find_styles
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job, Stopped
-from stylenet.web.limits import read_picture
 from stylenet.web.networks import title
-from stylenet.web.parts import address
 from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
+
+if TYPE_CHECKING:
+    from stylenet.studies.evaluation import Evaluation, Row
+    from stylenet.studies.methods import Method
 
 FIGURES = {
     "ssim": "Like the photograph, of 1",
@@ -63,14 +60,19 @@ class CompareTab:
 
     def go(self, request: gr.Request, ways: list[str], size: int, *controls: Any) -> Iterator[Updates]:
         """Paint in every way, and show each as soon as it is there."""
+        from stylenet.devices import pick_device
+        from stylenet.studies.pictures import find_styles
+        from stylenet.web.pictures import read_picture
 
         def work(session: Session, job: Job) -> str:
+            from stylenet.studies.evaluation import Evaluation  # takes another second
+
             choice = session.choice(*controls)
             read_picture(choice.photograph, session.limits)
             styles = find_styles(choice.names[:1])
             given = [way for way in ways if way != "own"]
             given += [str(choice.own.network)] if choice.own and "own" in ways else []
-            methods = find_methods(_knowing(given, *styles), list(styles), STEPS, pick_device())
+            methods = _knowing(given, *styles)
             photographs = {"photograph": Path(str(choice.photograph))}
             output = session.new_file("compared")
             return _filled(job, Evaluation(methods, photographs, styles, output, size, pick_device()))
@@ -86,28 +88,28 @@ def called(way: str) -> str:
     return NAMES.get(way, f"Network of {title(way)} alone")
 
 
-def _knowing(ways: list[str], style: str) -> list[str]:
-    """Return the ways that can paint a style.
+def _knowing(ways: list[str], style: str) -> list["Method"]:
+    """Return the ways that can paint a style, after the untouched photograph.
 
     Raises:
         InputError: None can.
     """
-    known = [way for way in ways if _knows(way, style)]
-    if not known:
+    from stylenet.devices import pick_device
+    from stylenet.studies.methods import find_methods
+
+    found: dict[str, Method] = {}
+    for way in ways:
+        with suppress(InputError):  # it never learnt the style
+            found |= {method.name: method for method in find_methods([way], [style], STEPS, pick_device())}
+    if not found:
         raise InputError("choose ways to paint that know this style: the network for any painting does")
-    return known
+    return list(found.values())
 
 
-def _knows(way: str, style: str) -> bool:
-    """Tell whether a way can paint a style."""
-    try:
-        return bool(find_methods([way], [style], STEPS, pick_device()))
-    except InputError:
-        return False
-
-
-def _filled(job: Job, evaluation: Evaluation) -> str:
+def _filled(job: Job, evaluation: "Evaluation") -> str:
     """Return the table of an evaluation, which is shown row by row."""
+    from stylenet.studies.methods import Stopped as Cut
+
     cells = evaluation.cells()
     done, total = 0, sum(cell.method.steps for cell in cells)
 
@@ -126,13 +128,16 @@ def _filled(job: Job, evaluation: Evaluation) -> str:
     return table(evaluation.rows, evaluation.output)
 
 
-def table(rows: list[Row], folder: Path) -> str:
+def table(rows: list["Row"], folder: Path) -> str:
     """Return pictures side by side, each with its figures, as HTML.
 
     Args:
         rows: Of an evaluation.
         folder: Where its pictures are.
     """
+    from stylenet.images import load_image
+    from stylenet.web.pictures import address
+
     shown = []
     for row in rows:
         name = escape(called(str(row["method"])))

@@ -1,27 +1,25 @@
 """The tab Film and many: films and sets of photographs, all in the chosen look."""
 
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from torch import Tensor
 
 from stylenet.errors import InputError
-from stylenet.film.stylize import open_film, stylize_film
-from stylenet.images import save_image
-from stylenet.inference.outputs import plan, stays_film
-from stylenet.inference.sizes import scaled
-from stylenet.inference.stylizer import Stylizer
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job
-from stylenet.web.limits import Limits, read_picture, told
+from stylenet.web.limits import Limits, told
 from stylenet.web.parts import problem, saying, uploads
 from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stylenet.inference.stylizer import Stylizer
 
 SIZES = [("As they are", 0), ("1080 pixels", 1080), ("720 pixels", 720), ("480 pixels", 480)]
 PLAYED = (".mp4", ".m4v", ".mov", ".webm")
@@ -49,8 +47,7 @@ class FilmsTab:
 
     def keep(self, request: gr.Request, files: list[str] | None) -> None:
         """Remember the files that were dropped, so that they go with the visitor."""
-        sessions = self.studio.sessions
-        sessions.keep(sessions.of(request), "films", *(files or []))
+        self.studio.sessions.keep(self.studio.visitor(request), "films", *(files or []))
 
     def go(self, request: gr.Request, files: list[str] | None, size: int, *controls: Any) -> Iterator[Updates]:
         """Paint every file, with progress, until all are done or the visitor cancels."""
@@ -73,7 +70,7 @@ class FilmsTab:
 
 
 def painted_files(
-    session: Session, job: Job, stylizer: Stylizer, files: list[str], size: int | None
+    session: Session, job: Job, stylizer: "Stylizer", files: list[str], size: int | None
 ) -> tuple[Path, list[str]]:
     """Return the painted file, or a zip of several, and a line for each that failed.
 
@@ -88,6 +85,11 @@ def painted_files(
         InputError: There are none, or all failed.
         Stopped: The visitor cancelled.
     """
+    from stylenet.images import save_image
+    from stylenet.inference.outputs import stays_film
+    from stylenet.inference.sizes import scaled
+    from stylenet.web.pictures import read_picture
+
     if not files:
         raise InputError("drop films or photographs first")
     jobs = _plan(session, files)
@@ -109,28 +111,33 @@ def painted_files(
 
 def _plan(session: Session, files: list[str]) -> dict[Path, Path]:
     """Return where each painted file goes; files of one name get numbers."""
+    from stylenet.inference.outputs import plan
+
     source, target = session.new_file("photographs"), session.new_file("painted")
     source.mkdir()
     for index, file in enumerate(map(Path, files), start=1):
         place = source / file.name
-        shutil.copy(file, place.with_stem(f"{file.stem}-{index}") if place.exists() else place)
+        (place.with_stem(f"{file.stem}-{index}") if place.exists() else place).hardlink_to(file)
     return plan(str(source), f"{target}/", films=True)
 
 
 def _paint_film(
-    job: Job, stylizer: Stylizer, source: Path, target: Path, size: int | None, turn: tuple[int, int], limits: Limits
+    job: Job, stylizer: "Stylizer", source: Path, target: Path, size: int | None, turn: tuple[int, int], limits: Limits
 ) -> None:
     """Paint a film that is one of several.
 
     Raises:
         InputError: It cannot be read, or lasts too long.
     """
+    from stylenet.film.stylize import open_film, stylize_film
+    from stylenet.inference.sizes import scaled
+
     with open_film(source) as reader:
         frames, rate = reader.facts.frames, reader.facts.rate
     if frames and rate and frames / rate > limits.film_seconds + 1:
         raise InputError(f"{source.name} lasts {float(frames / rate):.0f} seconds: cut it to {limits.film_seconds}")
 
-    def stylize(frame: Tensor) -> Tensor:
+    def stylize(frame: "Tensor") -> "Tensor":
         return stylizer(scaled(frame, size))
 
     def progress(done: int, total: int | None) -> None:

@@ -1,17 +1,16 @@
 """What every tab starts from: a photograph and a look, chosen once beside the tabs."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from stylenet.data.styles import find_style
 from stylenet.errors import InputError
-from stylenet.images import load_image, resize
-from stylenet.web.limits import read_picture, told
+from stylenet.web.limits import told
 from stylenet.web.networks import title
-from stylenet.web.parts import address, brush, problem, status_line, upload
+from stylenet.web.parts import brush, problem, status_line, upload
 from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 
@@ -31,7 +30,6 @@ class Inputs:
 
     def __init__(self, studio: Studio, names: list[str]) -> None:
         self.studio, self.names = studio, names
-        self.thumbnails = gr.HTML(thumbnails(_paintings(names)))
         self.photograph = upload("Photograph", height=240)
         self.status = status_line()
         self.style = gr.Radio(_titled(names), value=names[0], label="Style", elem_classes="styles")
@@ -48,6 +46,7 @@ class Inputs:
         with gr.Accordion("Paint where the style goes", open=False):
             gr.Markdown("With two styles, the second goes where nothing is painted.")
             self.brush = brush()
+        self.thumbnails = gr.HTML("")  # last: it takes room, and shows nothing itself
         self.mask = gr.State(None)
         self._connect()
 
@@ -67,9 +66,20 @@ class Inputs:
         self.painting.input(self.begin_painting, self.painting, [self.painting, self.status])
         self.brush.input(_painted, outputs=self.mask)
 
+    def show_thumbnails(self) -> str:
+        """Return the thumbnails of the flagship's styles; see `thumbnails`."""
+        self.studio.loaded.wait()
+        return self._shipped
+
+    @cached_property
+    def _shipped(self) -> str:
+        return thumbnails(dict.fromkeys(self.names))
+
     def begin(self, request: gr.Request, path: str | None) -> tuple[Any, Any, None, str]:
         """Take a new photograph, or none."""
-        session = self.studio.sessions.of(request)
+        from stylenet.web.pictures import address
+
+        session = self.studio.visitor(request)
         self.studio.sessions.keep(session, "photograph", *filter(None, [path]))
         try:
             return gr.skip(), gr.update(photo=address(session.preview(path)) if path else ""), None, ""
@@ -79,7 +89,9 @@ class Inputs:
 
     def begin_painting(self, request: gr.Request, path: str | None) -> tuple[Any, str]:
         """Take a painting, or none."""
-        session = self.studio.sessions.of(request)
+        from stylenet.web.pictures import read_picture
+
+        session = self.studio.visitor(request)
         self.studio.sessions.keep(session, "painting", *filter(None, [path]))
         try:
             if path:
@@ -93,28 +105,25 @@ class Inputs:
         """Return what changes when a visitor has a style of their own: it is chosen."""
         learnt = {name: own.painting for name, own in session.learnt.items()}
         choices = _titled([*self.names, *learnt])
-        shown = thumbnails(_paintings(self.names) | learnt)
         chosen = gr.update(choices=choices, value=list(learnt)[-1])
-        return {self.style: chosen, self.painting: None, self.thumbnails: shown}
+        return {self.style: chosen, self.painting: None, self.thumbnails: self._shipped + thumbnails(learnt)}
 
 
-def thumbnails(paintings: Mapping[str, Path]) -> str:
+def thumbnails(paintings: Mapping[str, Path | None]) -> str:
     """Return what shows the paintings on the buttons of their styles, as HTML.
 
     Args:
-        paintings: Their files, by name.
+        paintings: Their files, by name; None for the one of that name that ships.
     """
+    from stylenet.data.styles import find_style
+    from stylenet.images import load_image, resize
+    from stylenet.web.pictures import address
+
     rules = []
     for name, path in paintings.items():
-        picture = address(resize(load_image(path), THUMBNAIL))
-        rules.append(
-            f'.styles [data-testid="{title(name)}-radio-label"]::before {{ background-image: url({picture}) }}'
-        )
+        shown = address(resize(load_image(path or find_style(name)), THUMBNAIL))
+        rules.append(f'.styles [data-testid="{title(name)}-radio-label"]::before {{ background-image: url({shown}) }}')
     return f"<style>{' '.join(rules)}</style>"
-
-
-def _paintings(names: list[str]) -> dict[str, Path]:
-    return {name: find_style(name) for name in names}
 
 
 def _titled(names: list[str]) -> list[tuple[str, str]]:

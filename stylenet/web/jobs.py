@@ -1,10 +1,9 @@
 """Long works of visitors: so many at a time, each with its progress, a time left and an end when asked."""
 
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Condition, Event, Thread
 from typing import Any
 
@@ -25,6 +24,7 @@ class Step:
         total: Of the whole, 0 if that is unknown.
         seconds: Since it began.
         before: How many jobs must end before it begins.
+        paused: Whether it stands still.
         shown: What there is to be seen of it.
     """
 
@@ -32,6 +32,7 @@ class Step:
     total: float = 0
     seconds: float = 0.0
     before: int = 0
+    paused: bool = False
     shown: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -40,10 +41,13 @@ class Step:
         if self.before:
             return f"Waiting for {self.before} other work{'s' if self.before > 1 else ''} to end"
         if not (self.done and self.total):
-            return "Working"
+            return "Paused" if self.paused else "Working"
+        part = f"{100 * self.done / self.total:.0f} % done"
+        if self.paused:
+            return f"Paused, {part}"
         left = self.seconds * (self.total - self.done) / self.done
         clock = f"{left:.0f} seconds" if left < 100 else f"{left / 60:.0f} minutes"
-        return f"{100 * self.done / self.total:.0f} % done, about {clock} left"
+        return f"{part}, about {clock} left"
 
 
 class Job:
@@ -66,7 +70,7 @@ class Job:
         """Have it end as soon as it can."""
         self.stopped.set()
         if self.child:
-            self.child.send_signal(signal.SIGINT)
+            self.child.terminate()
 
     def kill(self) -> None:
         """Have it end at once: nobody is there any more."""
@@ -86,12 +90,20 @@ class Job:
             Stopped: The visitor stopped it, and nothing of it is kept.
         """
         self.step = Step(done, total, time.perf_counter() - self.began, shown={**self.step.shown, **shown})
-        while self.paused.is_set() and not self.stopped.is_set():
-            time.sleep(LOOK_SECONDS)
-            self.began += LOOK_SECONDS
+        if self.paused.is_set():
+            self._stand_still()
         if self.stopped.is_set() and not self.keeps:
             raise Stopped
         return self.stopped.is_set()
+
+    def _stand_still(self) -> None:
+        """Wait until the pause is over, or the visitor has stopped it."""
+        working, began = self.step, time.perf_counter()
+        self.step = replace(working, paused=True)
+        while self.paused.is_set() and not self.stopped.is_set():
+            time.sleep(LOOK_SECONDS)
+        self.began += time.perf_counter() - began
+        self.step = working
 
     def follow(self) -> Iterator[Step]:
         """Give each step as it comes, until the end.

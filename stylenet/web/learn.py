@@ -2,22 +2,20 @@
 
 import re
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from stylenet.errors import InputError
-from stylenet.images import load_image
+from stylenet.resources import shipped_networks
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job
-from stylenet.web.limits import read_picture
 from stylenet.web.networks import Learnt
-from stylenet.web.parts import address, picture, saying
+from stylenet.web.parts import picture, saying
 from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
@@ -44,23 +42,28 @@ class LearnTab:
         self.name = gr.Textbox("my_style", label="Name of the style", max_length=40)
         self.work = Work(studio, "learn", "Learn it", "Stop", studio.school)
         self.resume = gr.Button("Go on where it stopped", visible=False)
+        self.training = gr.State(None)  # the visitor's last one
         self.grid = picture("Photographs are painted here as it learns")
         self.download = gr.DownloadButton("Download the network, for infer.py", visible=False)
-        shown = [self.grid, self.download, self.resume, inputs.style, inputs.painting, inputs.thumbnails]
+        shown = [self.grid, self.download, self.resume, self.training, inputs.style, inputs.painting, inputs.thumbnails]
         self.work.when_started(self.go, [self.name, inputs.painting], shown)
-        self.work.when_started(self.go_on, [self.name, inputs.painting], shown, self.resume)
+        self.work.when_started(self.go_on, [self.training], shown, self.resume)
 
     def go(self, request: gr.Request, name: str, painting: str | None) -> Iterator[Updates]:
         """Learn a painting from the beginning."""
-        yield from self._learn(request, name, painting, resume=False)
+        taken = [*self.inputs.names, *shipped_networks()]
+        yield from self._learn(request, lambda session: Training(session, _plain(name, taken), painting))
 
-    def go_on(self, request: gr.Request, name: str, painting: str | None) -> Iterator[Updates]:
+    def go_on(self, request: gr.Request, training: "Training") -> Iterator[Updates]:
         """Learn on from where it was stopped."""
-        yield from self._learn(request, name, painting, resume=True)
+        yield from self._learn(request, lambda session: training, training)
 
-    def _learn(self, request: gr.Request, name: str, painting: str | None, resume: bool) -> Iterator[Updates]:
+    def _learn(
+        self, request: gr.Request, begin: Callable[[Session], "Training"], training: "Training | None" = None
+    ) -> Iterator[Updates]:
         def work(session: Session, job: Job) -> Training:
-            training = Training(session, _plain(name, self.inputs.names), painting, resume)
+            nonlocal training
+            training = begin(session)
             training.run(job)
             return training
 
@@ -69,8 +72,7 @@ class LearnTab:
 
         def end(session: Session, training: Training) -> Updates:
             if training.code:
-                text = "Stopped" if training.last else "Stopped before there was anything to keep"
-                return {self.work.status: saying(text), self.resume: gr.update(visible=training.last is not None)}
+                return {self.work.status: saying("Stopped")}
             network = training.keep(session)
             session.learnt[training.name] = Learnt(network, training.painting)
             ready: Updates = {self.work.status: saying("Learnt, and chosen as the style")}
@@ -79,30 +81,34 @@ class LearnTab:
 
         yield {self.resume: gr.update(visible=False)}
         yield from self.work.run(request, work, step, end, keeps=True)
+        unfinished = training is not None and training.code != 0 and training.last is not None
+        yield {self.training: training, self.resume: gr.update(visible=unfinished)}
 
 
 class Training:
-    """A run of `stylenet train` for one visitor.
+    """A run of `stylenet train` for one visitor, which can be stopped and gone on with.
 
     Args:
         session: Of the visitor.
-        name: Of the style.
+        name: Of the style; what there is of an earlier training of that name is deleted.
         painting: Its file.
-        resume: Whether to go on from an earlier run of this name.
+
+    Attributes:
+        code: The exit code, 0 once the style is learnt.
 
     Raises:
         InputError: There is no painting, or one that cannot be used.
     """
 
-    def __init__(self, session: Session, name: str, painting: str | None, resume: bool) -> None:
-        self.folder, self.name = session.folder / "learnt", name
-        self.painting = self.folder / f"{name}{Path(painting or '').suffix}"
-        if not (resume and self.last):
-            read_picture(painting, session.limits, "a painting")
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-            self.folder.mkdir(exist_ok=True)
-            shutil.copy(str(painting), self.painting)
-        self.resume, self.code = resume, 0
+    def __init__(self, session: Session, name: str, painting: str | None) -> None:
+        from stylenet.web.pictures import read_picture
+
+        read_picture(painting, session.limits, "a painting")
+        self.folder, self.name, self.code = session.folder / "learnt", name, -1
+        self.painting = self.folder / f"{name}{Path(str(painting)).suffix}"
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        self.folder.mkdir(exist_ok=True)
+        shutil.copy(str(painting), self.painting)
 
     @property
     def last(self) -> Path | None:
@@ -116,29 +122,34 @@ class Training:
         )
 
     def run(self, job: Job) -> None:
-        """Train until the end, or until the visitor stops it.
+        """Train until the end, or until the visitor stops it; what was stopped goes on where it was.
 
         Raises:
-            InputError: The training did not accept what it was given; in its own words.
+            InputError: The training did not accept what it was given, in its own words, or was killed.
         """
         command = [sys.executable, "-m", "stylenet.cli.main", "train", f"style={self.painting}", *RECIPE]
         command.append(f"trainer.logger.init_args.save_dir={self.folder}")
-        if self.resume and self.last:
+        if self.last:
             command.append(f"--ckpt_path={self.last}")
-        line = ""
+        said = ""
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
             job.child = child
             if job.stopped.is_set():  # before there was one to tell
-                child.send_signal(signal.SIGINT)
+                child.terminate()
             assert child.stderr is not None
             for line in child.stderr:
                 if found := STEP.search(line):
                     self._tell(job, int(found[1]), int(found[2]))
+                else:
+                    said = line.strip().removeprefix("error: ")
         self.code = child.returncode
         if self.code and not job.stopped.is_set():
-            raise InputError(line.strip().removeprefix("error: ") or "the training ended without a word")
+            raise InputError(said if self.code > 0 else "something else on this machine ended the training")
 
     def _tell(self, job: Job, step: int, steps: int) -> None:
+        from stylenet.images import load_image
+        from stylenet.web.pictures import address
+
         grid = self._newest("grids/*.png")
         shown = {"grid": {"src": address(load_image(grid)), "alt": f"Photographs after {step} steps"}} if grid else {}
         job.tell(step, steps, **shown)

@@ -1,20 +1,11 @@
-"""What a visitor of the page may ask for, and the files that visitors send."""
+"""What a visitor of the page may ask for, and how a refusal is told."""
 
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
 from stylenet.errors import InputError
-from stylenet.images import decode
-from stylenet.inference.sizes import scaled
-
-PREVIEW = 512
-"""Pixels of the longer side of a picture that follows the sliders."""
-TOLD = 20
-"""The least pixels of a photograph's sides: below, there is nothing to paint."""
 
 
 @dataclass(frozen=True)
@@ -32,35 +23,6 @@ class Limits:
     pixels: int = 50_000_000
     film_seconds: int = 120
     jobs: int = 1
-
-
-def read_picture(path: str | None, limits: Limits, what: str = "a photograph") -> Tensor:
-    """Return a picture that a visitor sent, (1, 3, H, W) in [0, 1].
-
-    Args:
-        path: Its file; None if there is none yet.
-        limits: Of its pixels.
-        what: What to ask for.
-
-    Raises:
-        InputError: There is none, it is gone, broken or too large.
-    """
-    if path is None:
-        raise InputError(f"drop {what} first")
-    try:
-        raw = Path(path).read_bytes()
-    except OSError:
-        raise InputError(f"{Path(path).name} is no longer here: drop it again") from None
-    image = decode(raw, Path(path).name, limits.pixels)
-    height, width = image.shape[-2:]
-    if min(height, width) < TOLD:
-        raise InputError(f"{Path(path).name} has {width}x{height} pixels: take one of at least {TOLD} on each side")
-    return image
-
-
-def small(image: Tensor) -> Tensor:
-    """Return a picture, (1, 3, H, W), at preview size, unless it is smaller."""
-    return scaled(image, PREVIEW) if max(image.shape[-2:]) > PREVIEW else image
 
 
 def told(error: InputError, folder: Path) -> str:

@@ -1,22 +1,22 @@
 """What a visitor chose, and the networks that paint it."""
 
-import base64
-import binascii
+import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from safetensors import safe_open
 
-from stylenet.color import luminance
 from stylenet.errors import InputError
-from stylenet.images import decode
-from stylenet.inference.stylizer import Stylizer
-from stylenet.networks.checkpoint import load_network
 from stylenet.resources import CHECKPOINTS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stylenet.inference.stylizer import Stylizer
 
 FLAGSHIP, ANY_STYLE = CHECKPOINTS / "multistyle.safetensors", CHECKPOINTS / "adain.safetensors"
 REMEMBERED = 8
@@ -112,23 +112,9 @@ class Choice:
     @property
     def free(self) -> dict[str, Any]:
         """What of a look can change without preparing anything."""
+        from stylenet.web.pictures import painted
+
         return {"shares": self.shares, "alpha": self.strength, "masks": painted(self.mask)}
-
-
-def painted(mask: str | None) -> tuple[Tensor, ...]:
-    """Return what a visitor painted, (1, 1, h, w) in [0, 1]; nothing if nothing is.
-
-    Raises:
-        InputError: It is no picture.
-    """
-    if not mask:
-        return ()
-    try:
-        raw = base64.b64decode(mask.partition(",")[2], validate=True)
-    except binascii.Error:
-        raise InputError("what was painted did not arrive whole: paint it again") from None
-    image = luminance(decode(raw, "what was painted"))
-    return (image,) if image.max() > 0 else ()
 
 
 class Networks:
@@ -138,7 +124,14 @@ class Networks:
         self._ready: OrderedDict[tuple[object, ...], Stylizer] = OrderedDict()
         self.lock = Lock()
 
-    def preview(self, choice: Choice, photograph: Tensor) -> Tensor:
+    def warm(self) -> None:
+        """Have the first style ready before a visitor asks for it."""
+        import torch
+
+        with self.lock:
+            self.preview(Choice(None, None, self.names()[0]), torch.zeros(1, 3, 64, 64))
+
+    def preview(self, choice: Choice, photograph: "Tensor") -> "Tensor":
         """Return a small photograph, (1, 3, h, w), painted as was chosen; who calls it holds the `lock`.
 
         Raises:
@@ -152,7 +145,7 @@ class Networks:
             self._ready.popitem(last=False)
         return self._ready[key].with_look(**choice.free)(photograph)
 
-    def open(self, choice: Choice, tile: int | None = None) -> Stylizer:
+    def open(self, choice: Choice, tile: int | None = None) -> "Stylizer":
         """Return a stylizer that nobody else uses.
 
         Args:
@@ -162,11 +155,14 @@ class Networks:
         Raises:
             InputError: The choice cannot be had.
         """
+        from stylenet.inference.stylizer import Stylizer
+
         return Stylizer.from_checkpoint(choice.network, styles=choice.styles, tile=tile, **choice.fixed, **choice.free)
 
     def names(self) -> list[str]:
         """Return the flagship's styles."""
-        return list(load_network(FLAGSHIP)[1]["styles"])
+        with safe_open(FLAGSHIP, "numpy") as file:
+            return list(json.loads(file.metadata()["stylenet"])["styles"])
 
 
 def title(name: str) -> str:
@@ -174,6 +170,6 @@ def title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def tile_for(photograph: Tensor) -> int | None:
+def tile_for(photograph: "Tensor") -> int | None:
     """Return the side of the tiles that a photograph, (1, 3, H, W), is cut into; None: it stays whole."""
     return TILE if photograph.shape[-2] * photograph.shape[-1] > WHOLE else None

@@ -3,28 +3,27 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import pandas as pd
 
 from stylenet.errors import InputError
-from stylenet.features.weights import resolve_weights
-from stylenet.film.timelapse import Film
-from stylenet.gatys.defaults import gatys_loss, gatys_shares
-from stylenet.gatys.optimize import Result, optimize
-from stylenet.gatys.pictures import Pictures, load_pictures
-from stylenet.gatys.run import Progress
-from stylenet.images import save_image
-from stylenet.losses.weighting import Balanced
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job
-from stylenet.web.limits import read_picture
-from stylenet.web.networks import Choice, painted
-from stylenet.web.parts import before_after, compared
+from stylenet.web.networks import Choice
+from stylenet.web.parts import before_after
 from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stylenet.film.timelapse import Film
+    from stylenet.gatys.optimize import Result
+    from stylenet.gatys.pictures import Pictures
+    from stylenet.gatys.run import Progress
 
 BACKBONE = "vgg16"
 STRENGTH = 5.0
@@ -46,8 +45,8 @@ class Made:
         film: File of the film, if there is one.
     """
 
-    before: Any
-    result: Result
+    before: "Tensor"
+    result: "Result"
     picture: Path
     film: Path | None
 
@@ -88,12 +87,13 @@ class OptimiseTab:
 
     def hold(self, request: gr.Request) -> str:
         """Pause, or go on, and return what the button says next."""
-        job = self.studio.sessions.of(request).jobs[self.work.tab]
+        job = self.studio.visitor(request).jobs[self.work.tab]
         (job.paused.clear if job.paused.is_set() else job.paused.set)()
         return "Go on" if job.paused.is_set() else "Pause"
 
     def go(self, request: gr.Request, steps: int, size: int, filmed: bool, *controls: Any) -> Iterator[Updates]:
         """Optimize until the steps are done, or until the visitor has enough."""
+        from stylenet.web.pictures import compared
 
         def work(session: Session, job: Job) -> Made:
             film = session.new_file("film.mp4") if filmed else None
@@ -118,6 +118,13 @@ class OptimiseTab:
 
 def _optimized(session: Session, job: Job, choice: Choice, steps: int, size: int, film: Path | None) -> Made:
     """Return what the optimization of a choice leaves."""
+    from stylenet.features.weights import resolve_weights
+    from stylenet.film.timelapse import Film
+    from stylenet.gatys.defaults import gatys_loss, gatys_shares
+    from stylenet.gatys.optimize import optimize
+    from stylenet.images import save_image
+    from stylenet.losses.weighting import Balanced
+
     pictures = _pictures(session, choice, size)
     loss = gatys_loss(BACKBONE, resolve_weights(BACKBONE, "auto"), pictures.styles, {"style_weight": 1.0})
     weighting = Balanced(gatys_shares(BACKBONE, STRENGTH * max(choice.strength, 0.05)))
@@ -140,10 +147,14 @@ def _optimized(session: Session, job: Job, choice: Choice, steps: int, size: int
     return Made(pictures.content, result, picture, film)
 
 
-def _pictures(session: Session, choice: Choice, size: int) -> Pictures:
+def _pictures(session: Session, choice: Choice, size: int) -> "Pictures":
     """Return the pictures of a choice; larger paintings make larger strokes."""
-    height, width = read_picture(choice.photograph, session.limits).shape[-2:]
-    short = min(height, width) * size / max(height, width)
+    from stylenet.gatys.pictures import load_pictures
+    from stylenet.images import save_image
+    from stylenet.web.pictures import painted, read_picture
+
+    photograph = read_picture(choice.photograph, session.limits)
+    short = size * min(photograph.shape[-2:]) / max(photograph.shape[-2:])
     masks = []
     for mask in painted(choice.mask):
         both = [mask, 1 - mask] if choice.second else [mask]
@@ -151,7 +162,7 @@ def _pictures(session: Session, choice: Choice, size: int) -> Pictures:
             masks.append(str(session.new_file(f"mask_{index}.png")))
             save_image(part.expand(-1, 3, -1, -1), masks[-1])
     return load_pictures(
-        str(choice.photograph),
+        photograph,
         choice.names,
         size=size,
         style_size=max(64, round(short * choice.strokes)),
@@ -165,15 +176,17 @@ class _Watch:
     """Shows a run to the visitor, films it, and ends it when asked."""
 
     job: Job
-    pictures: Pictures
+    pictures: "Pictures"
     choice: Choice
-    film: Film | None
+    film: "Film | None"
     shown: float = 0.0
 
     def __post_init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
 
-    def __call__(self, progress: Progress) -> bool:
+    def __call__(self, progress: "Progress") -> bool:
+        from stylenet.web.pictures import compared
+
         record, steps = progress.record, progress.steps
         told = {name: value for name, value in record.weighted.items() if name in PARTS}
         self.rows += [

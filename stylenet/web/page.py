@@ -7,6 +7,7 @@ from stylenet.web.films import FilmsTab
 from stylenet.web.inputs import Inputs
 from stylenet.web.learn import LearnTab
 from stylenet.web.optimise import OptimiseTab
+from stylenet.web.parts import GROUPS_JS
 from stylenet.web.studio import Studio
 from stylenet.web.stylize import StylizeTab
 
@@ -36,5 +37,7 @@ def build(studio: Studio) -> gr.Blocks:
                 for name, tab in TABS.items():
                     with gr.Tab(name):
                         tab(studio, inputs)
+        page.load(inputs.show_thumbnails, outputs=inputs.thumbnails, show_progress="hidden")
+        page.load(None, js=GROUPS_JS)
         page.unload(studio.sessions.close)
     return page

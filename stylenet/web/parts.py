@@ -1,18 +1,10 @@
 """Parts of the page that gradio lacks: uploads that it does not open, a before/after slider, a brush, a status line."""
 
-import base64
 from html import escape
 from typing import Any
 
 import gradio as gr
 from gradio.data_classes import FileData, ListFiles
-from torch import Tensor
-from torchvision.io import encode_jpeg
-
-from stylenet.images import to_uint8
-
-JPEG_QUALITY = 90
-"""Of what is shown on the page; downloads are PNGs."""
 
 SLIDER_HTML = """
 ${value ? `<figure class="before-after" style="--ratio: ${value.width} / ${value.height}">
@@ -95,6 +87,15 @@ element.addEventListener('click', event => {
 });
 """
 
+GROUPS_JS = """
+() => document.addEventListener('focusin', event => {
+  if (event.target.type !== 'radio') return;
+  const group = event.target.closest('fieldset').querySelectorAll('[type=radio]');
+  group.forEach(radio => { radio.name = group[0].name; });
+})
+"""
+"""gradio gives each button of a choice a name of its own: arrow keys would not go from one to the next."""
+
 CSS = """
 .before-after { position: relative; margin: 0 auto; aspect-ratio: var(--ratio);
   max-width: min(100%, calc(75vh * (var(--ratio)))); --at: 0%; }
@@ -158,7 +159,7 @@ def _unopened(component: Any) -> Any:
 
 
 def before_after(placeholder: str) -> gr.HTML:
-    """Return a result beside its photograph, under a slider; see `compared` for its value."""
+    """Return a result beside its photograph, under a slider; see `stylenet.web.pictures.compared` for its value."""
     return gr.HTML(html_template=SLIDER_HTML, js_on_load=SLIDER_JS, placeholder=placeholder)
 
 
@@ -168,28 +169,9 @@ def picture(placeholder: str) -> gr.HTML:
     return gr.HTML(html_template=template, placeholder=placeholder)
 
 
-def compared(before: Tensor, after: Tensor, alt: str) -> dict[str, Any]:
-    """Return what `before_after` shows.
-
-    Args:
-        before: The photograph, (1, 3, h, w) in [0, 1].
-        after: The result, of the same size.
-        alt: What the result shows, in words.
-    """
-    height, width = before.shape[-2:]
-    shown = {"before": address(before), "after": address(after)}
-    return {**shown, "alt": escape(alt, quote=True), "width": width, "height": height}
-
-
 def brush() -> gr.HTML:
     """Return a place to paint on the photograph; its event `input` gives what is painted as a data address."""
     return gr.HTML(html_template=BRUSH_HTML, js_on_load=BRUSH_JS, photo="")
-
-
-def address(image: Tensor) -> str:
-    """Return a picture, (1, 3, H, W) in [0, 1], as a data address: no file that others could see."""
-    raw = encode_jpeg(to_uint8(image)[0].cpu(), JPEG_QUALITY).numpy().tobytes()
-    return "data:image/jpeg;base64," + base64.b64encode(raw).decode()
 
 
 def status_line() -> gr.HTML:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 from stylenet.errors import InputError
 from stylenet.web.limits import Limits
@@ -69,6 +69,7 @@ def running(
             raise InputError(
                 f"the page on {host} does not answer: set NO_PROXY=127.0.0.1,localhost for a proxy, or try again"
             ) from None
+        Thread(target=studio.load, daemon=True).start()
         try:
             yield public or address
         finally:

@@ -5,14 +5,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from torch import Tensor
 
 from stylenet.web.jobs import Job
-from stylenet.web.limits import Limits, read_picture, small
+from stylenet.web.limits import Limits
 from stylenet.web.networks import Choice, Learnt
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Session:
@@ -31,12 +33,14 @@ class Session:
         self._requests = 0
         self._small: tuple[str | None, Tensor] | None = None
 
-    def preview(self, path: str | None) -> Tensor:
+    def preview(self, path: str | None) -> "Tensor":
         """Return a photograph at preview size, (1, 3, h, w); the last one is remembered.
 
         Raises:
             InputError: There is none, or it cannot be used.
         """
+        from stylenet.web.pictures import read_picture, small
+
         if self._small is None or self._small[0] != path:
             self._small = path, small(read_picture(path, self.limits))
         return self._small[1]

@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from torch import Tensor
 
 from stylenet.errors import InputError
-from stylenet.images import save_image
-from stylenet.inference.sizes import scaled
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job
-from stylenet.web.limits import read_picture, told
-from stylenet.web.networks import Choice, tile_for
-from stylenet.web.parts import before_after, compared, problem
+from stylenet.web.limits import told
+from stylenet.web.networks import tile_for
+from stylenet.web.parts import before_after, problem
 from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
@@ -49,7 +46,9 @@ class StylizeTab:
 
     def preview(self, request: gr.Request, *controls: Any) -> Updates:
         """Show the picture at preview size; of several requests that wait, the visitor's last one is answered."""
-        session = self.studio.sessions.of(request)
+        from stylenet.web.pictures import compared
+
+        session = self.studio.visitor(request)
         choice = session.choice(*controls)
         hidden: Updates = {self.download: gr.update(visible=False)}
         if choice.photograph is None:
@@ -67,10 +66,19 @@ class StylizeTab:
 
     def full_size(self, request: gr.Request, size: int, *controls: Any) -> Iterator[Updates]:
         """Make the picture at full size."""
+        from stylenet.images import save_image
+        from stylenet.inference.sizes import scaled
+        from stylenet.web.pictures import read_picture
 
         def paint(session: Session, job: Job) -> Path:
             choice = session.choice(*controls)
-            image = self._paint(job, choice, size or None)
+            photograph = scaled(read_picture(choice.photograph, session.limits), size or None)
+            stylizer = self.studio.networks.open(choice, tile_for(photograph))
+
+            def tell(done: int, total: int) -> None:
+                job.tell(done, total)
+
+            image = stylizer(photograph, tell)
             target = session.new_file(f"{Path(str(choice.photograph)).stem}-{Path(choice.names[0]).stem}.png")
             save_image(image, target)
             return target
@@ -79,12 +87,3 @@ class StylizeTab:
             return {self.download: gr.update(value=str(target), visible=True)}
 
         yield from self.work.run(request, paint, end=end)
-
-    def _paint(self, job: Job, choice: Choice, size: int | None) -> Tensor:
-        photograph = scaled(read_picture(choice.photograph, self.studio.limits), size)
-        stylizer = self.studio.networks.open(choice, tile_for(photograph))
-
-        def tell(done: int, total: int) -> None:
-            job.tell(done, total)
-
-        return stylizer(photograph, tell)

@@ -60,7 +60,7 @@ class Work:
             end: Returns what changes by its result; a text under `status` stands in for "Finished".
             keeps: Whether what there is when it is stopped counts as its result.
         """
-        session = self.studio.sessions.of(request)
+        session = self.studio.visitor(request)
         idle = {self.start: gr.update(interactive=True), self.stop: gr.update(visible=False)}
         job = session.start(self.tab, self.desk.start(lambda job: work(session, job), keeps))
         yield {self.start: gr.update(interactive=False), self.stop: gr.update(visible=True)}
@@ -80,4 +80,4 @@ class Work:
             yield {self.status: problem("Something went wrong here, and the log says what"), **idle}
 
     def _stop(self, request: gr.Request) -> None:
-        self.studio.sessions.of(request).stop(self.tab)
+        self.studio.visitor(request).stop(self.tab)

@@ -36,6 +36,12 @@ def test_missing_gradio_is_named(monkeypatch):
         pass
 
 
+def test_page_is_built_without_torch_which_takes_seconds():
+    pytest.importorskip("gradio", reason="the page needs gradio: pip install -e '.[web]'")
+    program = "import sys, stylenet.web.page, stylenet.web.server; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode == 0
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_the_page_and_leaves_no_file(tmp_path):
     pytest.importorskip("gradio", reason="the page needs gradio: pip install -e '.[web]'")

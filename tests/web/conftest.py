@@ -7,6 +7,7 @@ from support import ROOT
 
 CHROMIUM = "chromium", "chromium-browser", "google-chrome"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 PATIENCE = 100_000
 """Milliseconds until a browser gives up: machines that test do other things too."""
@@ -41,13 +42,13 @@ def visit(chromium, address):
     """Return a function that opens the page as a new visitor, who has never been there."""
     contexts = []
 
-    def open_page(**options):
+    def open_page(place=address, greeting="Photographs, painted", **options):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
-        page.goto(address)
-        page.get_by_text("Photographs, painted").wait_for()
+        page.goto(place)
+        page.get_by_text(greeting).first.wait_for()
         return page
 
     yield open_page

@@ -49,6 +49,8 @@ def test_steps_are_seen_while_it_works():
         (Step(before=2), "Waiting for 2 other works to end"),
         (Step(before=1), "Waiting for 1 other work to end"),
         (Step(), "Working"),
+        (Step(paused=True), "Paused"),
+        (Step(done=1, total=4, paused=True), "Paused, 25 % done"),
         (Step(done=1, total=3, seconds=20), "33 % done, about 40 seconds left"),
         (Step(done=1, total=11, seconds=60), "9 % done, about 10 minutes left"),
     ],
@@ -120,6 +122,24 @@ def test_paused_job_stands_still_until_it_goes_on():
     thread.start()
     thread.join(0.3)
     assert thread.is_alive()
+    assert job.step.paused
     job.paused.clear()
     thread.join(5)
     assert not thread.is_alive()
+    assert (job.step.done, job.step.paused) == (1, False)
+
+
+def test_pause_does_not_count_as_time_that_the_work_took():
+    job = Job()
+    job.paused.set()
+    threading.Timer(0.5, job.paused.clear).start()
+    job.tell(1, 2)
+    job.tell(2, 2)
+    assert job.step.seconds < 0.4
+
+
+def test_paused_job_can_be_stopped():
+    job = Job(keeps=True)
+    job.paused.set()
+    threading.Timer(0.2, job.stop).start()
+    assert job.tell(1, 2)

@@ -1,5 +1,9 @@
+import signal
+import time
+
 import pytest
 import torch
+from safetensors.torch import load_file
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install -e '.[web]'")
 
@@ -11,6 +15,10 @@ from stylenet.web.jobs import Job
 from stylenet.web.learn import Training
 from stylenet.web.limits import Limits
 from stylenet.web.sessions import Session
+
+STEPS = 60
+SHORT = ["recipe=minutes", f"trainer.max_steps={STEPS}", "trainer.val_check_interval=30", "model.init_from=null"]
+SHORT += ["checkpoint.every_n_train_steps=10", "model.width=4", "data.size=32", "model.style_size=32"]
 
 
 @pytest.fixture
@@ -34,22 +42,69 @@ def test_name_is_made_plain_and_its_own(typed, name):
 
 def test_without_a_painting_there_is_nothing_to_learn(session):
     with pytest.raises(InputError, match="drop a painting first"):
-        Training(session, "quilt", None, resume=False)
+        Training(session, "quilt", None)
 
 
 @pytest.mark.slow
 def test_training_that_refuses_says_why(session, painting, monkeypatch):
     monkeypatch.setattr(learn, "RECIPE", ["recipe=minuets"])
     with pytest.raises(InputError, match="did you mean 'minutes'"):
-        Training(session, "quilt", painting, resume=False).run(Job(keeps=True))
+        Training(session, "quilt", painting).run(Job(keeps=True))
+
+
+class Watched(Job):
+    """A job that does something once, when it hears of the first step.
+
+    Args:
+        act: What, given the job.
+    """
+
+    def __init__(self, act):
+        super().__init__(keeps=True)
+        self.acts = [act]
+
+    def tell(self, done, total, **shown):
+        while self.acts:
+            self.acts.pop()(self)
+        return super().tell(done, total, **shown)
+
+
+def learnt(session, training):
+    """Return the weights of what was learnt, and the style's name."""
+    assert training.code == 0
+    path = training.keep(session)
+    return load_file(path), load_network(path)[1]["style"]
 
 
 @pytest.mark.slow
-def test_style_is_learnt_into_a_network_that_infer_takes(session, painting, monkeypatch):
-    short = ["trainer.max_steps=2", "trainer.val_check_interval=1", "model.width=4", "model.init_from=null"]
-    monkeypatch.setattr(learn, "RECIPE", ["recipe=minutes", *short, "data.size=32", "model.style_size=32"])
-    training, job = Training(session, "quilt", painting, resume=False), Job(keeps=True)
+@pytest.mark.timeout(1200)
+def test_stopped_training_goes_on_to_the_same_network(session, painting, monkeypatch):
+    monkeypatch.setattr(learn, "RECIPE", SHORT)
+    whole, stopped = Training(session, "quilt", painting), Training(session, "stopped", painting)
+    whole.run(Job(keeps=True))
+    stopped.run(Watched(Job.stop))
+    assert stopped.code == 128 + signal.SIGTERM
+    job = Job(keeps=True)
+    stopped.run(job)
+    assert job.step.done == STEPS
+    (expected, name), (found, other) = learnt(session, whole), learnt(session, stopped)
+    assert (name, other) == ("quilt", "stopped")
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_killed_training_says_so_and_can_go_on(session, painting, monkeypatch):
+    monkeypatch.setattr(learn, "RECIPE", SHORT)
+    training = Training(session, "quilt", painting)
+
+    def kill(job):
+        while not training.last:
+            time.sleep(0.01)
+        job.child.kill()
+
+    with pytest.raises(InputError, match="something else on this machine ended the training"):
+        training.run(Watched(kill))
+    job = Job(keeps=True)
     training.run(job)
-    assert training.code == 0
-    assert job.step.done == 2
-    assert load_network(training.keep(session))[1]["style"] == "quilt"
+    assert (training.code, job.step.done) == (0, STEPS)

@@ -1,5 +1,3 @@
-import base64
-import io
 from pathlib import Path
 
 import pytest
@@ -7,17 +5,10 @@ import torch
 from support import ROOT
 
 from stylenet.errors import InputError
-from stylenet.images import write_png
 from stylenet.inference.stylizer import Stylizer
-from stylenet.web.networks import WHOLE, Choice, Learnt, Networks, painted, tile_for, title
+from stylenet.web.networks import WHOLE, Choice, Learnt, Networks, tile_for, title
 
 OWN = {"quilt": Learnt(Path("quilt.safetensors"), Path("quilt.jpg"))}
-
-
-def as_address(image):
-    file = io.BytesIO()
-    write_png(image, file)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def choice(style="starry_night", **options):
@@ -56,24 +47,6 @@ def test_learnt_style_has_its_own_network_and_no_names():
 def test_learnt_style_is_not_blended():
     with pytest.raises(InputError, match="quilt was learnt here"):
         _ = choice("quilt", second="the_scream", learnt=OWN).styles
-
-
-def test_painted_mask_is_gray():
-    mask = torch.zeros(1, 3, 6, 8)
-    mask[..., :4] = 1
-    (found,) = painted(as_address(mask))
-    assert torch.allclose(found, mask[:, :1])
-
-
-@pytest.mark.parametrize("mask", [None, "", as_address(torch.zeros(1, 3, 6, 8))])
-def test_nothing_painted_is_no_mask(mask):
-    assert painted(mask) == ()
-
-
-@pytest.mark.parametrize("mask", ["data:image/png;base64,#", "data:image/png;base64,AAAA"])
-def test_broken_mask_is_refused(mask):
-    with pytest.raises(InputError, match="what was painted"):
-        painted(mask)
 
 
 def test_large_photographs_are_cut():

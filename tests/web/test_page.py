@@ -9,22 +9,28 @@ import zlib
 from pathlib import Path
 from urllib.parse import urlparse
 
-import av
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from browsing import (
+    PANEL,
+    PATIENCE,
+    UNFOLDED,
+    changed,
+    downloaded,
+    drop,
+    film,
+    open_tab,
+    photograph,
+    said,
+    shown,
+    stroke,
+)
 
 from stylenet.cli.infer import run as infer
 from stylenet.images import load_image
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 100.0
-"""Seconds."""
-UNFOLDED = 1500
-"""Milliseconds until what has just been unfolded listens; a person takes longer."""
-PANEL = "[role=tabpanel]:visible"
 REQUESTS = "() => performance.getEntriesByType('resource').map(entry => entry.name)"
 UNNAMED = """() => [...document.querySelectorAll('input, button, select, textarea, img, canvas')].filter(element => {
   if (!element.checkVisibility() || element.type === 'file') return false;
@@ -32,82 +38,6 @@ UNNAMED = """() => [...document.querySelectorAll('input, button, select, textare
   const own = element.getAttribute('aria-label') || element.getAttribute('title') || element.textContent.trim();
   return !own && !(element.labels && element.labels.length) && !element.getAttribute('aria-labelledby');
 }).map(element => element.outerHTML.slice(0, 200))"""
-
-
-def photograph(path, seed=0, size=(96, 128)):
-    """Write a soft, colorful picture."""
-    coarse = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(seed))
-    array = torch.nn.functional.interpolate(coarse, size, mode="bicubic").clamp(0, 1)[0].permute(1, 2, 0).numpy()
-    Image.fromarray((255 * array).astype(np.uint8)).save(path)
-    return path
-
-
-def film(path, frames=6):
-    """Write a short film."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=6)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        for index in range(frames):
-            array = np.full((64, 96, 3), 40 * index, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
-
-
-def drop(page, path, place="Photograph"):
-    """Send a file as a drop does; the photograph's picture is waited for."""
-    index = {"Photograph": 0, "Painting": 1}.get(place)
-    inputs = page.locator("input[type=file]") if index is not None else page.locator(f"{PANEL} input[type=file]")
-    inputs.nth(index or 0).set_input_files(str(path))
-
-
-def shown(page):
-    """Return the result's address, once there is one."""
-    return page.locator(f"{PANEL} .after").get_attribute("src")
-
-
-def changed(page, before):
-    """Wait until another result is shown, and return its address."""
-    page.wait_for_function("old => document.querySelector('.after')?.src !== old", arg=before)
-    return shown(page)
-
-
-def said(page, text):
-    """Wait until the tab's status line says something."""
-    page.locator(f"{PANEL} [role=status]").get_by_text(re.compile(text)).wait_for()
-
-
-def downloaded(page, button, path):
-    """Press a button that downloads, and return the file."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name=button).or_(page.get_by_role("link", name=button)).first.click()
-    download.value.save_as(path)
-    return path
-
-
-def open_tab(page, name):
-    """Open a tab, which may be behind the three dots where there is no room."""
-    page.get_by_role("tab", name="Stylize").wait_for()
-    page.wait_for_timeout(UNFOLDED)
-    tab = page.get_by_role("tab", name=name)
-    if not tab.is_visible():
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown").get_by_text(name)
-    tab.click()
-    page.wait_for_timeout(UNFOLDED)
-
-
-def stroke(page):
-    """Paint with the brush across the photograph's upper left part."""
-    page.get_by_text("Paint where the style goes").click()
-    canvas = page.locator(".brush canvas")
-    canvas.scroll_into_view_if_needed()
-    page.wait_for_function("() => document.querySelector('.brush img').naturalWidth > 0")
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.2 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.2 * box["height"], steps=4)
-    page.mouse.up()
 
 
 def test_download_has_the_pixels_that_infer_writes(visit, tmp_path, shipped_network):
@@ -166,13 +96,21 @@ def test_running_work_is_cancelled(visit, tmp_path):
     assert not page.get_by_role("button", name="Download the picture").is_visible()
 
 
-def test_optimised_picture_appears_and_is_kept_when_stopped(visit, tmp_path):
+def test_optimised_picture_can_be_paused_and_is_kept_when_stopped(visit, tmp_path):
     page = visit()
     drop(page, photograph(tmp_path / "photo.png"))
     open_tab(page, "Optimise")
     page.get_by_label("number input for Longer side in pixels").fill("128")
+    page.get_by_label("number input for Steps").fill("500")
     page.get_by_role("button", name="Start").click()
     shown(page)
+    page.get_by_role("button", name="Pause").click()
+    said(page, "Paused, ")
+    still = shown(page)
+    page.wait_for_timeout(1500)
+    assert shown(page) == still
+    page.get_by_role("button", name="Go on").click()
+    changed(page, still)
     page.get_by_role("button", name="Stop, and keep the picture").click()
     said(page, "Finished")
     image = load_image(downloaded(page, "Download the picture", tmp_path / "optimised.png"))
