@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,13 @@ from support import ROOT, files, strip, train_here
 from stylenet.modules import adain
 
 torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
+
+
+@pytest.fixture(autouse=True)
+def denormal_numbers() -> Iterator[None]:
+    """What a training sets for its whole process ends with its test: numbers too small for a normal float count."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture
