@@ -166,8 +166,9 @@ class Networks:
 
 
 def title(name: str) -> str:
-    """Return a style's name as people write it."""
-    return name.replace("_", " ").capitalize()
+    """Return a style's name as people write it, Roman numbers in capitals."""
+    words = " ".join(word.upper() if set(word) <= set("ivx") else word for word in name.split("_"))
+    return words[:1].upper() + words[1:]
 
 
 def tile_for(photograph: "Tensor") -> int | None:

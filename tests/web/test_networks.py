@@ -56,3 +56,4 @@ def test_large_photographs_are_cut():
 
 def test_title_is_for_people():
     assert title("the_scream") == "The scream"
+    assert title("composition_vii") == "Composition VII"
