@@ -37,7 +37,7 @@ networks: $(STAMP)  ## Train every network that ships, from scratch (hours), int
 	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors
 
 test: $(STAMP)  ## Run the quick tests, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(STAMP)  ## Run every test, the slow and GPU ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
