@@ -41,7 +41,8 @@ class FilmReader:
         self.broken: str | None = None
         self._av = pyav()
         try:
-            self._container: Any = self._av.open(f"file:{path}", metadata_errors="replace")
+            lenient = {"metadata_errors": "replace"} if int(self._av.__version__.split(".")[0]) < 19 else {}
+            self._container: Any = self._av.open(f"file:{path}", **lenient)  # PyAV 19 reads any text
         except (self._av.FFmpegError, OSError) as error:
             raise InputError(f"{path} is no film that can be read ({_reason(error)}): fetch or copy it again") from None
         try:
