@@ -30,6 +30,19 @@ def numbers() -> int:
     return sum(parameter.numel() for parameter in JohnsonNet().parameters())
 
 
+def ring(processes: int, size: float, latency: float, bandwidth: float) -> float:
+    """Return the seconds that a ring takes to average so many bytes.
+
+    Args:
+        processes: In the ring.
+        size: Bytes of the gradients.
+        latency: Seconds of a message.
+        bandwidth: Bytes/s between two processes.
+    """
+    messages = 2 * (processes - 1)
+    return messages * latency + messages / processes * size / bandwidth
+
+
 def measure(rank: int, processes: int, rounds: int, folder: str) -> None:
     """Write the median seconds of an all-reduce of a small and of a whole network's gradients."""
     torch.set_num_threads(1)
@@ -69,8 +82,7 @@ def main() -> int:
     print(f"{size / 1e6:.1f} MB, {os.cpu_count()} cores; latency {latency * 1e6:.0f} us, {bandwidth / 1e9:.2f} GB/s\n")
     print("| processes | predicted, ms | measured, ms |\n|---|---|---|")
     for processes in options.processes:
-        messages = 2 * (processes - 1)
-        predicted = messages * latency + messages / processes * size / bandwidth
+        predicted = ring(processes, size, latency, bandwidth)
         print(f"| {processes} | {predicted * 1e3:.1f} | {medians(processes, options.rounds)[1] * 1e3:.1f} |")
     return 0
 

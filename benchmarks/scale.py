@@ -12,6 +12,7 @@ import argparse
 import sys
 
 import torch
+from allreduce import numbers, ring
 from torch.utils.flop_counter import FlopCounterMode
 
 from stylenet.cli.exits import guarded
@@ -21,13 +22,12 @@ CHECKPOINT_EVERY, DISK = 500, 1e9
 """Steps between checkpoints, as by default, and bytes/s of a file system."""
 
 
-def cost(size: int, batch: int) -> tuple[float, float]:
-    """Return the operations of a step, and the bytes of its gradients."""
+def operations_of_step(size: int, batch: int) -> float:
+    """Return the multiplications and additions of a step of so many images of `size` pixels."""
     module = JohnsonModule(style="starry_night", accelerate=False)
     with FlopCounterMode(display=False) as counter:
         module.trial(torch.rand(batch, 3, size, size)).backward()
-    gradients = sum(4 * parameter.numel() for parameter in module.network.parameters())
-    return counter.get_total_flops(), gradients
+    return counter.get_total_flops()
 
 
 def main() -> int:
@@ -42,15 +42,14 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=4, help="images of a GPU")
     options = parser.parse_args()
-    operations, gradients = cost(options.size, options.batch)
+    operations, gradients = operations_of_step(options.size, options.batch), 4 * numbers()
     computing = operations / (options.peak * 1e12 * options.share)
     saving = 3 * gradients / DISK / CHECKPOINT_EVERY  # weights and Adam's two moments
     print(f"a step: {operations / 1e12:.2f} TFLOP, {gradients / 1e6:.1f} MB of gradients")
     print("\n| GPUs | computing, ms | gradients, ms | efficiency | images/s | cores to load them |")
     print("|---|---|---|---|---|---|")
     for gpus in options.gpus:
-        messages = 2 * (gpus - 1)
-        exchange = messages * options.latency * 1e-6 + messages / gpus * gradients / (options.link * 1e9)
+        exchange = ring(gpus, gradients, options.latency * 1e-6, options.link * 1e9)
         step = computing + exchange + saving
         images = gpus * options.batch / step
         row = (f"{computing * 1e3:.2f}", f"{exchange * 1e3:.2f}", f"{computing / step:.2f}", f"{images:.0f}")

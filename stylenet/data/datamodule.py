@@ -161,20 +161,19 @@ class StylizationData(pl.LightningDataModule):
         self.setup()
         workers = free_workers(self.trainer.num_devices if self.trainer else 1)
         workers = workers if self.num_workers is None else self.num_workers
+        pinned = torch.cuda.is_available()
         if isinstance(self.train_set, Stream | StreamBeside):
             self._check_stream_ends()
             self.train_set.share(*self._rank_and_world())
             workers = min(workers, self.train_set.most_workers)
-            return StreamLoader(
-                self.train_set, self._trained, num_workers=workers, pin_memory=torch.cuda.is_available()
-            )
+            return StreamLoader(self.train_set, self._trained, num_workers=workers, pin_memory=pinned)
         assert self.train_set is not None
         return ResumableLoader(
             self.train_set,
             batch_size=self.batch_size,
             sampler=SampleOrder(self.train_set, self.batch_size, *self._rank_and_world(), self._trained),
             num_workers=workers,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=pinned,
             persistent_workers=workers > 0,
         )
 
