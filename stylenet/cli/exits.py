@@ -49,7 +49,8 @@ def guarded(command: Callable[[], int]) -> int:
     """Return a command's exit code.
 
     Bad input is one line on standard error and exit code 2, work that failed the same and 1; Ctrl-C is 130, and other
-    signals are 128 and their number.
+    signals are 128 and their number. Afterwards signals end the process as they do by default: raised while Python
+    cleans up, they would be shown as tracebacks.
     """
     try:
         return command()
@@ -66,6 +67,10 @@ def guarded(command: Callable[[], int]) -> int:
             raise
         print("interrupted", file=sys.stderr)
         return 128 + number
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+            if signal.getsignal(number) is _stop:
+                signal.signal(number, signal.SIG_DFL)
 
 
 def signal_behind(error: BaseException) -> int:

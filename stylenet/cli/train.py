@@ -22,7 +22,7 @@ from stylenet.cli.arguments import check_configs
 from stylenet.cli.exits import OK
 from stylenet.cli.run_card import run_card
 from stylenet.cli.shorthand import SUBCOMMANDS, expand
-from stylenet.cli.train_checks import check_numbers, check_strategy
+from stylenet.cli.train_checks import check_numbers, check_processes, check_strategy
 from stylenet.cli.train_folder import HOME, ConfigFile, name_folder, removed_if_refused
 from stylenet.cli.train_parser import Parser
 from stylenet.cli.train_resume import Resumed, check_measures_something, read_resumed
@@ -108,8 +108,13 @@ class StylenetCLI(LightningCLI):
             super().instantiate_classes()
         except MisconfigurationException as error:
             raise InputError(one_line(str(error))) from None
-        except ValueError as error:
-            raise (error.__cause__ if isinstance(error.__cause__, InputError) else error) from None
+        except (RuntimeError, ValueError) as error:
+            if isinstance(error.__cause__, InputError):
+                raise error.__cause__ from None
+            if "SLURM" in str(error):  # the job has other tasks than the trainer, says Lightning
+                raise InputError(one_line(str(error))) from None
+            raise
+        check_processes(self.trainer.num_devices * self.trainer.num_nodes)
         if self.model.run is None:  # it trains a single style
             self.datamodule.label_style = find_style(self.config[self.subcommand].style).stem
 

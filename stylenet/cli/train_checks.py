@@ -1,9 +1,12 @@
-"""What Lightning would take and a training here cannot: checked before anything is built."""
+"""What Lightning would take and a training here cannot: checked before it begins."""
+
+import os
 
 from lightning.pytorch.cli import Namespace
 from lightning.pytorch.strategies import StrategyRegistry
 
 from stylenet.errors import InputError
+from stylenet.slurm import slurm_job
 
 LOWEST = {
     **dict.fromkeys([f"model.{name}" for name in ("lr", "lr_decay", "lr_cooldown", "style_warmup")], 0),
@@ -46,3 +49,23 @@ def check_strategy(strategy: str | Namespace) -> None:
         fits = given in ("DDPStrategy", "SingleDeviceStrategy")
     if not fits:
         raise InputError(f"trainer.strategy={given} is not supported: these networks fit on any device, use ddp")
+
+
+def check_processes(known: int) -> None:
+    """Raise an InputError where srun or torchrun started other processes than the training knows of.
+
+    Of more than it knows of, Lightning would train in each by itself, and all would write into one folder.
+
+    Args:
+        known: Devices of all nodes.
+    """
+    torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    if not torchrun and slurm_job() is None:
+        return
+    program, variable = ("torchrun", "WORLD_SIZE") if torchrun else ("srun", "SLURM_STEP_NUM_TASKS")
+    started = int(os.environ.get(variable, known))
+    if started != known:
+        raise InputError(
+            f"trainer.devices times trainer.num_nodes is {known}, but {program} started {started} processes: give as "
+            "many devices as a node has processes (a later --config may have changed them)"
+        )

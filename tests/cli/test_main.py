@@ -110,6 +110,14 @@ def test_a_slurm_job_whose_time_is_up_before_the_first_step_is_queued_again(
     assert (tmp_path / "requeued").exists() == asked
 
 
+def test_a_signal_while_python_cleans_up_shows_no_traceback():
+    end = "lambda: signal.raise_signal(signal.SIGTERM)"
+    code = f"import atexit, signal, sys; sys.argv[1:] = ['--help']\natexit.register({end})\n{IMPORT}\nmain()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGTERM
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("argv", [["--help"], ["infer", "--help"], ["infer", "--sise=3"], ["train", "--help"]])
 def test_what_needs_no_pytorch_imports_none(argv: list[str]):
     code = f"import sys; sys.argv[1:] = {argv}\n{IMPORT}\ntry: main()\nfinally: print(*sys.modules)"

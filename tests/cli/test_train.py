@@ -364,6 +364,31 @@ BAD = {
 }
 
 
+SLURM = {f"SLURM_{name}": "0" for name in ("PROCID", "LOCALID", "NODEID")} | {
+    "SLURM_JOB_ID": "77", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "4",
+}  # fmt: skip
+OTHER_PROCESSES = {
+    "more tasks": (SLURM | {"SLURM_NTASKS_PER_NODE": "4"}, 1, "is 1, but srun started 4 processes: give"),
+    "fewer tasks": (SLURM | {"SLURM_NTASKS_PER_NODE": "4"}, 8, "is 8, but srun started 4 processes: give"),
+    "tasks without nodes": (SLURM, 4, "HINT: Use `--ntasks-per-node=4` instead"),
+    "torchrun": ({"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2"}, 1, "is 1, but torchrun started 2 processes: give"),
+}
+
+
+@pytest.mark.parametrize(("variables", "devices", "words"), OTHER_PROCESSES.values(), ids=OTHER_PROCESSES)
+def test_other_processes_than_devices_are_refused(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys, variables: dict[str, str], devices: int, words: str
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert train("style=starry_night", f"trainer.devices={devices}") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert words in said
+    assert not Path("outputs").exists()
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(
     train: Train, tmp_path: Path, refused: Callable[..., None], case: str

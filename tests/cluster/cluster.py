@@ -1,4 +1,4 @@
-"""A SLURM cluster of one node on this machine: munged, slurmctld and slurmd, in a folder of their own."""
+"""A SLURM cluster on this machine: munged, slurmctld and a slurmd for each of two nodes, in a folder of their own."""
 
 import os
 import shutil
@@ -19,13 +19,12 @@ AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 CredType=cred/munge
 SlurmctldPort={ports[0]}
-SlurmdPort={ports[1]}
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -38,10 +37,14 @@ SelectTypeParameters=CR_CPU
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmdParameters=config_overrides
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=8000 State=UNKNOWN
+NodeName={host} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2 RealMemory=8000 State=UNKNOWN
+NodeName={second} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2 RealMemory=8000 State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=60
 PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=10
+PartitionName=pair Nodes={host},{second} MaxTime=INFINITE State=UP PriorityTier=1
 """
+SECOND = "localhost"
+"""The second node: ranks find each other by the name of a node, which must lead to this machine."""
 
 
 def missing() -> str | None:
@@ -86,10 +89,10 @@ class Cluster:
             assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
             time.sleep(0.1)
 
-    def start_node(self) -> subprocess.Popen[bytes]:
+    def start_node(self, name: str) -> subprocess.Popen[bytes]:
         """Start slurmd, and wait until the node takes jobs."""
-        process = subprocess.Popen(["slurmd", "-D", "-N", self.host], env=self.environment)
-        self.wait(lambda: "IDLE" in self.call("scontrol", "show", "node", self.host), 60, "the node")
+        process = subprocess.Popen(["slurmd", "-D", "-N", name], env=self.environment)
+        self.wait(lambda: "IDLE" in self.call("scontrol", "show", "node", name), 60, "the node")
         return process
 
 
@@ -97,14 +100,15 @@ class Cluster:
 def running(folder: Path) -> Iterator[Cluster]:
     """Give a cluster as long as the block lasts."""
     cluster = Cluster(folder)
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
         one.close()
-    (folder / "slurm.conf").write_text(CONFIGURATION.format(host=cluster.host, folder=folder, ports=ports))
+    configuration = CONFIGURATION.format(host=cluster.host, second=SECOND, folder=folder, ports=ports)
+    (folder / "slurm.conf").write_text(configuration)
     (folder / "munge.key").write_bytes(os.urandom(64))
     (folder / "munge.key").chmod(0o400)
-    for name in ("state", "spool"):
+    for name in ("state", f"spool-{cluster.host}", f"spool-{SECOND}"):
         (folder / name).mkdir()
     munged = ["munged", "--foreground", "--force", f"--key-file={folder}/munge.key", f"--socket={folder}/munge.socket"]
     munged += [f"--{name}-file={folder}/munge.{name}" for name in ("pid", "log", "seed")]
@@ -114,11 +118,12 @@ def running(folder: Path) -> Iterator[Cluster]:
             stack.callback(process.terminate)
             time.sleep(1)
         cluster.wait(lambda: (folder / "munge.socket").exists(), 20, "munge")
-        process = cluster.start_node()
+        nodes = [cluster.start_node(name) for name in (cluster.host, SECOND)]
         try:
             yield cluster
         finally:
             cluster.call("scancel", "--user=root")
             cluster.wait(lambda: not cluster.call("squeue", "--noheader"), 60, "the end of all jobs")
-            process.kill()
-            process.wait()
+            for node in nodes:
+                node.kill()
+                node.wait()

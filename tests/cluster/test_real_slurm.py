@@ -13,7 +13,8 @@ from support import DEBUG, ROOT
 
 REASON = missing()
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(REASON is not None, reason=str(REASON)), pytest.mark.timeout(900)]
-STEPS = 120
+STEPS, STEPS_OF_TWO = 120, 40
+"""Of a training with one rank, and with two."""
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +23,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield cluster
 
 
-def submit(cluster: Cluster, folder: Path, ranks: int = 1) -> tuple[str, Path]:
+def submit(cluster: Cluster, folder: Path, ranks: int = 1, nodes: int = 1) -> tuple[str, Path]:
     """Submit docs/slurm.sh with a small training into `folder`; return the job's number and the run's folder."""
     sbatch = ["sbatch", "--parsable", f"--ntasks-per-node={ranks}", "--cpus-per-task=1", "--mem=0", "--gpus-per-node=0"]
-    training = ["style=starry_night", DEBUG, f"trainer.max_steps={STEPS}", "checkpoint.every_n_train_steps=5"]
-    training += ["trainer.accelerator=cpu", "trainer.log_every_n_steps=2", "trainer.val_check_interval=10000"]
+    sbatch += [f"--nodes={nodes}", f"--partition={'main' if nodes == 1 else 'pair'}"]
+    steps = STEPS if ranks * nodes == 1 else STEPS_OF_TWO
+    training = ["style=starry_night", DEBUG, f"trainer.max_steps={steps}", "checkpoint.every_n_train_steps=5"]
+    training += ["trainer.accelerator=cpu", f"trainer.devices={ranks}"]
+    training += ["trainer.log_every_n_steps=2", "trainer.val_check_interval=10000"]
     training += [f"trainer.logger.init_args.save_dir={folder}"]
     number = cluster.call(*sbatch, f"--output={folder}/job.out", ROOT / "docs/slurm.sh", *training, cwd=ROOT)
     return number, folder / "starry_night" / f"version_{number}"
@@ -43,8 +47,8 @@ def step(folder: Path) -> int:
     return torch.load(folder / "last.ckpt", weights_only=True)["global_step"]
 
 
-def ended(cluster: Cluster, number: str, folder: Path) -> dict[str, str]:
-    """Wait for a job's end and return what SLURM knows of it."""
+def ended(cluster: Cluster, number: str, folder: Path, steps: int = STEPS) -> dict[str, str]:
+    """Wait for a job's end, which is after so many steps, and return what SLURM knows of it."""
     output = folder.parents[1] / "job.out"
     try:
         cluster.wait(lambda: cluster.job(number)["JobState"] in ("COMPLETED", "FAILED", "CANCELLED"), 300, "the end")
@@ -52,7 +56,7 @@ def ended(cluster: Cluster, number: str, folder: Path) -> dict[str, str]:
         raise AssertionError(f"{error}: {cluster.job(number)}; {output.read_text()[-3000:]}") from None
     job = cluster.job(number)
     assert job["JobState"] == "COMPLETED", output.read_text()[-3000:]
-    assert step(folder) == STEPS
+    assert step(folder) == steps
     return job
 
 
@@ -66,7 +70,7 @@ def uninterrupted(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) ->
 
 def assert_same(folder: Path, expected: dict[str, torch.Tensor]) -> None:
     found = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 def wait_for_a_checkpoint(cluster: Cluster, folder: Path) -> None:
@@ -129,10 +133,24 @@ def test_a_job_goes_on_after_its_node_has_failed(
     assert_same(folder, uninterrupted)
 
 
-def test_two_ranks_are_requeued_together(cluster: Cluster, tmp_path: Path):
-    number, folder = submit(cluster, tmp_path, ranks=2)
+@pytest.fixture(scope="module")
+def two_ranks(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """The weights of a run of two ranks on one node, which nothing disturbs."""
+    number, run = submit(cluster, tmp_path_factory.mktemp("pair"), ranks=2)
+    ended(cluster, number, run, STEPS_OF_TWO)
+    return torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+
+
+@pytest.mark.parametrize(("ranks", "nodes"), [(2, 1), (1, 2)], ids=["one node", "two nodes"])
+def test_two_ranks_are_requeued_together(
+    cluster: Cluster, tmp_path: Path, two_ranks: dict[str, torch.Tensor], ranks: int, nodes: int
+):
+    number, folder = submit(cluster, tmp_path, ranks, nodes)
     wait_for_a_checkpoint(cluster, folder)
+    assert cluster.job(number)["NumNodes"] == str(nodes)
+    assert "Starting with 2 processes" in (tmp_path / "job.out").read_text()
     cluster.call("scancel", "--signal=USR1", number)
     requeued(cluster, number)
-    assert ended(cluster, number, folder)["Restarts"] == "1"
+    assert ended(cluster, number, folder, STEPS_OF_TWO)["Restarts"] == "1"
     assert "Traceback" not in (tmp_path / "job.out").read_text()
+    assert_same(folder, two_ranks)
