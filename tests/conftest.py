@@ -1,25 +1,27 @@
-"""What every test may use: generated images and a command line run as a user would."""
+"""What every test may use: generated images and trainings in this process."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
-from PIL import Image
-from support import ROOT, files, strip, train_here
 
-from stylenet.modules import adain
+# torch is imported where it is used: xdist's first process reads this file, and runs no test
 
-torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The networks are tiny: more threads only wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def denormal_numbers() -> Iterator[None]:
     """What a training sets for its whole process ends with its test: numbers too small for a normal float count."""
+    import torch
+
     yield
     torch.set_flush_denormal(False)
 
@@ -27,12 +29,18 @@ def denormal_numbers() -> Iterator[None]:
 @pytest.fixture
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine without weights and images of its own."""
+    from support import strip
+
     strip(monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare_environment: None) -> Callable[..., int]:
     """Run `train.py` of some arguments in this process and tmp_path, and return its exit code."""
+    from support import train_here
+
+    from stylenet.modules import adain
+
     monkeypatch.chdir(tmp_path)
     quick = partial(adain.feature_scales, images=1, size=32)
     monkeypatch.setattr(adain, "feature_scales", quick)
@@ -42,6 +50,7 @@ def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare_environment: Non
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture) -> Callable[..., None]:
     """Check that a call ends with exit code 2, a line of error with these words, after a card at most; no file."""
+    from support import files
 
     def check(call: Callable[[], int], words: str, card: bool = False) -> None:
         before = files()
@@ -61,6 +70,9 @@ def refused(capsys: pytest.CaptureFixture) -> Callable[..., None]:
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
     """A folder of twelve small generated photographs."""
+    import torch
+    from PIL import Image
+
     folder = tmp_path / "photographs"
     folder.mkdir()
     generator = torch.Generator().manual_seed(0)
@@ -70,22 +82,3 @@ def photographs(tmp_path: Path) -> Path:
         array = image.mul(255).byte().permute(1, 2, 0).numpy()
         Image.fromarray(array).save(folder / f"{index:02d}.png")
     return folder
-
-
-@pytest.fixture
-def train_command(tmp_path: Path, bare_environment: None) -> Callable[..., subprocess.CompletedProcess]:
-    """Run train.py in tmp_path on one thread and return the finished process."""
-
-    def run(*arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "train.py"), *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests"), **environment},
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
-        assert not check or done.returncode == 0, done.stderr
-        return done
-
-    return run

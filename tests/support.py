@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ from stylenet.inference.stylizer import Stylizer
 
 ROOT = Path(__file__).resolve().parents[1]
 DEBUG = f"--config={ROOT / 'configs' / 'debug.yaml'}"
+FORK = sys.platform == "linux" and not torch.cuda.is_available()  # the threads of a GPU do not survive one
+PROCESSES = multiprocessing.get_context("fork" if FORK else "spawn")
 
 
 def strip(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -31,6 +34,31 @@ def train_here(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
     return guarded(_train)
+
+
+def start_training(folder: Path, *arguments: str) -> multiprocessing.process.BaseProcess:
+    """Start `train.py` in that folder as a process; forked from this one where that can be, it need not import torch.
+
+    What it prints goes into `output.txt` of the folder.
+    """
+    process = PROCESSES.Process(target=_train_program, args=(folder, arguments))
+    process.start()
+    return process
+
+
+def _train_program(folder: Path, arguments: tuple[str, ...]) -> None:
+    from stylenet.cli.main import train
+
+    os.chdir(folder)
+    os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests")}
+    torch.set_num_threads(1)
+    sys.modules["__main__"].__spec__ = None  # else the other processes of a DDP would run pytest
+    sys.argv = [str(ROOT / "train.py"), *arguments]
+    with open("output.txt", "w") as file:
+        for number in (1, 2):
+            os.dup2(file.fileno(), number)
+        sys.stdout = sys.stderr = file  # pytest's are others
+        train()
 
 
 def picture(seed: int, height: int = 40, width: int = 60) -> Tensor:

@@ -8,6 +8,7 @@ are flat discs; each image has its own palette, finest scale, blur and noise.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ OPPONENT = np.array([[1, 1, 1], [0.55, 0.05, -0.75], [0.35, -0.3, 0.05]], dtype=
 """RGB of one unit of luminance, of yellow against blue, of red against green."""
 
 
+@lru_cache(maxsize=2)  # for photographs to train on and to validate with
 def noise_tiles(seed: int) -> np.ndarray:
     """Return periodic textures, (4, TILE, TILE), mean 0 and deviation 1: fine, coarse and two with a grain."""
     fy = np.fft.fftfreq(TILE)[:, None] * TILE

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence, Set
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
@@ -61,11 +62,8 @@ class FeatureExtractor(nn.Module):
         if padding not in PADDINGS:
             raise unknown("padding", padding, PADDINGS)
         self.layers, self.paths, self.smallest = tuple(layers), spec.layers, spec.smallest
-        with torch.device("meta"):
-            whole = spec.build().eval()
-        if pooling == "avg":
-            _average_pools(whole)
-        body = _trace(whole, {spec.layers[layer] for layer in layers}).to_empty(device="cpu")
+        skeleton = _skeleton(spec.build, frozenset(spec.layers[layer] for layer in layers), pooling)
+        body = copy.deepcopy(skeleton).to_empty(device="cpu")
         mean, std = load_weights(body, backbone, weights)
         for module in body.modules():
             if isinstance(module, nn.ReLU):
@@ -123,6 +121,16 @@ class FeatureExtractor(nn.Module):
 
         found = self.body(normal, read_path)
         return {layer: found[self.paths[layer]][layer] for layer in self.layers}
+
+
+@lru_cache(maxsize=32)  # building and tracing take longer than reading the weights
+def _skeleton(build: Callable[[], nn.Module], paths: frozenset[str], pooling: str) -> fx.GraphModule:
+    """Return the part of a backbone that leads to the modules at `paths`, without weights: to be copied."""
+    with torch.device("meta"):
+        whole = build().eval()
+    if pooling == "avg":
+        _average_pools(whole)
+    return _trace(whole, paths)
 
 
 def _average_pools(network: nn.Module) -> None:

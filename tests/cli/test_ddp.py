@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import DEBUG, ROOT
+from support import DEBUG, ROOT, start_training
 
-Run = Callable[..., subprocess.CompletedProcess]
 OWN = ["style=starry_night", DEBUG, "trainer.val_check_interval=1000"]
 
 
@@ -20,7 +19,7 @@ def gradients(folder: Path) -> list[dict[str, torch.Tensor]]:
 
 @pytest.mark.parametrize("launcher", ["subprocess", pytest.param("torchrun", marks=pytest.mark.slow)])
 def test_two_processes_have_the_gradients_of_one_with_twice_the_batch(
-    train: Callable[..., int], train_command: Run, photographs: Path, tmp_path: Path, launcher: str
+    train: Callable[..., int], photographs: Path, tmp_path: Path, launcher: str
 ):
     data = [
         "data.source=folder",
@@ -34,7 +33,9 @@ def test_two_processes_have_the_gradients_of_one_with_twice_the_batch(
     pair = [*OWN, *data, "data.batch_size=2", record, "--trainer.callbacks.folder=two"]
     pair += ["trainer.devices=2", "trainer.strategy=ddp"]
     if launcher == "subprocess":
-        train_command(*pair)
+        first = start_training(tmp_path, *pair)
+        first.join()
+        assert first.exitcode == 0, (tmp_path / "output.txt").read_text()
     else:
         subprocess.run(
             [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]

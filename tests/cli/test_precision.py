@@ -55,7 +55,8 @@ def test_a_quick_recipe_trains_in_16_bits_unless_told_otherwise(
     precision: str,
 ):
     machine(monkeypatch, amx=True)
-    assert train("style=starry_night", "recipe=minutes", DEBUG, "trainer.max_steps=1", *option) == 0
+    shallow = ["model.style_layers=[relu1_2]", "model.content_layers=[relu1_2]"]  # 16 bits are slow elsewhere
+    assert train("style=starry_night", "recipe=minutes", DEBUG, "trainer.max_steps=1", *shallow, *option) == 0
     assert f"precision {precision}" in " ".join(capsys.readouterr().err.split())
     run = Path("outputs/debug/starry_night/version_0")
     assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["precision"] == precision

@@ -2,15 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from support import DEBUG, ROOT, fake_scontrol
+from support import DEBUG, fake_scontrol, start_training
 
 from stylenet.stopping import Interrupt
 
@@ -24,21 +22,15 @@ def read(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 def kill(folder: Path, last: Path, *arguments: str) -> None:
     """Start train.py as a process, and kill it once it has written `last`."""
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *arguments],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_training(folder, *arguments)
     deadline = time.monotonic() + 200
     while not last.exists():
-        assert process.poll() is None, process.communicate()[1]
+        assert process.is_alive(), (folder / "output.txt").read_text()
         assert time.monotonic() < deadline, "no checkpoint in time"
         time.sleep(0.01)
     process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 @pytest.fixture

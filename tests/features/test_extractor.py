@@ -268,3 +268,11 @@ def test_a_layer_is_read_before_the_next_are_computed(extractor, image):
 def test_two_names_of_one_layer_are_both_read(image):
     found = FeatureExtractor("resnet50", ("layer1", "rb1"), "random")(image, lambda layer, maps: (layer, maps.shape))
     assert found == {"layer1": ("layer1", (2, 256, 8, 8)), "rb1": ("rb1", (2, 256, 8, 8))}
+
+
+def test_extractors_made_alike_share_no_layer():
+    one, other = (FeatureExtractor("vgg16", ("relu1_2",), "random") for _ in range(2))
+    assert not {*map(id, one.body.modules())} & {*map(id, other.body.modules())}
+    with torch.no_grad():
+        one.body.features.get_submodule("0").weight.zero_()
+    assert other.body.features.get_submodule("0").weight.any()

@@ -35,10 +35,19 @@ def written(path, frames):
     return make_film(path, times=range(0, 40 * len(frames), 40), draw=draw)
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one scale", "two scales"])
-def loss(request):
-    options = LossOptions(style_layers=["relu1_1", "relu2_1"], content_layers=["relu2_1"], scales=request.param)
+def loss_of(scales):
+    options = LossOptions(style_layers=["relu1_1", "relu2_1"], content_layers=["relu2_1"], scales=scales)
     return perceptual_loss(FeatureExtractor("vgg16", options.layers, "random"), [STYLE], options)
+
+
+@pytest.fixture(scope="module")
+def loss():
+    return loss_of(1)
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one scale", "two scales"])
+def either_loss(request):
+    return loss_of(request.param)
 
 
 def painter(loss, weight=1000.0, frame=None, **how):
@@ -99,7 +108,8 @@ def test_edges_of_motion_by_hand():
 # The term
 
 
-def test_the_term_is_that_of_the_paper(loss):
+def test_the_term_is_that_of_the_paper(either_loss):
+    loss = either_loss
     torch.manual_seed(0)
     image, wanted, sure = torch.rand(1, 3, 33, 40), torch.rand(1, 3, 30, 37), (torch.rand(1, 1, 30, 37) > 0.3).float()
     temporal = loss.plus(TemporalTerm(Carried(wanted, sure, sure), 7.0)).restyled([STYLE])
@@ -114,13 +124,15 @@ def test_the_term_is_that_of_the_paper(loss):
 # Frame after frame
 
 
-def test_the_first_frame_is_painted_as_a_photograph_is(loss):
+def test_the_first_frame_is_painted_as_a_photograph_is(either_loss):
+    loss = either_loss
     (frame,) = panned(1)
     (image,), _ = painted(painter(loss), [frame])
     assert torch.equal(image, optimize(frame, [STYLE], loss, steps=6).image)
 
 
-def test_frames_that_follow_are_steadier_than_frames_alone(loss):
+def test_frames_that_follow_are_steadier_than_frames_alone(either_loss):
+    loss = either_loss
     frames = panned(4)
     images, steps = painted(painter(loss), frames)
     assert steps == [6, 3, 3, 3]

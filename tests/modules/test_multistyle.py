@@ -260,13 +260,15 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, bare_environment: N
 
 
 @pytest.mark.slow
-def test_the_command_line_trains_many_styles_and_adds_one(train_command: Callable, tmp_path: Path):
-    train_command("model=multistyle", "style=[starry_night,great_wave,the_scream]", DEBUG)
+def test_the_command_line_trains_many_styles_and_adds_one(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    assert train("model=multistyle", "style=[starry_night,great_wave,the_scream]", DEBUG) == 0
     slim = tmp_path / "outputs/debug/multistyle/version_0/stylizer.safetensors"
     assert load_network(slim)[1]["styles"] == STYLES
     added = "style=[starry_night,great_wave,the_scream,shipwreck]"
-    done = train_command(added, DEBUG, f"model.init_from={slim}")
-    assert "the rows of shipwreck alone" in " ".join(done.stderr.split())
+    assert train(added, DEBUG, f"model.init_from={slim}") == 0
+    assert "the rows of shipwreck alone" in " ".join(capsys.readouterr().err.split())
     before, after = load_network(slim)[0], load_network(str(slim).replace("version_0", "version_1"))[0]
     assert torch.equal(before.decoder[2].weight, after.decoder[2].weight)
     assert torch.equal(before.encoder[0][1].bias, after.encoder[0][1].bias[:3])
