@@ -75,9 +75,9 @@ class OptimiseTab:
             y="distance",
             color="of",
             color_map=COLORS,
-            label="How far from the painting (orange) and from the photograph (blue)",
+            label="How far from painting (orange) and photograph (blue)",
             visible=False,
-            height=280,
+            height=310,  # 280 cuts the name of the steps off
         )
         self.download = gr.DownloadButton("Download the picture", visible=False)
         self.film = gr.Video(label="Film of it", visible=False, buttons=["download"], interactive=False)
