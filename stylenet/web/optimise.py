@@ -77,7 +77,8 @@ class OptimiseTab:
             color_map=COLORS,
             label="How far from painting (orange) and photograph (blue)",
             visible=False,
-            height=310,  # 280 cuts the name of the steps off
+            color_title=" ",  # of a legend for which gradio leaves no room
+            height=280,
         )
         self.download = gr.DownloadButton("Download the picture", visible=False)
         self.film = gr.Video(label="Film of it", visible=False, buttons=["download"], interactive=False)
