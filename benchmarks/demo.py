@@ -2,8 +2,9 @@
 
     python benchmarks/demo.py [--uploads 50] [--visitors 10]
 
-Prints seconds from the command to the first page and from there to the first picture, the server's memory over the
-uploads, and whether every visitor got the picture of their own photograph. Needs Linux, chromium, gradio, playwright.
+Prints seconds from the command to the first page and from there to the first picture, and from a move of the slider of
+strength to the picture that follows; the server's memory over the uploads, and whether every visitor got the picture of
+their own photograph. Needs Linux, chromium, gradio, playwright.
 """
 
 import argparse
@@ -28,6 +29,21 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 WARM = 10
 """Uploads before memory is looked at: until then caches fill."""
 SIZE = 640, 480
+MOVES = 20
+"""Of the slider."""
+MOVE = """([strength]) => new Promise(done => {
+  const slider = document.querySelector('input[type=range][aria-label*="Strength"]'), began = performance.now();
+  const picture = document.querySelector('.after'), before = picture.src;
+  const look = () => {
+    const now = document.querySelector('.after');
+    if (now.src === before || !now.complete) return requestAnimationFrame(look);
+    done(performance.now() - began);
+  };
+  slider.value = strength;
+  slider.dispatchEvent(new Event('input', { bubbles: true }));
+  look();
+})"""
+"""Moves it, and gives milliseconds until another picture is shown."""
 
 
 def photograph(folder: Path, number: int) -> tuple[Path, np.ndarray]:
@@ -110,6 +126,7 @@ def main() -> None:
                 end="",
             )
             print(f"first picture {time.perf_counter() - first:.1f} s later", flush=True)
+            measure_slider(page)
             measure_uploads(page, server.pid, folder, options.uploads)
             measure_visitors(browser, address, folder, options.visitors)
             print(f"memory at the end {memory(server.pid):.0f} MB")
@@ -118,6 +135,15 @@ def main() -> None:
             print(f"Ctrl-C: code {server.wait()}, after {time.perf_counter() - began:.1f} s")
         browser.close()
     shutil.rmtree(folder)
+
+
+def measure_slider(page: "Page") -> None:
+    """Move the slider of strength again and again, and print how soon the picture follows."""
+    page.get_by_text("Strength, strokes").click()
+    page.get_by_role("slider", name="Strength").wait_for()
+    page.wait_for_timeout(3000)
+    took = [page.evaluate(MOVE, [0.3 + 0.05 * (move % 2)]) / 1000 for move in range(MOVES)]
+    print(f"a moved slider is followed after {np.median(took):.2f} s, at most {max(took):.2f} s", flush=True)
 
 
 def measure_uploads(page: "Page", process: int, folder: Path, uploads: int) -> None:

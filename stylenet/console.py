@@ -1,5 +1,6 @@
 """What commands show on standard error: a card of what goes in, and how far long work is."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -12,8 +13,9 @@ from rich.text import Text
 
 from stylenet.errors import one_line
 
-LINE_SECONDS = 30.0
-"""Between two lines where there is no bar."""
+LINE_VARIABLE = "STYLENET_LINE_SECONDS"
+LINE_SECONDS = float(os.environ.get(LINE_VARIABLE, 30))
+"""Between two lines where there is no bar; what starts a command and reads its lines may want them sooner."""
 Move = Callable[..., None]
 """Takes how much is done, of how much (None: it is not known), and what else there is to say, if anything."""
 

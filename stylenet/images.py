@@ -12,7 +12,6 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.utils import make_grid
 
 from stylenet.decoding import decode_pixels, reading_mend
 from stylenet.errors import InputError
@@ -140,7 +139,7 @@ def save_image(image: Tensor, path: str | Path, quality: int = 95) -> None:
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"cannot write {path}: use one of {', '.join(sorted(SUFFIXES))}")
-    picture = _picture(image)
+    picture = to_pillow(image)
     kind = Image.registered_extensions()[path.suffix.lower()]
     with written_beside(path) as temporary:
         try:
@@ -151,10 +150,10 @@ def save_image(image: Tensor, path: str | Path, quality: int = 95) -> None:
 
 def write_png(image: Tensor, file: BinaryIO) -> None:
     """Write one image, (1, 3, H, W) or (3, H, W) in [0, 1], as a PNG into an open file."""
-    _picture(image).save(file, format="PNG")
+    to_pillow(image).save(file, format="PNG")
 
 
-def _picture(image: Tensor) -> Image.Image:
+def to_pillow(image: Tensor) -> Image.Image:
     """Return one image, (1, 3, H, W) or (3, H, W) in [0, 1], as Pillow's."""
     strips = image.reshape(image.shape[-3:]).split(STRIP, 1)  # (3, h, W): no second float copy of a large image
     array = torch.cat([to_uint8(strip).permute(1, 2, 0) for strip in strips]).cpu().numpy()  # (H, W, 3)
@@ -189,6 +188,8 @@ def grid(rows: Sequence[Sequence[Tensor]], gap: int = 4, least_width: int = 1) -
         gap: Pixels between images and around them.
         least_width: Pixels that a column has at least.
     """
+    from torchvision.utils import make_grid  # takes seconds
+
     columns = max(len(row) for row in rows)
     cells = [cell for row in rows for cell in (*row, *[torch.ones(1, 3, 1, 1)] * (columns - len(row)))]
     height, width = (max(cell.shape[axis] for cell in cells) for axis in (-2, -1))

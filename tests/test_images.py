@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image, ImageOps
 
 from stylenet.errors import InputError
@@ -72,6 +73,14 @@ def profile(primaries, gamma):
     head = bytes(4) + struct.pack(">I4s4s4s", 0x02100000, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp" + bytes(28)
     head += struct.pack(">iii", 63190, 65536, 54061) + bytes(48)
     return struct.pack(">I", 128 + len(table) + len(body)) + head + table + body
+
+
+def test_jpeg_has_the_same_pixels_before_torchvision_is_loaded(monkeypatch):
+    raw = encoded(picture(41, 53), "JPEG", quality=80)
+    expected = torchvision.io.decode_image(torch.frombuffer(bytearray(raw), dtype=torch.uint8))
+    assert torch.equal(decode(raw, "a.jpg"), expected[None] / 255)
+    monkeypatch.delitem(sys.modules, "torchvision")
+    assert torch.equal(decode(raw, "a.jpg"), expected[None] / 255)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-import torchvision
 from torch import nn
 
 from stylenet.errors import unknown
@@ -95,17 +94,25 @@ def _vgg_layers(depths: tuple[int, ...]) -> dict[str, str]:
 
 
 def _torchvision(
-    name: str, layers: Mapping[str, str], style: tuple[str, ...], content: tuple[str, ...], **rest: Any
+    name: str, file: str, layers: Mapping[str, str], style: tuple[str, ...], content: tuple[str, ...], **rest: Any
 ) -> Backbone:
-    """Return a torchvision classifier as a backbone; `rest` are other attributes of it."""
-    url = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].url
+    """Return a torchvision classifier as a backbone; `rest` are other attributes of it.
+
+    Its file, that of IMAGENET1K_V1, is written out: torchvision, which takes seconds to import, is so where it builds.
+    """
+
+    def build() -> nn.Module:
+        import torchvision
+
+        return torchvision.models.get_model(name)
+
     backbone = Backbone(
-        build=lambda: torchvision.models.get_model(name),
+        build=build,
         layers=layers,
         style_layers=style,
         content_layers=content,
-        weights_file=url.rsplit("/", 1)[-1],
-        weights_url=url,
+        weights_file=file,
+        weights_url=f"https://download.pytorch.org/models/{file}",
     )
     return replace(backbone, **rest)
 
@@ -118,6 +125,7 @@ def _own_names(prefix: str, names: str) -> dict[str, str]:
 BACKBONES: dict[str, Backbone] = {
     "vgg16": _torchvision(
         "vgg16",
+        "vgg16-397923af.pth",
         _vgg_layers((2, 2, 3, 3, 3)),
         style=("relu1_2", "relu2_2", "relu3_3", "relu4_3"),  # Johnson et al. 2016
         content=("relu2_2",),  # deeper ones give lumps of color
@@ -125,6 +133,7 @@ BACKBONES: dict[str, Backbone] = {
     ),
     "vgg19": _torchvision(
         "vgg19",
+        "vgg19-dcbb9e9d.pth",
         _vgg_layers((2, 2, 4, 4, 4)),
         style=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),  # Gatys et al. 2016
         content=("relu4_2",),
@@ -142,6 +151,7 @@ BACKBONES: dict[str, Backbone] = {
     # From here on the default layers are ours: style at strides 2, 4, 8 and 16, content at 8; in a ViT all are 16.
     "resnet50": _torchvision(  # imagenet is IMAGENET1K_V1, as the studies have it: V2 was trained by another recipe
         "resnet50",
+        "resnet50-0676ba61.pth",
         {"conv1": "conv1", "relu1": "relu"}
         | {f"{kind}{n}": f"layer{n}" for kind in ("layer", "rb") for n in range(1, 5)},
         style=("relu1", "layer1", "layer2", "layer3"),
@@ -151,6 +161,7 @@ BACKBONES: dict[str, Backbone] = {
     ),
     "densenet121": _torchvision(
         "densenet121",
+        "densenet121-a639ec97.pth",
         _own_names("features.", "conv0 relu0 denseblock1 denseblock2 denseblock3 denseblock4 norm5")
         | _own_names("features.", "transition1 transition2 transition3"),
         style=("features.relu0", "features.denseblock1", "features.denseblock2", "features.denseblock3"),
@@ -160,6 +171,7 @@ BACKBONES: dict[str, Backbone] = {
     ),
     "squeezenet1_1": _torchvision(  # 0 is a convolution, 1 its ReLU, the others are fire modules
         "squeezenet1_1",
+        "squeezenet1_1-b8a52dc0.pth",
         _own_names("features.", "0 1 3 4 6 7 9 10 11 12"),
         style=("features.1", "features.4", "features.7", "features.12"),
         content=("features.7",),
@@ -167,6 +179,7 @@ BACKBONES: dict[str, Backbone] = {
     ),
     "vit_b_16": _torchvision(  # see `stylenet.features.vit`
         "vit_b_16",
+        "vit_b_16-c867db91.pth",
         {"conv_proj": "conv_proj"} | {f"encoder.layers.encoder_layer_{n}": f"maps.{n}" for n in range(DEPTH)},
         style=tuple(f"encoder.layers.encoder_layer_{n}" for n in (0, 2, 5, 8)),
         content=("encoder.layers.encoder_layer_5",),

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
-from torchvision.models.feature_extraction import create_feature_extractor
 
 from stylenet.errors import InputError, unknown
 from stylenet.features.backbones import get_backbone
@@ -143,6 +142,8 @@ def _average_pools(network: nn.Module) -> None:
 
 def _trace(network: nn.Module, paths: Set[str]) -> fx.GraphModule:
     """Return the part of `network` that leads to the modules at `paths`: `{path: what is read of it}`."""
+    from torchvision.models.feature_extraction import create_feature_extractor  # takes seconds
+
     both = create_feature_extractor(network, sorted(paths))  # holds a graph for training too, and wakes it when copied
     graph = both.graph
     output = graph.output_node()

@@ -12,7 +12,7 @@ from stylenet.errors import InputError
 from stylenet.resources import shipped_networks
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job, Stopped
-from stylenet.web.networks import title
+from stylenet.web.networks import Choice, title
 from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
@@ -60,22 +60,9 @@ class CompareTab:
 
     def go(self, request: gr.Request, ways: list[str], size: int, *controls: Any) -> Iterator[Updates]:
         """Paint in every way, and show each as soon as it is there."""
-        from stylenet.devices import pick_device
-        from stylenet.studies.pictures import find_styles
-        from stylenet.web.pictures import read_picture
 
         def work(session: Session, job: Job) -> str:
-            from stylenet.studies.evaluation import Evaluation  # takes another second
-
-            choice = session.choice(*controls)
-            read_picture(choice.photograph, session.limits)
-            styles = find_styles(choice.names[:1])
-            given = [way for way in ways if way != "own"]
-            given += [str(choice.own.network)] if choice.own and "own" in ways else []
-            methods = _knowing(given, *styles)
-            photographs = {"photograph": Path(str(choice.photograph))}
-            output = session.new_file("compared")
-            return _filled(job, Evaluation(methods, photographs, styles, output, size, pick_device()))
+            return _filled(job, _evaluation(session, session.choice(*controls), ways, size))
 
         def step(new: dict[str, Any]) -> Updates:
             return {self.table: new["table"]}
@@ -86,6 +73,27 @@ class CompareTab:
 def called(way: str) -> str:
     """Return what a way to paint is called on the page."""
     return NAMES.get(way, f"Network of {title(way)} alone")
+
+
+def _evaluation(session: Session, choice: Choice, ways: list[str], size: int) -> "Evaluation":
+    """Return the evaluation of several ways to paint; the photograph is decoded here once, and scaled down.
+
+    Raises:
+        InputError: There is no photograph that can be used, or no way that knows the style.
+    """
+    from stylenet.devices import pick_device
+    from stylenet.images import resize, save_image
+    from stylenet.studies.evaluation import Evaluation
+    from stylenet.studies.pictures import find_styles
+    from stylenet.web.pictures import read_picture
+
+    photograph, output = session.new_file("photograph.png"), session.new_file("compared")
+    save_image(resize(read_picture(choice.photograph, session.limits), size, side="long"), photograph)
+    styles = find_styles(choice.names[:1])
+    given = [way for way in ways if way != "own"]
+    given += [str(choice.own.network)] if choice.own and "own" in ways else []
+    methods = _knowing(given, *styles)
+    return Evaluation(methods, {"photograph": photograph}, styles, output, size, pick_device())
 
 
 def _knowing(ways: list[str], style: str) -> list["Method"]:

@@ -1,5 +1,6 @@
 """The tab Learn: a network is taught a new painting, in a process of its own."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from stylenet.console import LINE_VARIABLE
 from stylenet.errors import InputError
 from stylenet.resources import shipped_networks
 from stylenet.web.inputs import Inputs
@@ -22,6 +24,8 @@ from stylenet.web.work import Updates, Work
 
 RECIPE = ["recipe=minutes"]
 """What the training is told besides the painting and its folder."""
+SECONDS = 2
+"""Between two looks at how far it is."""
 STEP = re.compile(r"step (\d+)/(\d+)")
 
 
@@ -105,6 +109,7 @@ class Training:
 
         read_picture(painting, session.limits, "a painting")
         self.folder, self.name, self.code = session.folder / "learnt", name, -1
+        self._grid: Path | None = None  # the last that was shown
         self.painting = self.folder / f"{name}{Path(str(painting)).suffix}"
         shutil.rmtree(self.folder / name, ignore_errors=True)
         self.folder.mkdir(exist_ok=True)
@@ -131,8 +136,11 @@ class Training:
         command.append(f"trainer.logger.init_args.save_dir={self.folder}")
         if self.last:
             command.append(f"--ckpt_path={self.last}")
-        said = ""
-        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
+        said, self._grid = "", None
+        environment = os.environ | {LINE_VARIABLE: str(SECONDS)}
+        with subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        ) as child:
             job.child = child
             if job.stopped.is_set():  # before there was one to tell
                 child.terminate()
@@ -150,8 +158,10 @@ class Training:
         from stylenet.images import load_image
         from stylenet.web.pictures import address
 
-        grid = self._newest("grids/*.png")
-        shown = {"grid": {"src": address(load_image(grid)), "alt": f"Photographs after {step} steps"}} if grid else {}
+        grid, shown = self._newest("grids/*.png"), {}
+        if grid and grid != self._grid:
+            shown["grid"] = {"src": address(load_image(grid)), "alt": f"Photographs after {step} steps"}
+            self._grid = grid
         job.tell(step, steps, **shown)
 
     def _newest(self, pattern: str) -> Path | None:

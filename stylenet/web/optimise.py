@@ -75,8 +75,9 @@ class OptimiseTab:
             y="distance",
             color="of",
             color_map=COLORS,
-            label="How far from the painting (orange) and from the photograph (blue)",
+            label="How far from painting (orange) and photograph (blue)",
             visible=False,
+            color_title=" ",  # of a legend for which gradio leaves no room
             height=280,
         )
         self.download = gr.DownloadButton("Download the picture", visible=False)

@@ -1,20 +1,20 @@
 """Pictures that visitors send, read and checked, and pictures as the page shows them.
 
-Imported where there is a picture, not with the page: torch and torchvision take seconds.
+Imported where there is a picture, not with the page: torch takes seconds.
 """
 
 import base64
 import binascii
+import io
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
-from torchvision.io import encode_jpeg
 
 from stylenet.color import luminance
 from stylenet.errors import InputError
-from stylenet.images import decode, to_uint8
+from stylenet.images import decode, to_pillow
 from stylenet.inference.sizes import scaled
 from stylenet.web.limits import Limits
 
@@ -76,8 +76,9 @@ def painted(mask: str | None) -> tuple[Tensor, ...]:
 
 def address(image: Tensor) -> str:
     """Return a picture, (1, 3, H, W) in [0, 1], as a data address: no file that others could see."""
-    raw = encode_jpeg(to_uint8(image)[0].cpu(), JPEG_QUALITY).numpy().tobytes()
-    return "data:image/jpeg;base64," + base64.b64encode(raw).decode()
+    file = io.BytesIO()
+    to_pillow(image).save(file, "JPEG", quality=JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def compared(before: Tensor, after: Tensor, alt: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The server of the page: from its start to the Ctrl-C that ends it."""
 
+import gc
 import os
 import shutil
 import signal
@@ -8,9 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 from stylenet.errors import InputError
 from stylenet.web.limits import Limits
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+    from stylenet.web.studio import Studio
 
 OFFLINE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 """What keeps gradio and what it brings from asking other machines."""
@@ -25,6 +32,16 @@ def temporary_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage: an eighth of the time of long imports, which leave none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager
@@ -44,37 +61,46 @@ def running(
         InputError: gradio is not installed, or the port is taken.
     """
     with temporary_folder() as folder:
+        studio, page, address = _launched(folder, host, port, limits, auth, share)
+        Thread(target=uncollected()(studio.load), daemon=True).start()
         try:
-            import gradio  # noqa: F401
-        except ImportError:
-            raise InputError("the page needs gradio: pip install 'stylenet[web]'") from None
-        from stylenet.web.jobs import Desk
-        from stylenet.web.page import THEME, build
-        from stylenet.web.parts import CSS
-        from stylenet.web.sessions import Sessions
-        from stylenet.web.studio import Studio
-
-        studio = Studio(limits, Sessions(folder, limits), Desk(limits.jobs))
-        page = build(studio)
-        try:
-            _, address, public = page.launch(
-                server_name=host, server_port=port, auth=auth, share=share, prevent_thread_lock=True, quiet=True,
-                max_file_size=f"{limits.megabytes}mb", footer_links=[], run_history=False, ssr_mode=False,
-                enable_monitoring=False, max_threads=100, theme=THEME, css=CSS,
-            )  # fmt: skip
-        except OSError:
-            place = f"{host}:{port or '7860-7959'}"
-            raise InputError(f"cannot listen on {place}, it is taken or not here: give another --port") from None
-        except ValueError:  # gradio looks whether its own page can be had
-            raise InputError(
-                f"the page on {host} does not answer: set NO_PROXY=127.0.0.1,localhost for a proxy, or try again"
-            ) from None
-        Thread(target=studio.load, daemon=True).start()
-        try:
-            yield public or address
+            yield address
         finally:
             studio.sessions.close_all()
             page.close(verbose=False)
+
+
+@uncollected()
+def _launched(
+    folder: Path, host: str, port: int | None, limits: Limits, auth: tuple[str, str] | None, share: bool
+) -> tuple["Studio", "Blocks", str]:
+    """Return what the tabs share, the page and its address; see `running`."""
+    try:
+        import gradio  # noqa: F401
+    except ImportError:
+        raise InputError("the page needs gradio: pip install 'stylenet[web]'") from None
+    from stylenet.web.jobs import Desk
+    from stylenet.web.page import THEME, build
+    from stylenet.web.parts import CSS
+    from stylenet.web.sessions import Sessions
+    from stylenet.web.studio import Studio
+
+    studio = Studio(limits, Sessions(folder, limits), Desk(limits.jobs))
+    page = build(studio)
+    try:
+        _, address, public = page.launch(
+            server_name=host, server_port=port, auth=auth, share=share, prevent_thread_lock=True, quiet=True,
+            max_file_size=f"{limits.megabytes}mb", footer_links=[], run_history=False, ssr_mode=False,
+            enable_monitoring=False, max_threads=100, theme=THEME, css=CSS,
+        )  # fmt: skip
+    except OSError:
+        place = f"{host}:{port or '7860-7959'}"
+        raise InputError(f"cannot listen on {place}, it is taken or not here: give another --port") from None
+    except ValueError:  # gradio looks whether its own page can be had
+        raise InputError(
+            f"the page on {host} does not answer: set NO_PROXY=127.0.0.1,localhost for a proxy, or try again"
+        ) from None
+    return studio, page, public or address
 
 
 def serve(host: str, port: int | None, limits: Limits, auth: tuple[str, str] | None, share: bool) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 import torch
+from torchvision.models import get_model_weights
 
 from stylenet.errors import InputError
 from stylenet.features.backbones import BACKBONES
@@ -136,10 +137,11 @@ def test_weights_without_an_address_name_the_file_and_the_places(hub, tmp_path, 
     assert "STYLENET_WEIGHTS" in message
 
 
-def test_torchvision_files_are_named_with_their_hash():
-    assert BACKBONES["vgg16"].weights_url == "https://download.pytorch.org/models/vgg16-397923af.pth"
-    assert BACKBONES["vgg19"].weights_file == "vgg19-dcbb9e9d.pth"
-    assert BACKBONES["resnet50"].weights_file == "resnet50-0676ba61.pth"  # the first version, of plain training
+@pytest.mark.parametrize("name", ["vgg16", "vgg19", "resnet50", "densenet121", "squeezenet1_1", "vit_b_16"])
+def test_files_are_those_of_torchvisions_first_weights(name):
+    url = get_model_weights(name)["IMAGENET1K_V1"].url  # of plain training
+    assert BACKBONES[name].weights_url == url
+    assert url.endswith(f"/{BACKBONES[name].weights_file}")
 
 
 @pytest.mark.parametrize("name", ["imagnet", "no/such/file.pth"])

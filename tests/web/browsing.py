@@ -1,6 +1,9 @@
 """What the tests in a browser do with the page."""
 
+import mimetypes
 import re
+from base64 import b64encode
+from pathlib import Path
 
 import av
 import numpy as np
@@ -12,6 +15,17 @@ PATIENCE = 100.0
 UNFOLDED = 1500
 """Milliseconds until what has just been unfolded listens; a person takes longer."""
 PANEL = "[role=tabpanel]:visible"
+PHOTOGRAPH = "button.upload-container"
+PAINTING, FILES = f".label-wrap ~ div {PHOTOGRAPH}", f"[role=tabpanel] {PHOTOGRAPH}"
+"""Where files are dropped."""
+DROP = """([place, files]) => {
+  const found = document.querySelector(place);
+  if (!found) return false;
+  const transfer = new DataTransfer();
+  for (const [name, type, content] of files)
+    transfer.items.add(new File([Uint8Array.from(atob(content), char => char.charCodeAt(0))], name, { type }));
+  return found.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true })) || true;
+}"""
 
 
 def photograph(path, seed=0, size=(96, 128)):
@@ -34,11 +48,17 @@ def film(path, frames=6):
     return path
 
 
-def drop(page, path, place="Photograph"):
-    """Send a file as a drop does; the photograph's picture is waited for."""
-    index = {"Photograph": 0, "Painting": 1}.get(place)
-    inputs = page.locator("input[type=file]") if index is not None else page.locator(f"{PANEL} input[type=file]")
-    inputs.nth(index or 0).set_input_files(str(path))
+def drop(page, *paths, place=PHOTOGRAPH):
+    """Drop files on the page.
+
+    Its inputs are no sure way: gradio puts a new one in the place of the last at every change, and a file that is given
+    to the last just then is lost. A visitor, who chooses it in a dialog, is not as quick.
+    """
+    files = [
+        (Path(path).name, mimetypes.guess_type(path)[0] or "", b64encode(Path(path).read_bytes()).decode())
+        for path in paths
+    ]
+    page.wait_for_function(DROP, arg=[place, files])
 
 
 def shown(page):

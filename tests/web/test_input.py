@@ -1,7 +1,7 @@
 """Ways to give the page a photograph, with and without a mouse, in a real browser."""
 
 import pytest
-from browsing import changed, drop, photograph, shown
+from browsing import UNFOLDED, changed, drop, photograph, shown
 
 pytestmark = pytest.mark.browser
 
@@ -17,6 +17,15 @@ FOCUS = """() => {
   const now = document.activeElement;
   return now.getAttribute('aria-label') || now.labels?.[0]?.textContent.trim() || now.textContent.trim().slice(0, 40);
 }"""
+
+
+def test_photograph_is_chosen_among_files(visit, tmp_path):
+    page = visit()
+    page.wait_for_timeout(UNFOLDED)
+    with page.expect_file_chooser() as dialog:
+        page.get_by_label("Drop an image").first.click()
+    dialog.value.set_files(photograph(tmp_path / "photo.png"))
+    shown(page)
 
 
 def test_photograph_is_pasted(visit):

@@ -7,6 +7,8 @@ from safetensors.torch import load_file
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install -e '.[web]'")
 
+from browsing import PAINTING, PANEL, downloaded, drop, open_tab, photograph, said
+
 from stylenet.errors import InputError
 from stylenet.images import save_image
 from stylenet.networks.checkpoint import load_network
@@ -61,11 +63,12 @@ class Watched(Job):
 
     def __init__(self, act):
         super().__init__(keeps=True)
-        self.acts = [act]
+        self.acts, self.told = [act], []
 
     def tell(self, done, total, **shown):
         while self.acts:
             self.acts.pop()(self)
+        self.told.append(done)
         return super().tell(done, total, **shown)
 
 
@@ -80,8 +83,11 @@ def learnt(session, training):
 @pytest.mark.timeout(1200)
 def test_stopped_training_goes_on_to_the_same_network(session, painting, monkeypatch):
     monkeypatch.setattr(learn, "RECIPE", SHORT)
+    monkeypatch.setattr(learn, "SECONDS", 0)
     whole, stopped = Training(session, "quilt", painting), Training(session, "stopped", painting)
-    whole.run(Job(keeps=True))
+    watched = Watched(lambda job: None)
+    whole.run(watched)
+    assert watched.told == list(range(1, STEPS + 1))
     stopped.run(Watched(Job.stop))
     assert stopped.code == 128 + signal.SIGTERM
     job = Job(keeps=True)
@@ -108,3 +114,26 @@ def test_killed_training_says_so_and_can_go_on(session, painting, monkeypatch):
     job = Job(keeps=True)
     training.run(job)
     assert (training.code, job.step.done) == (0, STEPS)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_learning_is_stopped_and_gone_on_with_by_clicks(visit, tmp_path, monkeypatch):
+    monkeypatch.setattr(learn, "RECIPE", SHORT)
+    monkeypatch.setattr(learn, "SECONDS", 0)
+    page = visit()
+    page.set_default_timeout(400_000)
+    page.get_by_text("Or a painting of yours").click()
+    drop(page, photograph(tmp_path / "quilt.png"), place=PAINTING)
+    open_tab(page, "Learn")
+    page.get_by_label("Name of the style").fill("quilt")
+    page.get_by_role("button", name="Learn it").click()
+    page.locator(f"{PANEL} img[alt^='Photographs after']").wait_for()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    said(page, "Stopped")
+    page.get_by_role("button", name="Go on where it stopped").click()
+    said(page, "Learnt, and chosen as the style")
+    assert page.get_by_label("Quilt").is_checked()
+    assert not page.get_by_role("button", name="Go on where it stopped").is_visible()
+    assert load_network(downloaded(page, "Download the network", tmp_path / "quilt.safetensors"))[1]["style"] == "quilt"

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,13 @@ def test_preview_is_what_the_stylizer_makes():
         styles = {"styles": ["starry_night", "the_scream"], "shares": (0.75, 0.25)}
         expected = Stylizer.from_checkpoint(network, "cpu", **styles, alpha=strength)(image)
         assert torch.equal(networks.preview(look, image), expected)
+
+
+def test_first_preview_needs_no_torchvision():
+    code = "import sys; from stylenet.web.networks import Networks; Networks().warm(); import stylenet.web.pictures; "
+    done = subprocess.run([sys.executable, "-c", f"{code}print(*sys.modules)"], capture_output=True, text=True)
+    assert "torch" in done.stdout.split()
+    assert "torchvision" not in done.stdout.split()  # it takes as long as torch
 
 
 def test_few_looks_are_remembered():

@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 import pytest
 import torch
 from browsing import (
+    FILES,
     PANEL,
     PATIENCE,
     UNFOLDED,
@@ -122,7 +123,7 @@ def test_films_and_photographs_come_back_as_a_zip(visit, tmp_path):
     page = visit()
     open_tab(page, "Film and many")
     files = [film(tmp_path / "film.mp4"), photograph(tmp_path / "photo.png")]
-    page.locator(f"{PANEL} input[type=file]").set_input_files(files)
+    drop(page, *files, place=FILES)
     page.get_by_label("Remove this file").or_(page.locator(".file")).nth(1).wait_for()
     page.get_by_role("button", name="Paint them all").click()
     said(page, "Finished")
@@ -142,7 +143,7 @@ def test_bad_files_get_a_friendly_line(visit, tmp_path):
     drop(page, tmp_path / "letter.jpg")
     page.get_by_text("Letter.jpg is not an image").first.wait_for()
     open_tab(page, "Film and many")
-    page.locator(f"{PANEL} input[type=file]").set_input_files(tmp_path / "empty.mp4")
+    drop(page, tmp_path / "empty.mp4", place=FILES)
     page.get_by_text("empty.mp4").wait_for()
     page.get_by_role("button", name="Paint them all").click()
     said(page, "mpty.mp4 is empty")
