@@ -108,25 +108,38 @@ def _both_sides(dtype: torch.dtype) -> Tensor:
     return torch.einsum("ai,bj->baij", g, g).reshape(36, 9).to(dtype)
 
 
-@torch.library.custom_op("stylenet::winograd", mutates_args=())  # for torch.compile a single step: it has a loop
 def filtered(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
-    """Return what `convolve` does, by transformed weights, (36, C, O)."""
+    """Return what `convolve` does, by transformed weights, (36, C, O).
+
+    It has a loop, which is a single step to torch.compile. Without that it is called as it stands: an operator of our
+    own has torch import its compiler at the first call, which takes two seconds.
+    """
+    return (_filter_operator if torch.compiler.is_compiling() else _filter)(x, kernel, bias, padding, reflect)
+
+
+def _filter(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
     result = _room(x, kernel, bias, padding, reflect)
     for place, strip in _strips(x, result, padding, reflect):
         _filter_strip(strip, kernel, bias, place)
     return result
 
 
-@filtered.register_fake
 def _room(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
     height, width = (side - 2 + 2 * padding for side in x.shape[-2:])
     shape = (len(x), kernel.shape[2], height, width)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
 
 
-@torch.library.custom_op("stylenet::winograd_weights", mutates_args=())
+_filter_operator = torch.library.custom_op("stylenet::winograd", _filter, mutates_args=())
+_filter_operator.register_fake(_room)
+
+
 def correlated(x: Tensor, gradient: Tensor, padding: int, reflect: bool) -> Tensor:
     """Return the gradient of the transformed weights, (36, C, O), by the gradient of the result, (B, O, H', W')."""
+    return (_correlate_operator if torch.compiler.is_compiling() else _correlate)(x, gradient, padding, reflect)
+
+
+def _correlate(x: Tensor, gradient: Tensor, padding: int, reflect: bool) -> Tensor:
     total = x.new_zeros(36, x.shape[1], gradient.shape[1])
     for pull, strip in _strips(x, gradient, padding, reflect):
         down, across = (strip.shape[0] - 2) // 4, (strip.shape[1] - 2) // 4
@@ -139,9 +152,8 @@ def correlated(x: Tensor, gradient: Tensor, padding: int, reflect: bool) -> Tens
     return total
 
 
-@correlated.register_fake
-def _(x: Tensor, gradient: Tensor, padding: int, reflect: bool) -> Tensor:
-    return x.new_empty(36, x.shape[1], gradient.shape[1])
+_correlate_operator = torch.library.custom_op("stylenet::winograd_weights", _correlate, mutates_args=())
+_correlate_operator.register_fake(lambda x, gradient, *_: x.new_empty(36, x.shape[1], gradient.shape[1]))
 
 
 def _strips(x: Tensor, result: Tensor, padding: int, reflect: bool) -> Iterator[tuple[Tensor, Tensor]]:
