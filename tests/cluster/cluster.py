@@ -68,6 +68,7 @@ class Cluster:
         self.environment = {
             **os.environ,
             "SLURM_CONF": str(folder / "slurm.conf"),
+            "OMP_NUM_THREADS": "1",  # else a rank alone on its node has more than one of two, and other last digits
             "PATH": f"{os.environ['PATH']}:/usr/sbin",
         }
 
