@@ -1,6 +1,7 @@
 """3x3 convolutions with a quarter of the multiplications, on a CPU."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from typing import Any
 
 import torch
@@ -108,20 +109,27 @@ def _both_sides(dtype: torch.dtype) -> Tensor:
     return torch.einsum("ai,bj->baij", g, g).reshape(36, 9).to(dtype)
 
 
-def filtered(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
-    """Return what `convolve` does, by transformed weights, (36, C, O).
+def _one_step(name: str, room: Callable[..., Tensor]) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Make a function, which has a loop, a single step to torch.compile; without that it is called as it stands.
 
-    It has a loop, which is a single step to torch.compile. Without that it is called as it stands: an operator of our
-    own has torch import its compiler at the first call, which takes two seconds.
+    An operator of our own has torch import its compiler at the first call, which takes two seconds.
+
+    Args:
+        name: Of the operator.
+        room: Takes the same, and returns a tensor like the result, whose values do not count.
     """
-    return (_filter_operator if torch.compiler.is_compiling() else _filter)(x, kernel, bias, padding, reflect)
 
+    def wrap(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        operator = torch.library.custom_op(f"stylenet::{name}", function, mutates_args=())
+        operator.register_fake(room)
 
-def _filter(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
-    result = _room(x, kernel, bias, padding, reflect)
-    for place, strip in _strips(x, result, padding, reflect):
-        _filter_strip(strip, kernel, bias, place)
-    return result
+        @wraps(function)
+        def called(*given: Any) -> Tensor:
+            return operator(*given) if torch.compiler.is_compiling() else function(*given)
+
+        return called
+
+    return wrap
 
 
 def _room(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
@@ -130,16 +138,18 @@ def _room(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect:
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
 
 
-_filter_operator = torch.library.custom_op("stylenet::winograd", _filter, mutates_args=())
-_filter_operator.register_fake(_room)
+@_one_step("winograd", _room)
+def filtered(x: Tensor, kernel: Tensor, bias: Tensor | None, padding: int, reflect: bool) -> Tensor:
+    """Return what `convolve` does, by transformed weights, (36, C, O)."""
+    result = _room(x, kernel, bias, padding, reflect)
+    for place, strip in _strips(x, result, padding, reflect):
+        _filter_strip(strip, kernel, bias, place)
+    return result
 
 
+@_one_step("winograd_weights", lambda x, gradient, *_: x.new_empty(36, x.shape[1], gradient.shape[1]))
 def correlated(x: Tensor, gradient: Tensor, padding: int, reflect: bool) -> Tensor:
     """Return the gradient of the transformed weights, (36, C, O), by the gradient of the result, (B, O, H', W')."""
-    return (_correlate_operator if torch.compiler.is_compiling() else _correlate)(x, gradient, padding, reflect)
-
-
-def _correlate(x: Tensor, gradient: Tensor, padding: int, reflect: bool) -> Tensor:
     total = x.new_zeros(36, x.shape[1], gradient.shape[1])
     for pull, strip in _strips(x, gradient, padding, reflect):
         down, across = (strip.shape[0] - 2) // 4, (strip.shape[1] - 2) // 4
@@ -150,10 +160,6 @@ def _correlate(x: Tensor, gradient: Tensor, padding: int, reflect: bool) -> Tens
         _spread([rows[:, :, j::4] for j in range(4)], pulls)
         total.baddbmm_(_tiles(strip).transpose(1, 2), pulls.view(36, down * across, -1))
     return total
-
-
-_correlate_operator = torch.library.custom_op("stylenet::winograd_weights", _correlate, mutates_args=())
-_correlate_operator.register_fake(lambda x, gradient, *_: x.new_empty(36, x.shape[1], gradient.shape[1]))
 
 
 def _strips(x: Tensor, result: Tensor, padding: int, reflect: bool) -> Iterator[tuple[Tensor, Tensor]]:

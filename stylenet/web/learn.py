@@ -109,7 +109,6 @@ class Training:
 
         read_picture(painting, session.limits, "a painting")
         self.folder, self.name, self.code = session.folder / "learnt", name, -1
-        self._grid: Path | None = None  # the last that was shown
         self.painting = self.folder / f"{name}{Path(str(painting)).suffix}"
         shutil.rmtree(self.folder / name, ignore_errors=True)
         self.folder.mkdir(exist_ok=True)
@@ -136,7 +135,8 @@ class Training:
         command.append(f"trainer.logger.init_args.save_dir={self.folder}")
         if self.last:
             command.append(f"--ckpt_path={self.last}")
-        said, self._grid = "", None
+        said = ""
+        self._grid: Path | None = None  # the last that was shown
         environment = os.environ | {LINE_VARIABLE: str(SECONDS)}
         with subprocess.Popen(
             command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True

@@ -60,12 +60,17 @@ def ended(cluster: Cluster, number: str, folder: Path, steps: int = STEPS) -> di
     return job
 
 
+def weights_of(cluster: Cluster, folder: Path, ranks: int, steps: int) -> dict[str, torch.Tensor]:
+    """Return the weights of a run on one node that nothing disturbs."""
+    number, run = submit(cluster, folder, ranks)
+    ended(cluster, number, run, steps)
+    return torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
     """The weights of a run that nothing disturbs."""
-    number, run = submit(cluster, tmp_path_factory.mktemp("straight"))
-    ended(cluster, number, run)
-    return torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+    return weights_of(cluster, tmp_path_factory.mktemp("straight"), 1, STEPS)
 
 
 def assert_same(folder: Path, expected: dict[str, torch.Tensor]) -> None:
@@ -136,9 +141,7 @@ def test_a_job_goes_on_after_its_node_has_failed(
 @pytest.fixture(scope="module")
 def two_ranks(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
     """The weights of a run of two ranks on one node, which nothing disturbs."""
-    number, run = submit(cluster, tmp_path_factory.mktemp("pair"), ranks=2)
-    ended(cluster, number, run, STEPS_OF_TWO)
-    return torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+    return weights_of(cluster, tmp_path_factory.mktemp("pair"), 2, STEPS_OF_TWO)
 
 
 @pytest.mark.parametrize(("ranks", "nodes"), [(2, 1), (1, 2)], ids=["one node", "two nodes"])
