@@ -29,6 +29,10 @@ class Muon(Optimizer):
     matrices of their outputs by all else; biases go by Adam. Steps have the size of Adam's, as in Liu et al. 2025
     (Moonlight), so that both share a rate. Of what has two dimensions or less, such as norms, Adam takes care as well.
 
+    A step never changes the sum of a filter's weights (gradient centralization, Yong et al. 2020). Features behind a
+    ReLU are positive: along their mean, one step of a filter with thousands of inputs moves its response by several
+    times its size, and a few such steps close the next ReLU for good. The bias can move the mean, at its own pace.
+
     Args:
         parameters: Of convolutions, norms and biases; or groups of them, some with a rate of their own.
         lr: Learning rate.
@@ -58,7 +62,7 @@ class Muon(Optimizer):
         if parameter.ndim > 2:
             mean.mul_(momentum).add_(slope)
             matrix = (slope + momentum * mean).flatten(1)  # Nesterov's
-            return orthogonal(matrix).view_as(parameter) * 0.2 * max(matrix.shape) ** 0.5
+            return orthogonal(matrix - matrix.mean(1, keepdim=True)).view_as(parameter) * 0.2 * max(matrix.shape) ** 0.5
         square = state.setdefault("square", torch.zeros_like(parameter))
         state["steps"] = state.get("steps", 0) + 1
         mean.lerp_(slope, 0.1)

@@ -36,6 +36,15 @@ def test_the_first_step_of_a_convolution_is_as_large_as_adams():
     assert weight.square().mean().sqrt().item() == pytest.approx(0.5 * 0.2, rel=0.3)  # 0.2: Adam's usual size
 
 
+def test_a_step_leaves_the_sum_of_each_filter_as_it_was():
+    weight = nn.Parameter(torch.randn(16, 32, 3, 3, generator=torch.Generator().manual_seed(0)))
+    before, sums = weight.detach().clone(), weight.detach().sum((1, 2, 3))
+    weight.grad = torch.rand(weight.shape, generator=torch.Generator().manual_seed(1))  # positive, as after a ReLU
+    Muon([weight], lr=0.5).step()
+    torch.testing.assert_close(weight.detach().sum((1, 2, 3)), sums, rtol=0, atol=1e-3)
+    assert (weight - before).square().mean().sqrt() > 0.05
+
+
 def test_a_resumed_optimizer_goes_on_exactly():
     layer = nn.Conv2d(3, 4, 3)
     first = Muon(layer.parameters(), lr=0.1)
