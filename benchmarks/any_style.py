@@ -5,7 +5,8 @@
 Photographs and paintings are those that a training with the same folders and val_count holds out. Each photograph is
 scaled to --size on its longer side, each painting to three quarters of that on its shorter one. The judge, SqueezeNet
 by default, should be the loss network of none. *rows* is how unlike odd and even rows are (1 in photographs, 1.4 where
-a decoder's upsampling shows), *shift* how much a photograph that moves by a pixel changes the result.
+a decoder's upsampling shows), *shift* how much a photograph that moves by a pixel changes the result, *depth* how much
+the result changes without the deepest features: 0 where the decoder has stopped to look at them.
 """
 
 import argparse
@@ -26,13 +27,14 @@ from stylenet.errors import InputError
 from stylenet.features.weights import resolve_weights
 from stylenet.functional import SMALLEST
 from stylenet.images import grid, resize, save_image
-from stylenet.networks.adain import AdaIN
+from stylenet.networks.adain import DEEPEST, STRIDE, AdaIN
 from stylenet.networks.checkpoint import load_network
+from stylenet.networks.layers import pad_to_stride
 from stylenet.studies.evaluation_report import HEADINGS
 from stylenet.studies.measure import Jury, figures
 from stylenet.studies.report import markdown
 
-FIGURES = ["gram_difference", "content_distance", "ssim", "rows", "shift"]
+FIGURES = ["gram_difference", "content_distance", "ssim", "rows", "shift", "depth"]
 
 
 def row_ratio(images: Tensor) -> Tensor:
@@ -64,6 +66,23 @@ def shift_error(stylize: Callable[[Tensor], Tensor], images: Tensor, pixels: int
     shifted = stylize(images[..., :-pixels])[..., pixels:]
     moved = stylize(images[..., pixels:])[..., :-pixels]
     return (shifted - moved).square().mean((1, 2, 3)).sqrt()
+
+
+@torch.no_grad()
+def depth(network: AdaIN, photographs: Tensor, painting: Tensor) -> float:
+    """Return the mean absolute change of stylized images, in [0, 1], when the deepest features are left out.
+
+    A decoder whose deepest ReLU has died paints on from shallower features alone, and nothing else tells of it.
+
+    Args:
+        network: Any AdaIN.
+        photographs: (B, 3, H, W) in [0, 1].
+        painting: (1, 3, h, w) in [0, 1].
+    """
+    images, _ = pad_to_stride(photographs, None, STRIDE, network.encoder.smallest)
+    features = network.transfer(network.encode(images), network.palette(painting))
+    without = {**features, DEEPEST: torch.zeros_like(features[DEEPEST])}
+    return (network.decode(features) - network.decode(without)).abs().mean().item()
 
 
 def held_out(val_count: int, pairs: int, size: int) -> list[tuple[Tensor, Tensor]]:
@@ -111,6 +130,7 @@ def _compare() -> int:
         for name, make in makers.items():
             image = make(photograph)
             own = {"rows": row_ratio(image).item(), "shift": shift_error(make, photograph).item()}
+            own["depth"] = depth(networks[name], photograph, painting) if name in networks else 0.0
             found.append({"image": name} | figures(image, photograph, judge) | own)
             shown += [] if name == "photograph" else [image]
         rows.append(shown)
