@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from support import ROOT
+from torch import nn
 from torch.nn.functional import conv2d
 
 from stylenet.images import load_image, save_image
+from stylenet.networks.adain import AdaIN
+from stylenet.networks.checkpoint import describe, save_network
+from stylenet.networks.johnson import JohnsonNet
 
 SCRIPTS = sorted((ROOT / "benchmarks").glob("*.py"))
 
@@ -128,3 +132,29 @@ def test_odd_rows_unlike_even_ones_are_told_by_the_row_ratio(monkeypatch: pytest
     assert row_ratio(image).item() == pytest.approx(2.0)
     assert row_ratio(image[..., 1:, :]).item() == pytest.approx(2.0)  # which of them is larger does not matter
     assert row_ratio(torch.arange(6.0).view(1, 1, 6, 1).expand(2, 3, 6, 4)).tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_channels_that_never_open_are_named(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    network = JohnsonNet(width=8, blocks=1)
+    with torch.no_grad():
+        network.decoder[1][1][1].bias[2:5] = -100
+    save_network(network, tmp_path / "net.safetensors", describe(network, style="x"))
+    monkeypatch.delenv("STYLENET_IMAGES", raising=False)
+    printed, code = run("channels.py", str(tmp_path / "net.safetensors"), "--photographs=2", "--size=32")
+    assert code == 0
+    assert "| net.safetensors | decoder.1.1.2 | 8 | 3 |" in printed
+    assert "| net.safetensors | residuals.0.body.0.2 | 32 | 0 |" in printed
+
+
+def test_depth_is_0_for_a_decoder_whose_deepest_layer_is_closed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    depth = runpy.run_path(str(ROOT / "benchmarks" / "any_style.py"))["depth"]
+    torch.manual_seed(0)
+    network = AdaIN(weights="random", width=4, exchange=["relu4_1", "relu3_1"]).eval()
+    photograph, painting = torch.rand(2, 1, 3, 32, 32)
+    for module in network.decoder:
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    assert depth(network, photograph, painting) > 1e-3
+    network.decoder[0].bias.data.fill_(-1e4)
+    assert depth(network, photograph, painting) == 0
