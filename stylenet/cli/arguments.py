@@ -1,6 +1,5 @@
 """One grammar for every command that does not train: a typed function is its own command line."""
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Any, NoReturn, get_args, get_origin
 from jsonargparse import ArgumentParser
 from jsonargparse.typing import restricted_number_type
 
-from stylenet.cli.mistyped import mistyped
+from stylenet.cli.mistyped import mistyped, nearest_option
 from stylenet.errors import InputError
 
 Pixels = restricted_number_type("Pixels", int, [(">=", 1), ("<=", 16_384)])
@@ -173,13 +172,13 @@ def _known(typed: str, dashed: bool, types: Mapping[str, Any]) -> str:
     leaves = {known.rpartition(".")[2]: known for known in types}
     if name in leaves:
         return leaves[name]
-    nearest = [leaves[leaf] for leaf in difflib.get_close_matches(name.rpartition(".")[2], leaves, 1)]
+    nearest = nearest_option(name, types)
 
     def spelled(name: str) -> str:
         return f"--{name.replace('_', '-')}" if dashed else name
 
-    shown = f"--{typed}" if dashed else typed
-    hint = f"did you mean {spelled(nearest[0])!r}?" if nearest else f"known are {', '.join(map(spelled, types))}"
+    shown = f"{'--' if len(typed) > 1 else '-'}{typed}" if dashed else typed
+    hint = f"did you mean {spelled(nearest)!r}?" if nearest else f"known are {', '.join(map(spelled, types))}"
     raise InputError(f"unknown option {shown!r}: {hint}")
 
 

@@ -1,8 +1,34 @@
-"""What the parser says of a value of the wrong type, in words for who typed it."""
+"""What is said of a mistyped option or value, in words for who typed it."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
 from stylenet.errors import one_line
+
+ELSEWHERE = {
+    "batch_size": ("batch_size",),
+    "checkpoint": ("ckpt", "ckpt_path"),
+    "content": ("input", "photographs", "root"),
+    "content_image": ("input", "content"),
+    "cuda": ("device", "devices"),
+    "dataset": ("root", "photographs", "content"),
+    "epochs": ("max_epochs", "steps"),
+    "gpu": ("device", "devices"),
+    "gpus": ("device", "devices"),
+    "i": ("input", "content"),
+    "image": ("input", "content"),
+    "iterations": ("max_steps", "steps"),
+    "learning_rate": ("lr",),
+    "model": ("ckpt", "backbone"),
+    "num_iterations": ("max_steps", "steps"),
+    "o": ("output",),
+    "output": ("save_dir",),
+    "output_image": ("output",),
+    "resume": ("ckpt_path",),
+    "style_image": ("style",),
+}
+"""What options of other tools are called here: the first of these that a command has."""
 
 WORDS = {
     "float": "a number",
@@ -38,6 +64,24 @@ _UNION = re.compile(
 _NESTED = re.compile(
     r'Parser key "(?P<group>[\w.]+)".*?^\s+- (?P<line>[\w.]+=.*?: give .*?)$', re.DOTALL | re.MULTILINE
 )
+
+
+def nearest_option(name: str, known: Iterable[str]) -> str | None:
+    """Return the option that a wrong name may mean, None if none is near.
+
+    Args:
+        name: With its group, if it was given with one: `model.lrr`.
+        known: All options, with their groups.
+    """
+    options = list(known)
+    leaf, leaves = name.rpartition(".")[2], {option.rpartition(".")[2]: option for option in options}
+    if leaf in ELSEWHERE:
+        return next((leaves[here] for here in ELSEWHERE[leaf] if here in leaves), None)
+    if leaf in leaves:
+        return leaves[leaf]
+    if "." in name and (near := difflib.get_close_matches(name, options, 1)):
+        return near[0]
+    return next((leaves[near] for near in difflib.get_close_matches(leaf, leaves, 1)), None)
 
 
 def mistyped(message: str) -> str:

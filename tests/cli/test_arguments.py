@@ -101,6 +101,7 @@ def test_a_flag_is_turned_off():
     [
         ([], "give --content, --style; see program --help"),
         (["a", "b", "c"], "what is 'c' for?"),
+        (["-i", "a", "b"], "unknown option '-i': did you mean '--content'?"),
         (["a", "b", "--stepps=3"], "unknown option '--stepps': did you mean '--steps'?"),
         (["a", "b", "stepps=3"], "unknown option 'stepps': did you mean 'steps'?"),
         (["a", "b", "--style-wieght=3"], "did you mean '--loss.style-weight'?"),

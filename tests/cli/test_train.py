@@ -333,6 +333,7 @@ BAD = {
     "missing style image": (["style=nowhere/x.jpg"], "no style image at nowhere/x.jpg"),
     "unknown key": (["style=starry_night", "modle.lr=1"], "unknown option modle.lr"),
     "unknown model option": (["style=starry_night", "model.lrr=1"], "did you mean model.lr"),
+    "hyphens": (["style=starry_night", "--style-weight", "5"], "unknown option style_weight: did you mean model."),
     "unknown trainer option": (["style=starry_night", "trainer.max_step=1"], "did you mean trainer.max_steps"),
     "unknown data option": (["style=starry_night", "data.sise=1"], "did you mean data.size"),
     "unknown layer": (["style=starry_night", "model.style_layers=[relu9_9]"], "unknown layer of vgg16 'relu9_9'"),
