@@ -35,8 +35,8 @@ WORDS = {
     "int": "a whole number",
     "bool": "true or false",
     "str": "a text",
-    "list": "a list",
-    "dict": "a mapping",
+    "list": "a list as [a,b]",
+    "dict": "a mapping as {a: 1}",
     "NoneType": "null",
     "Pixels": "whole pixels from 1 to 16384",
     "TilePixels": "whole pixels from 64 to 16384",
@@ -56,6 +56,9 @@ _RANGE = re.compile(
     re.DOTALL,
 )
 _MISSING = re.compile(r"the following arguments are required: (.*)", re.DOTALL)
+_NO_FILE = re.compile(r"Parser key \"config\":\s+(?:File does not exist|Path is not a file): '(.*)'", re.DOTALL)
+_GROUP = re.compile(r'Parser key "(?P<option>[\w.]+)":\s+Unable to load config \'?"?(?P<value>[^\'"]*)', re.DOTALL)
+_BARE = re.compile(r"argument (--[\w.]+)\S*: expected one argument")
 _UNION = re.compile(
     r'Parser key "(?P<option>[\w.]+)":\s+Does not validate.*?Errors:(?P<types>.*)Given value type:.*?'
     r"Given value: (?P<value>.*)",
@@ -90,6 +93,13 @@ def mistyped(message: str) -> str:
         return f"{nested['group']}.{nested['line']}"
     if missing := _MISSING.match(message):
         return "give " + ", ".join(f"--{name.replace('_', '-')}" for name in missing[1].split(", "))
+    if bare := _BARE.match(message):
+        return f"{bare[1]} has no value: give {bare[1]}=VALUE"
+    if file := _NO_FILE.match(message):
+        return f"no such file: {file[1].strip()}; --config takes a YAML file"
+    if group := _GROUP.match(message):
+        option = group["option"]
+        return f"{option}={group['value']}: give {option}.OPTION=VALUE for each of its options, or a YAML file of them"
     if ranged := _RANGE.match(message):
         return f"{ranged['option']}={ranged['text'] or ranged['number']}: give {WORDS[ranged['type']]}"
     found = _DIRECT.match(message) or _UNION.match(message)
@@ -100,7 +110,8 @@ def mistyped(message: str) -> str:
         return f"{option}={value}: give model=multistyle for more than one style"
     several = re.findall(r"- (?:Expected(?: an?)?|Not of type) ([^\n:]+)", found["types"]) if found.re is _UNION else []
     types = several or [found["type"]]
-    choices = list(dict.fromkeys(word for name in types for word in _words(name)))
+    words = dict.fromkeys(word for name in types for word in _words(name))
+    choices = [word for word in words if word != WORDS["NoneType"]] or list(words)  # null is for files, it is left out
     wanted = " or ".join(part for part in (", ".join(choices[:-1]), choices[-1]) if part)
     return f"{option}={value}: give {wanted}"
 

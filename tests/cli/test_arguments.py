@@ -109,7 +109,7 @@ def test_a_flag_is_turned_off():
         (["a", "b", "pixel_weight=3"], "unknown option 'pixel_weight'"),
         (["a", "b", "--steps"], "--steps has no value: give --steps=VALUE"),
         (["a", "b", "steps=0"], "steps=0: give a whole number from 1 to 1000000"),
-        (["a", "b", "size=1.5"], "size=1.5: give whole pixels from 1 to 16384 or null"),
+        (["a", "b", "size=1.5"], "size=1.5: give whole pixels from 1 to 16384"),
         (["a", "b", "config=\0"], "config holds a character of code 0"),
         (["a", "b", "style_weights=x"], "style_weights=x: give a number"),
         (["a", "b", "style_weight=x"], "loss.style_weight=x: give a number"),

@@ -7,8 +7,8 @@ from stylenet.cli.mistyped import mistyped, nearest_option
 
 CASES = {
     "--count=x": (int, "count=x: give a whole number"),
-    "--rate=x": (float | None, "rate=x: give a number or null"),
-    "--layers=3": (list[str] | dict[str, float] | None, "layers=3: give a list, a mapping or null"),
+    "--rate=x": (float | None, "rate=x: give a number"),
+    "--layers=3": (list[str] | dict[str, float] | None, "layers=3: give a list as [a,b] or a mapping as {a: 1}"),
     "--flag=maybe": (bool, "flag=maybe: give true or false"),
 }
 

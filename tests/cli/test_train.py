@@ -226,7 +226,7 @@ def test_a_refused_resume_is_one_line_and_leaves_the_run_as_it_was(again: Train,
 def test_a_resume_with_nothing_to_do_says_so_and_leaves_the_run_as_it_was(again: Train, capsys: pytest.CaptureFixture):
     before = read_all(RUN.parent)
     assert again("style=starry_night", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=2") == 0
-    assert "give more trainer.max_steps" in last_line(capsys)
+    assert "trainer.max_steps is 2; give a larger one" in last_line(capsys)
     assert read_all(RUN.parent) == before
 
 
@@ -343,7 +343,11 @@ BAD = {
     "missing folder": (["style=starry_night", "data.source=folder", "data.root=nowhere"], "no such folder: nowhere"),
     "missing coco": (["style=starry_night", "data.source=coco", "data.root=nowhere"], "train2014.zip"),
     "empty folder": (["style=starry_night", "data.source=folder", "data.root=empty"], "no images in empty"),
-    "missing config": (["style=starry_night", "--config=none.yaml"], "none.yaml"),
+    "missing config": (["style=starry_night", "--config=none.yaml"], "none.yaml; --config takes a YAML file"),
+    "a folder as style": (["style=empty"], "empty is a folder: give one of its images"),
+    "an image that is not there": (["style=none.jpg"], "no style image at none.jpg: give the path of an image"),
+    "a group": (["style=starry_night", "data=photos"], "data=photos: give data.OPTION=VALUE for each of its options"),
+    "no value": (["--style"], "--style has no value: give --style=VALUE"),
     "broken config": (["style=starry_night", "--config=broken.yaml"], "config"),
     "wrong type": (["style=starry_night", "trainer.max_steps=many"], "trainer.max_steps=many: give a whole number"),
     "negative rate": (["style=starry_night", "model.lr=-1"], "model.lr is -1.0: give at least 0"),
