@@ -327,6 +327,7 @@ def test_a_skipped_photograph_is_counted(train: Train, photographs: Path, capsys
     assert "1 images could not be read and were skipped" in capsys.readouterr().err
 
 
+ABSENT = f"trainer.accelerator={'mps' if torch.cuda.is_available() else 'cuda'}"
 BAD = {
     "no style": ([], "no style given"),
     "unknown style": (["style=stary_night"], "did you mean 'starry_night'"),
@@ -356,6 +357,7 @@ BAD = {
     "shards": (["style=starry_night", "trainer.strategy=fsdp"], "trainer.strategy=fsdp is not supported: these"),
     "DeepSpeed": (["style=starry_night", "trainer.strategy=deepspeed_stage_2"], "fit on any device, use ddp"),
     "spawned": (["style=starry_night", "trainer.strategy=ddp_spawn"], "strategy=ddp_spawn is not supported"),
+    "no such device": (["style=starry_night", ABSENT], "Leave trainer.accelerator out"),
     "no strategy": (["style=starry_night", "trainer.strategy=dpp"], "trainer.strategy=dpp is not supported"),
     "wrong type of the model": (["style=starry_night", "model.lr=abc"], "error: model.lr=abc: give a number"),
     "one model of many styles": (["model=johnson", "style=[a,b]"], "give model=multistyle"),
