@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser
 from jsonargparse.typing import restricted_number_type
 
 from stylenet.cli.mistyped import mistyped, nearest_option
+from stylenet.cli.shorthand import at_home
 from stylenet.errors import InputError
 
 Pixels = restricted_number_type("Pixels", int, [(">=", 1), ("<=", 16_384)])
@@ -142,7 +143,7 @@ def written_out(
             return ["--help"]
         named = _NAMED.fullmatch(token)
         if named and others is not None and named[2].replace("-", "_") not in (*types, *_EVERYWHERE):
-            others[named[2]] = named[4]
+            others[named[2]] = at_home(named[4])
             continue
         if named:
             name, value = _known(named[2], token.startswith("-"), types), named[4]
@@ -160,7 +161,7 @@ def written_out(
             raise InputError(f"what is {token!r} for? Options look like --input=photo.jpg or key=value")
         if name in unnamed:
             unnamed.remove(name)
-        options += _listed(name, value) if _is_list(types.get(name)) else [f"--{name}={value}"]
+        options += _listed(name, value) if _is_list(types.get(name)) else [f"--{name}={at_home(value)}"]
     return options
 
 
@@ -201,7 +202,7 @@ def _is_list(annotation: Any) -> bool:
 
 def _listed(name: str, value: str) -> list[str]:
     """Return the options that append to a list what was typed: one value, `a,b` or `[a,b]`; a path is one value."""
-    if Path(value).exists():
-        return [f"--{name}+={value}"]
+    if Path(at_home(value)).exists():
+        return [f"--{name}+={at_home(value)}"]
     inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    return [f"--{name}+={part.strip()}" for part in inner.split(",")] if inner else [f"--{name}=[]"]
+    return [f"--{name}+={at_home(part.strip())}" for part in inner.split(",")] if inner else [f"--{name}=[]"]

@@ -4,6 +4,7 @@
 --trainer.devices=2`.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,7 +81,12 @@ def _dashed(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if not argument.startswith("--") and (argument.startswith("-") or not equals):
         return argument
-    return f"--{key.removeprefix('--').replace('-', '_')}{equals}{value}"
+    return f"--{key.removeprefix('--').replace('-', '_')}{equals}{at_home(value)}"
+
+
+def at_home(value: str) -> str:
+    """Return a value with the home folder for its leading `~`, which shells leave alone in `key=~/photo.jpg`."""
+    return os.path.expanduser(value) if value.startswith("~/") else value
 
 
 def _bracketed(option: str) -> str:

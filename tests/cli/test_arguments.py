@@ -71,6 +71,15 @@ def test_a_path_with_a_comma_is_one(tmp_path, monkeypatch):
     assert run("a", "b,c.png")["style"] == ["b,c.png"]
 
 
+def test_a_tilde_is_the_home_folder_where_shells_leave_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "b,c.png").touch()
+    assert run("content=~/a.jpg", "style=~/b.jpg,c")["content"] == f"{tmp_path}/a.jpg"
+    assert run("--content=~/a.jpg", "style=~/b.jpg,c")["style"] == [f"{tmp_path}/b.jpg", "c"]
+    assert run("~a", "style=~/b,c.png")["style"] == [f"{tmp_path}/b,c.png"]
+    assert run("~a", "b")["content"] == "~a"
+
+
 def test_a_file_of_arguments_which_later_ones_beat(tmp_path):
     (tmp_path / "given.yaml").write_text("content: a\nstyle: [b]\nsteps: 7\nsize: 32\nloss: {style_weight: 3}\n")
     got = run("--config", str(tmp_path / "given.yaml"), "steps=9")

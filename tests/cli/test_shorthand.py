@@ -104,6 +104,13 @@ def test_words_that_belong_to_no_option_are_refused(argv: list[str], line: str):
         expand(argv)
 
 
+def test_a_tilde_is_the_home_folder_where_shells_leave_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = ["data.root=~/photographs", "--trainer.logger.init_args.save_dir=~/runs"]
+    wanted = [f"--data.root={tmp_path}/photographs", f"--trainer.logger.init_args.save_dir={tmp_path}/runs"]
+    assert expand(given)[2:] == wanted
+
+
 def test_a_style_with_a_comma_is_a_list_unless_a_file_is_called_so(tmp_path: Path):
     file = tmp_path / "one,two.jpg"
     file.touch()
