@@ -65,7 +65,8 @@ def call(
         InputError: An unknown argument, with the nearest right name; a missing one, or one of a wrong type.
     """
     groups = groups or {}
-    parser = CommandParser(prog=program, exit_on_error=False)
+    details = (inspect.getdoc(command) or "").partition("\n\n")[2].partition("Args:")[0]
+    parser = CommandParser(prog=program, exit_on_error=False, description=details)
     parser.add_argument("--config", action="config", help="a YAML file of arguments, which those after it beat")
     parser.add_function_arguments(command, skip={*groups, *([others] if others else [])})
     for name, (owner, skipped) in groups.items():

@@ -44,6 +44,8 @@ WORDS = {
     "Count": "a whole number from 1",
     "Levels": "a whole number from 1 to 8",
     "ClosedUnitInterval": "a number from 0 to 1",
+    "NonNegativeFloat": "a number from 0",
+    "Port": "a whole number from 1 to 65535",
     "Seed": "a whole number from 0",
 }
 """What the types of options are called."""

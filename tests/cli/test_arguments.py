@@ -27,6 +27,8 @@ def run(*argv: str) -> dict[str, Any]:
     ) -> int:
         """Do it.
 
+        Twice, if need be.
+
         Args:
             content: The photograph.
             style: Paintings.
@@ -136,6 +138,7 @@ def test_help_has_types_defaults_and_the_docstring(capsys):
         run("--help")
     text = " ".join(capsys.readouterr().out.split())
     assert "usage: program" in text
+    assert "Twice, if need be. options:" in text
     assert "--steps STEPS How many. (type: Steps, default: 300)" in text
     assert "--loss.style_weight" in text
 

@@ -2,7 +2,9 @@
 
 import pytest
 from jsonargparse import ArgumentParser
+from jsonargparse.typing import NonNegativeFloat
 
+from stylenet.cli.arguments import Port
 from stylenet.cli.mistyped import mistyped, nearest_option
 
 CASES = {
@@ -10,6 +12,8 @@ CASES = {
     "--rate=x": (float | None, "rate=x: give a number"),
     "--layers=3": (list[str] | dict[str, float] | None, "layers=3: give a list as [a,b] or a mapping as {a: 1}"),
     "--flag=maybe": (bool, "flag=maybe: give true or false"),
+    "--port=x": (Port | None, "port=x: give a whole number from 1 to 65535"),
+    "--share=-1": (NonNegativeFloat | None, "share=-1: give a number from 0"),
 }
 
 
