@@ -159,7 +159,7 @@ def written_out(
         elif unnamed:
             name, value = unnamed[0], token
         else:
-            raise InputError(f"what is {token!r} for? Options look like --input=photo.jpg or key=value")
+            raise InputError(f"what is {token!r} for? Options look like --input=photo.jpg or key=value, lists like a,b")
         if name in unnamed:
             unnamed.remove(name)
         options += _listed(name, value) if _is_list(types.get(name)) else [f"--{name}={at_home(value)}"]

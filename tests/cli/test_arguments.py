@@ -111,7 +111,7 @@ def test_a_flag_is_turned_off():
     ("argv", "line"),
     [
         ([], "give --content, --style; see program --help"),
-        (["a", "b", "c"], "what is 'c' for?"),
+        (["a", "b", "c"], "what is 'c' for? Options look like --input=photo.jpg or key=value, lists like a,b"),
         (["-i", "a", "b"], "unknown option '-i': did you mean '--content'?"),
         (["a", "b", "--stepps=3"], "unknown option '--stepps': did you mean '--steps'?"),
         (["a", "b", "stepps=3"], "unknown option 'stepps': did you mean 'steps'?"),

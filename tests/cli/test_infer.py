@@ -256,6 +256,10 @@ BAD = {
     "output under a file": ({"output": "text.jpg/out.png"}, "cannot write into text.jpg: text.jpg is no folder"),
     "folder under a file": ({"output": "text.jpg/"}, "cannot write into text.jpg: text.jpg is no folder"),
     "folder onto a file": ({"input": "in", "output": "text.jpg"}, "cannot write into text.jpg: text.jpg is no folder"),
+    "folder into an image": (
+        {"input": "in", "output": "out.png"},
+        "in is a folder, and so is its output: give",
+    ),
     "unknown suffix": ({"output": "out.xyz"}, "cannot write out.xyz: end it with / or one of .bmp"),
     "no suffix": ({"output": "out"}, "cannot write out: end it with / or one of .bmp"),
     "over the photograph": ({"output": "./photo.jpg"}, "photo.jpg would overwrite a photograph"),
