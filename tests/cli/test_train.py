@@ -285,7 +285,7 @@ def test_init_from_takes_the_weights_and_nothing_else(again: Train):
 
 def test_init_from_a_network_of_another_shape_is_refused(again: Train, capsys: pytest.CaptureFixture):
     assert again("style=great_wave", "model.width=4", f"model.init_from={RUN / 'last.ckpt'}") == 2
-    assert "another shape" in capsys.readouterr().err.splitlines()[-1]
+    assert "holds another network: give its options" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_printed_config_makes_the_same_run(train: Train, capsys: pytest.CaptureFixture):
