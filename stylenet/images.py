@@ -33,9 +33,11 @@ def list_images(folder: str | Path) -> list[Path]:
     """Return the image files in `folder` and below it, sorted; files are known by their suffix.
 
     Raises:
-        InputError: The folder is missing or holds no image.
+        InputError: The folder is missing, is a file, or holds no image.
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise InputError(f"{folder} is a file: give the folder it lies in")
     if not folder.is_dir():
         raise InputError(f"no such folder: {folder}")
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READABLE and p.is_file())

@@ -382,6 +382,9 @@ def test_list_images(tmp_path):
         list_images(tmp_path / "empty")
     with pytest.raises(InputError, match="no such folder"):
         list_images(tmp_path / "nowhere")
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(InputError, match="photo.jpg is a file: give the folder it lies in"):
+        list_images(tmp_path / "photo.jpg")
 
 
 @pytest.mark.parametrize(

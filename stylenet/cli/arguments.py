@@ -1,6 +1,5 @@
 """One grammar for every command that does not train: a typed function is its own command line."""
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,7 +9,8 @@ from typing import Any, NoReturn, get_args, get_origin
 from jsonargparse import ArgumentParser
 from jsonargparse.typing import restricted_number_type
 
-from stylenet.cli.mistyped import mistyped
+from stylenet.cli.mistyped import mistyped, nearest_option
+from stylenet.cli.shorthand import at_home
 from stylenet.errors import InputError
 
 Pixels = restricted_number_type("Pixels", int, [(">=", 1), ("<=", 16_384)])
@@ -65,7 +65,8 @@ def call(
         InputError: An unknown argument, with the nearest right name; a missing one, or one of a wrong type.
     """
     groups = groups or {}
-    parser = CommandParser(prog=program, exit_on_error=False)
+    details = (inspect.getdoc(command) or "").partition("\n\n")[2].partition("Args:")[0]
+    parser = CommandParser(prog=program, exit_on_error=False, description=details)
     parser.add_argument("--config", action="config", help="a YAML file of arguments, which those after it beat")
     parser.add_function_arguments(command, skip={*groups, *([others] if others else [])})
     for name, (owner, skipped) in groups.items():
@@ -143,7 +144,7 @@ def written_out(
             return ["--help"]
         named = _NAMED.fullmatch(token)
         if named and others is not None and named[2].replace("-", "_") not in (*types, *_EVERYWHERE):
-            others[named[2]] = named[4]
+            others[named[2]] = at_home(named[4])
             continue
         if named:
             name, value = _known(named[2], token.startswith("-"), types), named[4]
@@ -158,10 +159,10 @@ def written_out(
         elif unnamed:
             name, value = unnamed[0], token
         else:
-            raise InputError(f"what is {token!r} for? Options look like --input=photo.jpg or key=value")
+            raise InputError(f"what is {token!r} for? Options look like --input=photo.jpg or key=value, lists like a,b")
         if name in unnamed:
             unnamed.remove(name)
-        options += _listed(name, value) if _is_list(types.get(name)) else [f"--{name}={value}"]
+        options += _listed(name, value) if _is_list(types.get(name)) else [f"--{name}={at_home(value)}"]
     return options
 
 
@@ -173,13 +174,13 @@ def _known(typed: str, dashed: bool, types: Mapping[str, Any]) -> str:
     leaves = {known.rpartition(".")[2]: known for known in types}
     if name in leaves:
         return leaves[name]
-    nearest = [leaves[leaf] for leaf in difflib.get_close_matches(name.rpartition(".")[2], leaves, 1)]
+    nearest = nearest_option(name, types)
 
     def spelled(name: str) -> str:
         return f"--{name.replace('_', '-')}" if dashed else name
 
-    shown = f"--{typed}" if dashed else typed
-    hint = f"did you mean {spelled(nearest[0])!r}?" if nearest else f"known are {', '.join(map(spelled, types))}"
+    shown = f"{'--' if len(typed) > 1 else '-'}{typed}" if dashed else typed
+    hint = f"did you mean {spelled(nearest)!r}?" if nearest else f"known are {', '.join(map(spelled, types))}"
     raise InputError(f"unknown option {shown!r}: {hint}")
 
 
@@ -202,7 +203,7 @@ def _is_list(annotation: Any) -> bool:
 
 def _listed(name: str, value: str) -> list[str]:
     """Return the options that append to a list what was typed: one value, `a,b` or `[a,b]`; a path is one value."""
-    if Path(value).exists():
-        return [f"--{name}+={value}"]
+    if Path(at_home(value)).exists():
+        return [f"--{name}+={at_home(value)}"]
     inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    return [f"--{name}+={part.strip()}" for part in inner.split(",")] if inner else [f"--{name}=[]"]
+    return [f"--{name}+={at_home(part.strip())}" for part in inner.split(",")] if inner else [f"--{name}=[]"]

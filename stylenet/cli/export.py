@@ -29,7 +29,7 @@ def export(ckpt: str, format: str, output: str | None = None, style: list[str] |
     Exit codes: 0 written, 1 the file computes something else, 2 bad input, 130 interrupted.
 
     Args:
-        ckpt: A stylizer.safetensors, a last.ckpt, or a .pth of others.
+        ckpt: The name of a network that ships, a stylizer.safetensors, a last.ckpt, or a .pth of others.
         format: onnx, or torch: a .pt2 for torch.export.load.
         output: The file to write; by default beside ckpt, with the format's suffix.
         style: Fixed for ever: a painting or a style's name for a network of any style; a name of its own for one of

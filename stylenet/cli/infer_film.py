@@ -123,6 +123,6 @@ def stylize_one(
             raise KeyboardInterrupt
 
     result = stylize_film(lambda frame: paint(scaled(frame, options.size)), film, target, **how, progress=progress)
-    written = f"wrote {target or options.frames}: {result.frames} frames, {result.seconds:.1f} s, {speed}"
+    written = f"wrote {target or options.frames}: {result.frames} frames, {result.seconds:.1f} s long, {speed}"
     ended = "interrupted; " if result.interrupted else f"{film}: {result.broken}; " if result.broken else ""
     return result, one_line(ended + written)

@@ -4,6 +4,7 @@
 --trainer.devices=2`.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,27 +21,27 @@ MANY_STYLES = "multistyle"
 def expand(argv: Sequence[str]) -> list[str]:
     """Return the arguments of `train.py` written out; expanding twice changes nothing.
 
-    - `key=value` is `--key=value`;
+    - `key=value` is `--key=value`, and hyphens in a key are underscores;
     - the subcommand is `fit` if none is given;
     - `model=NAME` and `recipe=NAME` bring in their config files, in this order, before every other option and
       `--config`, which therefore beat them; johnson is the model until one of them says otherwise, or multistyle where
-      the style is a list, `style=[NAME,NAME]`.
+      the style is a list, `style=[NAME,NAME]` or `style=NAME,NAME`.
 
     Args:
         argv: What follows the program's name.
 
     Raises:
-        InputError: An unknown subcommand, model or recipe, with the nearest right name; or two styles.
+        InputError: An unknown subcommand, model or recipe, with the nearest right name; a word that belongs to no
+            option; or two styles.
     """
     arguments = list(argv)
     if arguments[:1] and arguments[0] in ("-h", "--help"):
         return arguments
-    if arguments and arguments[0] not in SUBCOMMANDS and not arguments[0].startswith("-") and "=" not in arguments[0]:
-        raise unknown("subcommand", arguments[0], SUBCOMMANDS)
-    subcommand = arguments.pop(0) if arguments and arguments[0] in SUBCOMMANDS else "fit"
+    subcommand = _subcommand(arguments)
+    _check_named(arguments)
     first: list[tuple[str, str]] = []
     rest = []
-    for option in _joined([_dashed(argument) for argument in arguments]):
+    for option in map(_bracketed, _joined([_dashed(argument) for argument in arguments])):
         key, _, value = option.removeprefix("--").partition("=")
         if key in NAMED and option.startswith("--"):
             first += [(key, option)] if key == "model" and "." in value else _config_options(key, value)
@@ -58,9 +59,41 @@ def expand(argv: Sequence[str]) -> list[str]:
     return [subcommand, *dict.fromkeys(ordered), *rest]
 
 
+def _subcommand(arguments: list[str]) -> str:
+    """Return the subcommand, and take it off the arguments; raise an InputError for one that there is not."""
+    if not arguments or arguments[0].startswith("-") or "=" in arguments[0]:
+        return "fit"
+    if arguments[0] not in SUBCOMMANDS:
+        raise InputError(f"{unknown('subcommand', arguments[0], SUBCOMMANDS)}; options look like style=starry_night")
+    return arguments.pop(0)
+
+
+def _check_named(arguments: Sequence[str]) -> None:
+    """Raise an InputError for a word that is neither an option nor the value of one."""
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        is_value = before.startswith("-") and "=" not in before
+        if not is_value and not word.startswith("-") and "=" not in word:
+            raise InputError(f"what is {word!r} for? Options look like style=starry_night; quote what has spaces in it")
+
+
 def _dashed(argument: str) -> str:
-    """Return `key=value` as `--key=value`, and anything else as it is."""
-    return argument if argument.startswith("-") or "=" not in argument else f"--{argument}"
+    """Return `key=value` as `--key=value`, with underscores for the key's hyphens, and anything else as it is."""
+    key, equals, value = argument.partition("=")
+    if not argument.startswith("--") and (argument.startswith("-") or not equals):
+        return argument
+    return f"--{key.removeprefix('--').replace('-', '_')}{equals}{at_home(value)}"
+
+
+def at_home(value: str) -> str:
+    """Return a value with the home folder for its leading `~`, which shells leave alone in `key=~/photo.jpg`."""
+    return os.path.expanduser(value) if value.startswith("~/") else value
+
+
+def _bracketed(option: str) -> str:
+    """Return `--style=a,b` as `--style=[a,b]`, unless a file is called so, and any other option as it is."""
+    key, _, value = option.partition("=")
+    several = key == "--style" and "," in value and not value.startswith("[")
+    return f"{key}=[{value}]" if several and not Path(value).expanduser().exists() else option
 
 
 def _joined(options: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.arguments import Count, call
 from stylenet.cli.exits import FAILED, OK
 from stylenet.console import Bar
-from stylenet.errors import unknown
+from stylenet.errors import InputError, unknown
 from stylenet.locking import alone_in
 from stylenet.resources import CONFIGS
 from stylenet.studies.report import write_study_report
@@ -94,7 +94,7 @@ def find_study(name: str) -> Path:
     """
     named = {path.stem: path for path in STUDIES.glob("*.yaml")}
     if name not in named and not Path(name).is_file():
-        raise unknown("study", name, named)
+        raise InputError(f"{unknown('study', name, named)}, or the path of a YAML file")
     return named.get(name, Path(name))
 
 

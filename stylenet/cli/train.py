@@ -111,7 +111,9 @@ class StylenetCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except MisconfigurationException as error:
-            raise InputError(one_line(str(error))) from None
+            absent = "backend found" in str(error) or "is not available" in str(error)
+            mend = " Leave trainer.accelerator out: the best device here is taken" if absent else ""
+            raise InputError(one_line(str(error)) + mend) from None
         except (RuntimeError, ValueError) as error:
             if isinstance(error.__cause__, InputError):
                 raise error.__cause__ from None

@@ -1,6 +1,5 @@
 """A parser whose errors are one line that names the nearest right option."""
 
-import difflib
 import inspect
 import re
 import sys
@@ -13,7 +12,7 @@ import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
 from stylenet.callbacks import ValidationGrid
-from stylenet.cli.mistyped import mistyped
+from stylenet.cli.mistyped import mistyped, nearest_option
 from stylenet.cli.shorthand import DEFAULT_MODEL, NAMED, SUBCOMMANDS
 from stylenet.data.datamodule import StylizationData
 from stylenet.errors import InputError
@@ -73,15 +72,12 @@ def refusal(name: str, argv: list[str]) -> str:
                 return f"{_called(model)} takes no {key}={file.stem}, which sets {option}: leave it out"
         listed = f"--model.help={model.__module__}.{model.__name__}"
         return f"{_called(model)} has no option {option}: python train.py fit {listed} lists those it has"
-    known = [*TOP, *SUBCOMMANDS]
+    known = [*TOP, *SUBCOMMANDS, "trainer.logger.init_args.save_dir"]
     for owner_group, owner in GROUPS:
         if owner_group != "model" or model is None or _takes(model, owner):
             known += [f"{owner_group}.{parameter}" for parameter in inspect.signature(owner).parameters]
-    tails = {option.rpartition(".")[2]: option for option in known}
-    nearest = difflib.get_close_matches(plain, known, n=1) or [
-        tails[tail] for tail in difflib.get_close_matches(plain.rpartition(".")[2], tails, n=1)
-    ]
-    hint = f"did you mean {nearest[0]}?" if nearest else "python train.py fit --help lists them all"
+    nearest = nearest_option(plain, known)
+    hint = f"did you mean {nearest}?" if nearest else "python train.py fit --help lists them all"
     return f"unknown option {name}: {hint}"
 
 

@@ -43,7 +43,7 @@ class Resumed:
         if done and rank_zero_only.rank == 0:
             print(
                 f"nothing to do: {self.path} is at step {self.step}, and trainer.max_steps is {max_steps}; "
-                f"give more trainer.max_steps to train for longer",
+                f"give a larger one to train for longer",
                 file=sys.stderr,
             )
         return done

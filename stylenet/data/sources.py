@@ -78,8 +78,10 @@ def find_source(name: str = "auto", root: str | None = None, split: str = "train
         split: Of a Hugging Face dataset.
 
     Raises:
-        InputError: The source is unknown, or not there; says how to get it.
+        InputError: The source is unknown, takes no root, or is not there; says how to get it.
     """
+    if root and name in ("embedded", "synthetic"):
+        raise InputError(f"data.source={name} takes no data.root: add data.source=folder, or leave data.root out")
     if name == "auto":
         return _folder(root) if root else best_at_hand()
     if name == "folder":

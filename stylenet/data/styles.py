@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from stylenet.errors import InputError, unknown
-from stylenet.images import load_image, resize
+from stylenet.images import READABLE, load_image, resize
 from stylenet.resources import DATA, image_folders
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -50,14 +50,16 @@ def find_style(name_or_path: str | Path) -> Path:
     name = str(name_or_path)
     if name in styles:
         return styles[name]
-    if path.name != name:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: give one of its images")
+    if path.name != name or path.suffix.lower() in READABLE:
         raise InputError(f"no style image at {path}: give the path of an image, or a name")
     if not styles:
         folders = ", ".join(str(folder) for folder in style_folders())
         raise InputError(
             f"unknown style {name!r}: no style images in {folders}; give a path, or name a folder in STYLENET_IMAGES"
         )
-    raise unknown("style", name, styles)
+    raise InputError(f"{unknown('style', name, styles)}, or the path of an image")
 
 
 def load_style(path: str | Path, size: int) -> Tensor:

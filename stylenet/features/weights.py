@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from stylenet.errors import InputError, MissingWeights
 from stylenet.features.backbones import Backbone, get_backbone, initialize
+from stylenet.images import READABLE
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a channel each
 
@@ -55,6 +56,8 @@ def read_file(path: Path) -> dict[str, Any]:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (FileNotFoundError, IsADirectoryError):
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: give a file in it, such as {path / 'last.ckpt'}") from None
         raise InputError(f"no such file: {path}") from None
     except Exception as error:  # a truncated pickle raises nearly anything: IndexError, struct.error, ...
         raise InputError(f"{path} cannot be read safely: it {_fault(path, error)}") from None
@@ -66,6 +69,8 @@ def read_file(path: Path) -> dict[str, Any]:
 def _fault(path: Path, error: Exception) -> str:
     """Return what is wrong with the file of weights at `path`, which `error` tells, and the mend if there is one."""
     refused = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))  # torch says otherwise of os and sys: no mend
+    if path.suffix.lower() in READABLE:
+        return "is an image and holds no weights"
     if not refused:
         return f"is broken or holds more than tensors ({type(error).__name__})"
     tensors = path.with_suffix(".tensors.pt")

@@ -63,7 +63,7 @@ def find_styles(
         raise InputError(f"this network has {len(names)} styles: give --style=NAME, of {', '.join(names)}")
     for name in given:
         if name not in names:
-            raise unknown("style of this network", name, names)
+            raise InputError(f"{unknown('style of this network', name, names)}; --ckpt=adain paints in any style")
     return tuple(names.index(name) for name in given)
 
 

@@ -27,6 +27,8 @@ def plan(source: str, output: str, films: bool = False) -> dict[Path, Path]:
     """
     if os.path.isdir(source):
         jobs = _plan_folder(Path(source), Path(output), films)
+        if os.path.splitext(output)[1].lower() in SUFFIXES | FORMATS.keys() and not os.path.exists(output):
+            raise InputError(f"{source} is a folder, and so is its output: give --output={Path(output).stem}/")
     elif not os.path.isfile(source):
         raise InputError(f"no such file or folder: {source}")
     elif output.endswith(("/", os.sep)) or os.path.isdir(output):

@@ -97,7 +97,7 @@ class StylizerModule(TrainModule):
         try:
             self.network.load_state_dict(other.state_dict())
         except RuntimeError:
-            raise InputError(f"init_from={path} holds a network of another shape: {other.arguments}") from None
+            raise InputError(f"init_from={path} holds another network: give its options, {other.arguments}") from None
 
     def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> nn.Module:
         """Return what of a checkpoint's network is to be started from: all of it."""

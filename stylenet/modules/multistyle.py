@@ -126,7 +126,7 @@ class MultiStyleModule(JohnsonModule):
         try:
             self.network.load_state_dict(state)
         except RuntimeError:
-            raise InputError(f"init_from={path} holds a network of another shape: {other.arguments}") from None
+            raise InputError(f"init_from={path} holds another network: give its options, {other.arguments}") from None
         new = [row for row, place in enumerate(places) if place is None]
         if known and new and self.hparams["only_new"]:
             self.trained = new

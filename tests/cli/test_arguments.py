@@ -27,6 +27,8 @@ def run(*argv: str) -> dict[str, Any]:
     ) -> int:
         """Do it.
 
+        Twice, if need be.
+
         Args:
             content: The photograph.
             style: Paintings.
@@ -71,6 +73,15 @@ def test_a_path_with_a_comma_is_one(tmp_path, monkeypatch):
     assert run("a", "b,c.png")["style"] == ["b,c.png"]
 
 
+def test_a_tilde_is_the_home_folder_where_shells_leave_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "b,c.png").touch()
+    assert run("content=~/a.jpg", "style=~/b.jpg,c")["content"] == f"{tmp_path}/a.jpg"
+    assert run("--content=~/a.jpg", "style=~/b.jpg,c")["style"] == [f"{tmp_path}/b.jpg", "c"]
+    assert run("~a", "style=~/b,c.png")["style"] == [f"{tmp_path}/b,c.png"]
+    assert run("~a", "b")["content"] == "~a"
+
+
 def test_a_file_of_arguments_which_later_ones_beat(tmp_path):
     (tmp_path / "given.yaml").write_text("content: a\nstyle: [b]\nsteps: 7\nsize: 32\nloss: {style_weight: 3}\n")
     got = run("--config", str(tmp_path / "given.yaml"), "steps=9")
@@ -100,7 +111,8 @@ def test_a_flag_is_turned_off():
     ("argv", "line"),
     [
         ([], "give --content, --style; see program --help"),
-        (["a", "b", "c"], "what is 'c' for?"),
+        (["a", "b", "c"], "what is 'c' for? Options look like --input=photo.jpg or key=value, lists like a,b"),
+        (["-i", "a", "b"], "unknown option '-i': did you mean '--content'?"),
         (["a", "b", "--stepps=3"], "unknown option '--stepps': did you mean '--steps'?"),
         (["a", "b", "stepps=3"], "unknown option 'stepps': did you mean 'steps'?"),
         (["a", "b", "--style-wieght=3"], "did you mean '--loss.style-weight'?"),
@@ -108,7 +120,7 @@ def test_a_flag_is_turned_off():
         (["a", "b", "pixel_weight=3"], "unknown option 'pixel_weight'"),
         (["a", "b", "--steps"], "--steps has no value: give --steps=VALUE"),
         (["a", "b", "steps=0"], "steps=0: give a whole number from 1 to 1000000"),
-        (["a", "b", "size=1.5"], "size=1.5: give whole pixels from 1 to 16384 or null"),
+        (["a", "b", "size=1.5"], "size=1.5: give whole pixels from 1 to 16384"),
         (["a", "b", "config=\0"], "config holds a character of code 0"),
         (["a", "b", "style_weights=x"], "style_weights=x: give a number"),
         (["a", "b", "style_weight=x"], "loss.style_weight=x: give a number"),
@@ -126,6 +138,7 @@ def test_help_has_types_defaults_and_the_docstring(capsys):
         run("--help")
     text = " ".join(capsys.readouterr().out.split())
     assert "usage: program" in text
+    assert "Twice, if need be. options:" in text
     assert "--steps STEPS How many. (type: Steps, default: 300)" in text
     assert "--loss.style_weight" in text
 

@@ -316,7 +316,7 @@ BAD = {
     "unknown normalization": mistake("unknown normalization 'gaty': did you mean 'gatys'?", "normalization=gaty"),
     "unknown schedule": mistake("unknown schedule 'cosin': did you mean 'cosine'?", "schedule=cosin", optimizer="adam"),
     "weight in words": mistake("loss.style_weight=much: give a number", "style_weight=much"),
-    "one layer without brackets": mistake("loss.style_layers=a: give a list, a mapping or null", "style_layers=a"),
+    "one layer without brackets": mistake("style_layers=a: give a list as [a,b] or a mapping", "style_layers=a"),
     "half a scale": mistake("loss.scales=1.5: give a whole number", "scales=1.5"),
     "negative loss weight": mistake("style_weight is -1.0: give 0 or more", "style_weight=-1"),
     "no weight at all": mistake("every weight is 0", "style_weight=0", "content_weight=0", "tv_weight=0"),

@@ -70,7 +70,7 @@ def test_a_film_becomes_a_film(place, capsys):
     assert np.abs((pixels_of("out.mp4", 6)[0] - expected) @ [0.299, 0.587, 0.114]).mean() < 3
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("not compiled: ")
-    assert re.fullmatch(r"wrote out\.mp4: 10 frames, 0\.4 s, [\d.e+]+ frames/s", lines[1])
+    assert re.fullmatch(r"wrote out\.mp4: 10 frames, 0\.4 s long, [\d.e+]+ frames/s", lines[1])
     assert len(lines) == 2
 
 
@@ -251,7 +251,7 @@ def test_ctrl_c_keeps_what_was_done(place, monkeypatch, capsys):
     before = signal.getsignal(signal.SIGINT)
     assert run() == 130
     assert len(pixels_of("out.mp4")) == 4
-    assert capsys.readouterr().err.splitlines()[-1].startswith("interrupted; wrote out.mp4: 4 frames, 0.2 s, ")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("interrupted; wrote out.mp4: 4 frames, 0.2 s long, ")
     assert files() == ["film.mp4", "net.safetensors", "out.mp4"]
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -274,7 +274,7 @@ def test_a_broken_end_is_exit_code_1_and_one_line(place, capsys):
     assert run(input="long.mkv") == 1
     line = capsys.readouterr().err.splitlines()[-1]
     assert re.fullmatch(
-        r"long\.mkv: it is cut off after \d\.\d s of 4\.0 s; wrote out\.mp4: \d+ frames, \d\.\d s, .*", line
+        r"long\.mkv: it is cut off after \d\.\d s of 4\.0 s; wrote out\.mp4: \d+ frames, \d\.\d s long, .*", line
     )
     assert len(pixels_of("out.mp4")) == int(re.search(r"(\d+) frames", line)[1])
 

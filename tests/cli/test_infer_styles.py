@@ -198,7 +198,7 @@ BOTH = ["--style=red.png", "--style=gray.png"]
     ("ckpt", "options", "message"),
     [
         ("any", [], "this network paints in any style: give --style=PAINTING"),
-        ("any", ["--style=rad.png"], "unknown style 'rad.png'"),
+        ("any", ["--style=rad.png"], "no style image at rad.png: give the path of an image"),
         ("any", ["--style=folder/red.png"], "no style image at folder/red.png"),
         ("any", ["--style=any.safetensors"], "any.safetensors is not an image"),
         ("any", ["--style=red.png", "--style-size=0"], "style_size=0: give whole pixels from 1"),
@@ -210,6 +210,7 @@ BOTH = ["--style=red.png", "--style=gray.png"]
         ("any", [*BOTH, "--mask=none.png"], "cannot read none.png: No such file"),
         ("many", [], "this network has 3 styles: give --style=NAME, of wave, quilt, night"),
         ("many", ["--style=nigth"], "unknown style of this network 'nigth': did you mean 'night'?"),
+        ("many", ["--style=quilt.jpg"], "--ckpt=adain paints in any style"),
         ("many", ["--style=night", "--style-size=99"], "--style-size is for networks of any style"),
         ("one", ["--style=red.png"], "--style: this network has one style, the one it was trained for"),
         ("one", ["--style-weights=1"], "1 style weights for 0 styles"),

@@ -85,6 +85,39 @@ def test_unknown_names_are_refused_with_the_nearest_right_one(argv: list[str], w
         expand(argv)
 
 
+@pytest.mark.parametrize("option", [["--ckpt-path=a.ckpt"], ["ckpt-path=a.ckpt"], ["--ckpt-path", "a.ckpt"]])
+def test_hyphens_in_a_key_are_underscores(option: list[str]):
+    assert "=".join(expand(option)[2:]) == "--ckpt_path=a.ckpt"
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["starry_night"], "unknown subcommand 'starry_night': .*; options look like style=starry_night"),
+        (["style=[starry_night,", "great_wave]"], r"what is 'great_wave\]' for\? .*quote what has spaces in it"),
+        (["style=a", "photo.jpg"], "what is 'photo.jpg' for?"),
+        (["fit", "style", "=", "starry_night"], "what is 'style' for?"),
+    ],
+)
+def test_words_that_belong_to_no_option_are_refused(argv: list[str], line: str):
+    with pytest.raises(InputError, match=line):
+        expand(argv)
+
+
+def test_a_tilde_is_the_home_folder_where_shells_leave_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = ["data.root=~/photographs", "--trainer.logger.init_args.save_dir=~/runs"]
+    wanted = [f"--data.root={tmp_path}/photographs", f"--trainer.logger.init_args.save_dir={tmp_path}/runs"]
+    assert expand(given)[2:] == wanted
+
+
+def test_a_style_with_a_comma_is_a_list_unless_a_file_is_called_so(tmp_path: Path):
+    file = tmp_path / "one,two.jpg"
+    file.touch()
+    assert expand(["style=a.jpg,great_wave"]) == expand(["style=[a.jpg,great_wave]"])
+    assert expand([f"style={file}"]) == ["fit", JOHNSON, f"--style={file}"]
+
+
 @pytest.mark.parametrize("argv", [["style=[starry_night,great_wave]"], ["--style", "[starry_night,great_wave]"]])
 def test_a_list_of_styles_takes_the_model_of_many_and_no_config_of_one(argv: list[str]):
     expanded = ["fit", f"--config={CONFIGS / 'multistyle.yaml'}", "--style=[starry_night,great_wave]"]

@@ -226,7 +226,7 @@ def test_a_refused_resume_is_one_line_and_leaves_the_run_as_it_was(again: Train,
 def test_a_resume_with_nothing_to_do_says_so_and_leaves_the_run_as_it_was(again: Train, capsys: pytest.CaptureFixture):
     before = read_all(RUN.parent)
     assert again("style=starry_night", f"--ckpt_path={RUN / 'last.ckpt'}", "trainer.max_steps=2") == 0
-    assert "give more trainer.max_steps" in last_line(capsys)
+    assert "trainer.max_steps is 2; give a larger one" in last_line(capsys)
     assert read_all(RUN.parent) == before
 
 
@@ -285,7 +285,7 @@ def test_init_from_takes_the_weights_and_nothing_else(again: Train):
 
 def test_init_from_a_network_of_another_shape_is_refused(again: Train, capsys: pytest.CaptureFixture):
     assert again("style=great_wave", "model.width=4", f"model.init_from={RUN / 'last.ckpt'}") == 2
-    assert "another shape" in capsys.readouterr().err.splitlines()[-1]
+    assert "holds another network: give its options" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_printed_config_makes_the_same_run(train: Train, capsys: pytest.CaptureFixture):
@@ -327,12 +327,14 @@ def test_a_skipped_photograph_is_counted(train: Train, photographs: Path, capsys
     assert "1 images could not be read and were skipped" in capsys.readouterr().err
 
 
+ABSENT = f"trainer.accelerator={'mps' if torch.cuda.is_available() else 'cuda'}"
 BAD = {
     "no style": ([], "no style given"),
     "unknown style": (["style=stary_night"], "did you mean 'starry_night'"),
     "missing style image": (["style=nowhere/x.jpg"], "no style image at nowhere/x.jpg"),
     "unknown key": (["style=starry_night", "modle.lr=1"], "unknown option modle.lr"),
     "unknown model option": (["style=starry_night", "model.lrr=1"], "did you mean model.lr"),
+    "hyphens": (["style=starry_night", "--style-weight", "5"], "unknown option style_weight: did you mean model."),
     "unknown trainer option": (["style=starry_night", "trainer.max_step=1"], "did you mean trainer.max_steps"),
     "unknown data option": (["style=starry_night", "data.sise=1"], "did you mean data.size"),
     "unknown layer": (["style=starry_night", "model.style_layers=[relu9_9]"], "unknown layer of vgg16 'relu9_9'"),
@@ -342,7 +344,11 @@ BAD = {
     "missing folder": (["style=starry_night", "data.source=folder", "data.root=nowhere"], "no such folder: nowhere"),
     "missing coco": (["style=starry_night", "data.source=coco", "data.root=nowhere"], "train2014.zip"),
     "empty folder": (["style=starry_night", "data.source=folder", "data.root=empty"], "no images in empty"),
-    "missing config": (["style=starry_night", "--config=none.yaml"], "none.yaml"),
+    "missing config": (["style=starry_night", "--config=none.yaml"], "none.yaml; --config takes a YAML file"),
+    "a folder as style": (["style=empty"], "empty is a folder: give one of its images"),
+    "an image that is not there": (["style=none.jpg"], "no style image at none.jpg: give the path of an image"),
+    "a group": (["style=starry_night", "data=photos"], "data=photos: give data.OPTION=VALUE for each of its options"),
+    "no value": (["--style"], "--style has no value: give --style=VALUE"),
     "broken config": (["style=starry_night", "--config=broken.yaml"], "config"),
     "wrong type": (["style=starry_night", "trainer.max_steps=many"], "trainer.max_steps=many: give a whole number"),
     "negative rate": (["style=starry_night", "model.lr=-1"], "model.lr is -1.0: give at least 0"),
@@ -351,6 +357,7 @@ BAD = {
     "shards": (["style=starry_night", "trainer.strategy=fsdp"], "trainer.strategy=fsdp is not supported: these"),
     "DeepSpeed": (["style=starry_night", "trainer.strategy=deepspeed_stage_2"], "fit on any device, use ddp"),
     "spawned": (["style=starry_night", "trainer.strategy=ddp_spawn"], "strategy=ddp_spawn is not supported"),
+    "no such device": (["style=starry_night", ABSENT], "Leave trainer.accelerator out"),
     "no strategy": (["style=starry_night", "trainer.strategy=dpp"], "trainer.strategy=dpp is not supported"),
     "wrong type of the model": (["style=starry_night", "model.lr=abc"], "error: model.lr=abc: give a number"),
     "one model of many styles": (["model=johnson", "style=[a,b]"], "give model=multistyle"),

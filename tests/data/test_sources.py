@@ -53,6 +53,9 @@ def test_errors_say_what_to_do(monkeypatch, tmp_path):
         find_source("foldr")
     with pytest.raises(InputError, match="needs data.root"):
         find_source("folder")
+    for name in ("embedded", "synthetic"):  # a folder that is given is never passed over
+        with pytest.raises(InputError, match=f"data.source={name} takes no data.root: add data.source=folder"):
+            find_source(name, str(tmp_path))
     with pytest.raises(InputError, match="no such folder"):
         find_source("folder", str(tmp_path / "none"))
     monkeypatch.setattr(sources, "find_spec", lambda name: None)

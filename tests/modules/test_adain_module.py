@@ -202,7 +202,7 @@ def test_another_training_starts_from_the_weights_of_a_file(batch, tmp_path):
     for one, other in zip(trained.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
     assert torch.equal(again.stylize(batch), trained.stylize(batch))
-    with pytest.raises(InputError, match="holds a network of another shape"):
+    with pytest.raises(InputError, match="holds another network: give its options"):
         module(exchange=LAYERS[:2], init_from=start)
 
 

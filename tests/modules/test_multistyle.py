@@ -207,7 +207,7 @@ def test_a_single_network_starts_as_its_part_of_one_of_many_styles_or_as_their_m
 
 def test_init_from_needs_the_same_width(tmp_path: Path, bare_environment: None):
     path = saved(made(width=4), tmp_path / "wide.safetensors")
-    with pytest.raises(InputError, match="another shape"):
+    with pytest.raises(InputError, match="another network: give its options, .*'width': 4"):
         made(init_from=path)
 
 
