@@ -57,6 +57,9 @@ def guarded(command: Callable[[], int]) -> int:
     except (InputError, ArgumentError, Failed) as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return FAILED if isinstance(error, Failed) else BAD_INPUT
+    except BrokenPipeError:  # of `| head`: whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends
+        return 128 + signal.SIGPIPE
     except OSError as error:  # a name that is too long, a folder that went away: no command foresees them all
         place = f": {str(error.filename)[:100]}" if error.filename else ""
         print(f"error: {one_line(error.strerror or str(error))}{place}", file=sys.stderr)

@@ -86,9 +86,9 @@ def stylize(
         stroke_scale: How many times as large strokes are, from 0.25 to 4.
     """
     if input is None and camera is None:
-        raise InputError("give --input; see infer.py --help")
+        raise InputError("give --input=FILE, a photograph, a film or a folder of them")
     if output is None and frames is None and camera is None:
-        raise InputError("give --output; see infer.py --help")
+        raise InputError("give --output=FILE, or a folder for a folder")
     options = Namespace(
         ckpt=ckpt, input=input, output=output, camera=camera, record=record, device=device, size=size, tile=tile,
         start=clock("start", start), end=clock("end", end), frames=frames, stabilize=stabilize or None,

@@ -68,7 +68,7 @@ def _plan(options: Namespace) -> Mapping[Path, Path | None]:
 def _run_one(stylizer: Stylizer, photograph: Path, target: Path, size: int | None) -> int:
     """Stylize a photograph that is alone, and return the exit code."""
     image = scaled(load_image(photograph), size)
-    _say([*stylizer.notes(), stylizer.prepare(1, *image.shape[-2:])])
+    _say(stylizer.notes())
     with Bar("tile", shown=stylizer.tile is not None) as bar:
         save_image(stylizer(image, bar.move), target)
     _say([f"wrote {target}"])

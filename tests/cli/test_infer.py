@@ -305,8 +305,8 @@ def test_bad_input(bad_place, refused, case):
     ("argv", "message"),
     [
         ([], "error: give --ckpt; see infer.py --help\n"),
-        (["photo.jpg"], "error: give --input; see infer.py --help\n"),
-        (["a.ckpt", "photo.jpg"], "error: give --output; see infer.py --help\n"),
+        (["photo.jpg"], "error: give --input=FILE, a photograph, a film or a folder of them\n"),
+        (["a.ckpt", "photo.jpg"], "error: give --output=FILE, or a folder for a folder\n"),
         (["--ckpt"], "error: --ckpt has no value: give --ckpt=VALUE\n"),
         (["--inputs", "photo.jpg"], "error: unknown option '--inputs': did you mean '--input'?"),
         (["--dev=cpu"], "error: unknown option '--dev': did you mean '--device'?"),
@@ -325,7 +325,7 @@ def test_mistyped_command(capsys, argv, message):
 def test_images_go_through_pipes_and_lightning_is_not_imported(place, monkeypatch, capsys):
     photograph("pipe.png")
     assert run(input="pipe.png", output="file.png") == 0
-    assert re.fullmatch(r"not compiled: .*\nwrote file.png\n", capsys.readouterr().err)
+    assert capsys.readouterr().err == "wrote file.png\n"
     start = "import runpy, sys; sys.argv.pop(0)"
     code = (
         f"{start}\ntry: runpy.run_path(sys.argv[0], run_name='__main__')\nfinally: print(*sys.modules, file=sys.stderr)"

@@ -305,7 +305,7 @@ BAD = {
         "--stabilize is for films, and still.png",
     ),
     "too much": ({"stabilize": "1.5"}, "stabilize=1.5: give a number from 0 to 1"),
-    "no output": ({"output": None}, "give --output; see infer.py --help"),
+    "no output": ({"output": None}, "give --output=FILE, or a folder for a folder"),
     "empty folder": ({"input": "empty", "output": "out"}, "no images in empty, and no films: looked for .avi"),
 }
 

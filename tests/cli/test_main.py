@@ -118,6 +118,16 @@ def test_a_signal_while_python_cleans_up_shows_no_traceback():
     assert done.stderr == ""
 
 
+def test_output_that_nobody_reads_ends_the_command_in_silence():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-u", "-m", "stylenet.cli.main", "--help"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert done.stderr == b""
+
+
 @pytest.mark.parametrize("argv", [["--help"], ["infer", "--help"], ["infer", "--sise=3"], ["train", "--help"]])
 def test_what_needs_no_pytorch_imports_none(argv: list[str]):
     code = f"import sys; sys.argv[1:] = {argv}\n{IMPORT}\ntry: main()\nfinally: print(*sys.modules)"
