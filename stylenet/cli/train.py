@@ -114,6 +114,8 @@ class StylenetCLI(LightningCLI):
             absent = "backend found" in str(error) or "is not available" in str(error)
             mend = " Leave trainer.accelerator out: the best device here is taken" if absent else ""
             raise InputError(one_line(str(error)) + mend) from None
+        except ModuleNotFoundError as error:  # of what an accelerator, a strategy or a logger needs
+            raise InputError(one_line(str(error))) from None
         except (RuntimeError, ValueError) as error:
             if isinstance(error.__cause__, InputError):
                 raise error.__cause__ from None

@@ -368,6 +368,7 @@ BAD = {
     "missing checkpoint": (["style=starry_night", "--ckpt_path=none.ckpt"], "no such file: none.ckpt"),
     "tiny style": (["style=tiny.png"], "3x3"),
     "broken style": (["style=text.jpg"], "text.jpg"),
+    "an accelerator's package": (["style=starry_night", "trainer.accelerator=tpu"], "torch_xla"),
     "no accelerator": (["style=starry_night", "trainer.accelerator=mps"], "MPSAccelerator"),
 }
 
