@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d
 
 from stylenet.images import load_image, save_image
 from stylenet.networks.adain import AdaIN
-from stylenet.networks.checkpoint import describe, save_network
+from stylenet.networks.checkpoint import describe, load_network, save_network
 from stylenet.networks.johnson import JohnsonNet
 
 SCRIPTS = sorted((ROOT / "benchmarks").glob("*.py"))
@@ -158,3 +158,33 @@ def test_depth_is_0_for_a_decoder_whose_deepest_layer_is_closed(monkeypatch: pyt
     assert depth(network, photograph, painting) > 1e-3
     network.decoder[0].bias.data.fill_(-1e4)
     assert depth(network, photograph, painting) == 0
+
+
+@pytest.mark.parametrize("styles", [1, 2])
+def test_reopened_channels_get_gradients_and_the_picture_stays(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, styles: int
+):
+    network = JohnsonNet(width=8, blocks=1, num_styles=styles)
+    with torch.no_grad():
+        network.decoder[1][1][1].bias[..., 2:5] = -100
+        network.residuals[0].body[0][1].bias[..., :7] = -100
+    metadata = describe(network, style="x", styles=["a", "b"][:styles])
+    save_network(network, tmp_path / "net.safetensors", metadata)
+    monkeypatch.delenv("STYLENET_IMAGES", raising=False)
+    assert (
+        run(
+            "channels.py",
+            str(tmp_path / "net.safetensors"),
+            "--photographs=2",
+            "--size=32",
+            f"--reopen={tmp_path}/new.safetensors",
+        )[1]
+        == 0
+    )
+    reopened, _ = load_network(tmp_path / "new.safetensors")
+    photograph = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    given = (photograph,) if styles == 1 else (photograph, torch.tensor([[0.3, 0.7]]))
+    torch.testing.assert_close(reopened(*given), network.eval()(*given))
+    reopened(*given).square().mean().backward()
+    assert reopened.decoder[2].weight.grad[:, 2:5].abs().amin((0, 2, 3)).min() > 0
+    assert reopened.residuals[0].body[1].weight.grad[:, :7].abs().amax((0, 2, 3)).min() > 0
