@@ -120,7 +120,7 @@ def test_the_loss_network_is_named_by_its_file_without_the_folder(tmp_path: Path
 def test_init_from_needs_a_network_of_the_same_shape(tmp_path, bare_environment: None):
     other = JohnsonNet(width=2)
     save_network(other, tmp_path / "other.safetensors", describe(other))
-    with pytest.raises(InputError, match="another shape"):
+    with pytest.raises(InputError, match="another network"):
         JohnsonModule("starry_night", style_size=32, width=4, init_from=str(tmp_path / "other.safetensors"))
 
 
