@@ -45,8 +45,7 @@ def write_page(folder: Path) -> None:
         if paragraph.startswith("[") or not paragraph:
             continue  # a film
         lines = [MACHINE if line.startswith("- PyTorch ") else line for line in paragraph.split("\n")]
-        lines = [re.sub(r"(: no \S+) for .*", r"\1", line) for line in lines]
-        paragraphs.append("\n".join(re.sub(r" --output=\S+", "", line) for line in lines))
+        paragraphs.append("\n".join(re.sub(r"(: no \S+) for .*| --output=\S+", r"\1", line) for line in lines))
         if paragraph == "## Result":
             paragraphs += verdict(page)
     page.write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")

@@ -171,16 +171,8 @@ def test_reopened_channels_get_gradients_and_the_picture_stays(
     metadata = describe(network, style="x", styles=["a", "b"][:styles])
     save_network(network, tmp_path / "net.safetensors", metadata)
     monkeypatch.delenv("STYLENET_IMAGES", raising=False)
-    assert (
-        run(
-            "channels.py",
-            str(tmp_path / "net.safetensors"),
-            "--photographs=2",
-            "--size=32",
-            f"--reopen={tmp_path}/new.safetensors",
-        )[1]
-        == 0
-    )
+    options = ["--photographs=2", "--size=32", f"--reopen={tmp_path}/new.safetensors"]
+    assert run("channels.py", str(tmp_path / "net.safetensors"), *options)[1] == 0
     reopened, _ = load_network(tmp_path / "new.safetensors")
     photograph = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     given = (photograph,) if styles == 1 else (photograph, torch.tensor([[0.3, 0.7]]))

@@ -41,17 +41,14 @@ def pair(build):
 
 
 def assert_near(expected, found):
-    """Compare tensors by norms: a tie that a ReLU or a maximum breaks the other way changes single values much.
-
-    A tie behind relu4_1 was seen to change .008 of the norm of an image's gradient, on one kind of CPU.
-    """
+    """Compare tensors by norms: a tie that a ReLU or a maximum breaks the other way changes single values much."""
     largest = max(tensor.norm() for tensor in expected)
     for plain, fast in zip(expected, found, strict=True):
-        assert (fast - plain).norm() < 2e-2 * plain.norm() + 1e-6 * largest
+        assert (fast - plain).norm() < 2e-3 * plain.norm() + 1e-6 * largest
 
 
 def image(size=70):
-    return torch.rand(2, 3, size, size + 5, generator=torch.Generator().manual_seed(1))
+    return torch.rand(2, 3, size, size + 5, generator=torch.Generator().manual_seed(3))  # with few ties behind relu4_1
 
 
 @pytest.mark.parametrize(("name", "training"), [*((name, True) for name in NETWORKS), ("batch norm", False)])
