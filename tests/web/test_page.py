@@ -144,7 +144,7 @@ def test_bad_files_get_a_friendly_line(visit, tmp_path):
     page.get_by_text("Letter.jpg is not an image").first.wait_for()
     open_tab(page, "Film and many")
     drop(page, tmp_path / "empty.mp4", place=FILES)
-    page.get_by_text("empty.mp4").wait_for()
+    page.get_by_label("empty.mp4").wait_for()
     page.get_by_role("button", name="Paint them all").click()
     said(page, "mpty.mp4 is empty")
 
