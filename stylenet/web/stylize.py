@@ -50,11 +50,11 @@ class StylizeTab:
 
         session = self.studio.visitor(request)
         choice = session.choice(*controls)
+        newest = session.request()
         hidden: Updates = {self.download: gr.update(visible=False)}
         if choice.photograph is None:
-            return {self.result: None, **hidden}
+            return {self.result: None, self.work.status: "", **hidden}
         try:
-            newest = session.request()
             with self.studio.networks.lock:
                 if not newest():
                     return {self.work.status: gr.skip()}
@@ -62,7 +62,7 @@ class StylizeTab:
                 image = self.studio.networks.preview(choice, photograph)
             return {self.result: compared(photograph, image, choice.words), self.work.status: "", **hidden}
         except InputError as error:
-            return {self.work.status: problem(told(error, session.folder.parent)), **hidden}
+            return {self.work.status: problem(told(error, session.folder.parent)) if newest() else gr.skip()}
 
     def full_size(self, request: gr.Request, size: int, *controls: Any) -> Iterator[Updates]:
         """Make the picture at full size."""

@@ -62,14 +62,17 @@ class Work:
         """
         session = self.studio.visitor(request)
         idle = {self.start: gr.update(interactive=True), self.stop: gr.update(visible=False)}
+        # given with every step: of two changes in quick succession, a browser that is busy may lose one
+        busy = {self.start: gr.update(interactive=False), self.stop: gr.update(visible=True)}
         job = session.start(self.tab, self.desk.start(lambda job: work(session, job), keeps))
-        yield {self.start: gr.update(interactive=False), self.stop: gr.update(visible=True)}
+        yield busy
         try:
             seen: dict[str, Any] = {}
             for now in job.follow():
                 new = {name: value for name, value in now.shown.items() if seen.get(name) is not value}
                 seen |= new
-                yield {self.status: saying(now.text, now.done, now.total), **(step(new) if step and new else {})}
+                changes = step(new) if step and new else {}
+                yield {self.status: saying(now.text, now.done, now.total), **busy, **changes}
             yield {self.status: saying("Finished"), **idle, **(end(session, job.result) if end else {})}
         except Stopped:
             yield {self.status: saying("Cancelled"), **idle}

@@ -142,6 +142,7 @@ def test_bad_files_get_a_friendly_line(visit, tmp_path):
     page.get_by_text("Huge.png has too many pixels").first.wait_for()
     drop(page, tmp_path / "letter.jpg")
     page.get_by_text("Letter.jpg is not an image").first.wait_for()
+    page.locator(f"{PANEL} [role=status]:not(:has(*))").wait_for(state="attached")  # it is said but once
     open_tab(page, "Film and many")
     drop(page, tmp_path / "empty.mp4", place=FILES)
     page.get_by_label("empty.mp4").wait_for()
