@@ -4,13 +4,13 @@ import ctypes
 import os
 import sys
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
 NEVER = -1
 VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "GLIBC_TUNABLES")
 """By which a user sets the same for himself."""
 
 
-def keep_memory() -> bool:
+def keep_memory(one_heap: bool = False) -> bool:
     """Stop glibc from handing freed memory back to the system; return whether it obeys.
 
     By default a large tensor lives in a mapping of its own, which is undone when the tensor is freed: at each step of
@@ -20,8 +20,14 @@ def keep_memory() -> bool:
     refused above 32 MiB before glibc 2.35.)
 
     Nothing is done where one of `VARIABLES` is set, and where there is no glibc: macOS, Windows, musl.
+
+    Args:
+        one_heap: Have threads that begin later share one heap, as `MALLOC_ARENA_MAX=1` does, for programs in which one
+            of many threads works at a time: what each freed in a heap of its own is of no use to the next.
     """
     if not sys.platform.startswith("linux") or any(name in os.environ for name in VARIABLES):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    return mallopt is not None and bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))
+    if mallopt is None or (one_heap and not mallopt(M_ARENA_MAX, 1)):
+        return False
+    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))

@@ -45,7 +45,7 @@ def demo(
     from stylenet.web.limits import Limits
     from stylenet.web.server import serve
 
-    keep_memory()
+    keep_memory(one_heap=True)
     limits = Limits(upload_mb, pixels, film_seconds, jobs)
     try:
         serve(host, port, limits, (name, password) if auth else None, share)

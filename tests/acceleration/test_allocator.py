@@ -58,6 +58,36 @@ def test_it_does_what_the_environment_variables_do():
     assert faults < 10
 
 
+THREADS = """
+import ctypes, sys
+from threading import Thread
+from stylenet.acceleration.allocator import keep_memory
+keep_memory(one_heap=sys.argv[1] == "one")
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+blocks = []
+def take():
+    blocks.append(libc.malloc(1 << 20))
+    libc.free(blocks[-1])
+take()
+thread = Thread(target=take)
+thread.start()
+thread.join()
+print(abs(blocks[1] - blocks[0]))
+"""
+
+
+@glibc
+@pytest.mark.parametrize(("heaps", "near"), [("one", True), ("many", False)])
+def test_threads_share_a_heap_where_asked(heaps: str, near: bool):
+    environment = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "MALLOC_ARENA_MAX")}
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS, heaps], env=environment, capture_output=True, text=True, check=True
+    )
+    assert (int(done.stdout) < 1 << 30) is near  # heaps of other threads are mapped far away
+
+
 def test_nothing_happens_on_other_systems(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert keep_memory() is False
