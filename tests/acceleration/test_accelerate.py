@@ -40,22 +40,37 @@ def pair(build):
     return plain, accelerate(copy.deepcopy(plain))
 
 
+def smooth(network):
+    """Put activations and pools without kinks in place of a network's own, and return it.
+
+    Rounding decides on which side of a ReLU a value near 0 lies, and which of two near values is the largest. That
+    differs from processor to processor, and changes gradients by the square root of the share of such values. What is
+    put in place of a ReLU works in place too.
+    """
+    for part in [network, *([network.encoder] if isinstance(network, AdaIN) else [])]:
+        for path, layer in list(part.named_modules(remove_duplicate=False)):
+            if isinstance(layer, nn.ReLU):
+                part.set_submodule(path, nn.ELU(inplace=layer.inplace))
+            elif isinstance(layer, nn.MaxPool2d):
+                part.set_submodule(path, nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode))
+    return network
+
+
 def assert_near(expected, found):
-    """Compare tensors by norms: a tie that a ReLU or a maximum breaks the other way changes single values much."""
     largest = max(tensor.norm() for tensor in expected)
     for plain, fast in zip(expected, found, strict=True):
-        assert (fast - plain).norm() < 2e-3 * plain.norm() + 1e-6 * largest
+        assert (fast - plain).norm() < 1e-4 * plain.norm() + 1e-7 * largest
 
 
 def image(size=70):
-    return torch.rand(2, 3, size, size + 5, generator=torch.Generator().manual_seed(3))  # with few ties behind relu4_1
+    return torch.rand(2, 3, size, size + 5, generator=torch.Generator().manual_seed(3))
 
 
 @pytest.mark.parametrize(("name", "training"), [*((name, True) for name in NETWORKS), ("batch norm", False)])
 def test_networks_have_the_values_and_gradients_of_plain_ones(name, training):
     build, condition = NETWORKS[name]
     results = []
-    for network in pair(build):
+    for network in map(smooth, pair(build)):
         network.train(training)
         x = image().requires_grad_()
         y = network(x, **condition)
@@ -77,7 +92,7 @@ def test_without_gradients_too_and_the_state_dict_stays(name):
 )
 def test_extractors_have_the_values_and_gradients_of_plain_ones(backbone, padding):
     results, layer = [], BACKBONES[backbone]
-    for extractor in pair(lambda: FeatureExtractor(backbone, (layer,), "random", padding=padding)):
+    for extractor in map(smooth, pair(lambda: FeatureExtractor(backbone, (layer,), "random", padding=padding))):
         x = image(224 if backbone == "vit_b_16" else 70).requires_grad_()
         y = extractor(x)[layer]
         results.append([y, *torch.autograd.grad(y.square().sum(), x)])
