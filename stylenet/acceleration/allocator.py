@@ -23,11 +23,14 @@ def keep_memory(one_heap: bool = False) -> bool:
 
     Args:
         one_heap: Have threads that begin later share one heap, as `MALLOC_ARENA_MAX=1` does, for programs in which one
-            of many threads works at a time: what each freed in a heap of its own is of no use to the next.
+            of many threads works at a time: what each freed in a heap of its own is of no use to the next. A user's
+            own `MALLOC_ARENA_MAX` stays.
     """
     if not sys.platform.startswith("linux") or any(name in os.environ for name in VARIABLES):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    if mallopt is None or (one_heap and not mallopt(M_ARENA_MAX, 1)):
+    if mallopt is None:
         return False
+    if one_heap and "MALLOC_ARENA_MAX" not in os.environ:
+        mallopt(M_ARENA_MAX, 1)
     return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))

@@ -62,7 +62,9 @@ class StylizeTab:
                 image = self.studio.networks.preview(choice, photograph)
             return {self.result: compared(photograph, image, choice.words), self.work.status: "", **hidden}
         except InputError as error:
-            return {self.work.status: problem(told(error, session.folder.parent)) if newest() else gr.skip()}
+            if not newest():
+                return {self.work.status: gr.skip()}
+            return {self.work.status: problem(told(error, session.folder.parent)), **hidden}
 
     def full_size(self, request: gr.Request, size: int, *controls: Any) -> Iterator[Updates]:
         """Make the picture at full size."""
