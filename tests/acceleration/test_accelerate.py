@@ -92,8 +92,10 @@ def test_without_gradients_too_and_the_state_dict_stays(name):
 )
 def test_extractors_have_the_values_and_gradients_of_plain_ones(backbone, padding):
     results, layer = [], BACKBONES[backbone]
-    for extractor in map(smooth, pair(lambda: FeatureExtractor(backbone, (layer,), "random", padding=padding))):
-        x = image(224 if backbone == "vit_b_16" else 70).requires_grad_()
+    extractors = pair(lambda: FeatureExtractor(backbone, (layer,), "random", padding=padding))
+    x = image(224 if backbone == "vit_b_16" else 70).requires_grad_()
+    assert_near(*([extractor(x)[layer]] for extractor in extractors))
+    for extractor in map(smooth, extractors):
         y = extractor(x)[layer]
         results.append([y, *torch.autograd.grad(y.square().sum(), x)])
     assert_near(*results)
