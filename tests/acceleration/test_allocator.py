@@ -29,11 +29,17 @@ print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+def printed(script: str, *arguments: str, **variables: str) -> list[str]:
+    """Return the words that a script prints in a fresh process, with no settings of glibc's but those given."""
+    cleared = (*VARIABLES, "MALLOC_ARENA_MAX")
+    environment = {name: value for name, value in os.environ.items() if name not in cleared} | variables
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+
 def second_use(**variables: str) -> tuple[str, int]:
     """Return what `keep_memory` said, and how often the system was asked for a page that had been there before."""
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES} | variables
-    done = subprocess.run([sys.executable, "-c", FAULTS], env=environment, capture_output=True, text=True, check=True)
-    kept, faults = done.stdout.split()
+    kept, faults = printed(FAULTS, **variables)
     return kept, int(faults)
 
 
@@ -81,11 +87,8 @@ print(abs(blocks[1] - blocks[0]))
 @glibc
 @pytest.mark.parametrize(("heaps", "near"), [("one", True), ("many", False)])
 def test_threads_share_a_heap_where_asked(heaps: str, near: bool):
-    environment = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "MALLOC_ARENA_MAX")}
-    done = subprocess.run(
-        [sys.executable, "-c", THREADS, heaps], env=environment, capture_output=True, text=True, check=True
-    )
-    assert (int(done.stdout) < 1 << 30) is near  # heaps of other threads are mapped far away
+    (distance,) = printed(THREADS, heaps)
+    assert (int(distance) < 1 << 30) is near  # heaps of other threads are mapped far away
 
 
 def test_nothing_happens_on_other_systems(monkeypatch: pytest.MonkeyPatch):
