@@ -101,7 +101,11 @@ class OptimiseTab:
             return _optimized(session, job, session.choice(*controls), steps, size, film)
 
         def step(new: dict[str, Any]) -> Updates:
-            return {self.result: new["image"], self.losses: gr.update(value=new["losses"], visible=True)}
+            return {
+                self.result: new["image"],
+                self.losses: gr.update(value=new["losses"], visible=True),
+                self.pause: gr.update(visible=True),  # again, as `Work.run` does with its buttons
+            }
 
         def end(session: Session, made: Made) -> Updates:
             if made.result.diverged:
