@@ -12,6 +12,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -107,34 +108,42 @@ def main() -> None:
     parser.add_argument("--uploads", type=int, default=50)
     parser.add_argument("--visitors", type=int, default=10)
     options = parser.parse_args()
+    if options.uploads <= WARM:
+        parser.error(f"--uploads is {options.uploads}: give more than {WARM}")
     from playwright.sync_api import sync_playwright
 
     folder = Path(tempfile.mkdtemp())
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        began = time.perf_counter()
         command = [sys.executable, "-m", "stylenet.cli.main", "demo"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout is not None
-            address = server.stdout.readline().split()[1]
-            listening, computed = time.perf_counter(), cpu_seconds(server.pid)
-            page = visitor(browser, address)
-            first = time.perf_counter()
-            await_picture(page, drop(page, photograph(folder, 0)[0]))
-            print(
-                f"listens after {listening - began:.1f} s ({computed:.1f} s of one core), page {first - began:.1f} s, ",
-                end="",
-            )
-            print(f"first picture {time.perf_counter() - first:.1f} s later", flush=True)
-            measure_slider(page)
-            measure_uploads(page, server.pid, folder, options.uploads)
-            measure_visitors(browser, address, folder, options.visitors)
-            print(f"memory at the end {memory(server.pid):.0f} MB")
-            server.send_signal(2)
-            began = time.perf_counter()
-            print(f"Ctrl-C: code {server.wait()}, after {time.perf_counter() - began:.1f} s")
+            try:
+                measure(browser, server, folder, options)
+            finally:
+                began = time.perf_counter()
+                server.send_signal(signal.SIGINT)
+                print(f"Ctrl-C: code {server.wait()}, after {time.perf_counter() - began:.1f} s")
         browser.close()
     shutil.rmtree(folder)
+
+
+def measure(browser: "Browser", server: "subprocess.Popen[str]", folder: Path, options: argparse.Namespace) -> None:
+    """Print the figures of a server that was just started."""
+    assert server.stdout is not None
+    began = time.perf_counter()
+    address = server.stdout.readline().split()[1]
+    listening, computed = time.perf_counter(), cpu_seconds(server.pid)
+    page = visitor(browser, address)
+    first = time.perf_counter()
+    await_picture(page, drop(page, photograph(folder, 0)[0]))
+    print(
+        f"listens after {listening - began:.1f} s ({computed:.1f} s of one core), page {first - began:.1f} s, ", end=""
+    )
+    print(f"first picture {time.perf_counter() - first:.1f} s later", flush=True)
+    measure_slider(page)
+    measure_uploads(page, server.pid, folder, options.uploads)
+    measure_visitors(browser, address, folder, options.visitors)
+    print(f"memory at the end {memory(server.pid):.0f} MB")
 
 
 def measure_slider(page: "Page") -> None:

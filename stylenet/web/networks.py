@@ -139,7 +139,10 @@ class Networks:
         """
         key = choice.network, choice.styles, *choice.fixed.values()
         if key not in self._ready:
-            self._ready[key] = self.open(choice)
+            from stylenet.web.remembering import Remembering
+
+            self._ready[key] = stylizer = self.open(choice)
+            stylizer.network = Remembering(stylizer.network)
         self._ready.move_to_end(key)
         while len(self._ready) > REMEMBERED:
             self._ready.popitem(last=False)

@@ -1,6 +1,7 @@
 """The server of the page: from its start to the Ctrl-C that ends it."""
 
 import gc
+import inspect
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stylenet.errors import InputError
 from stylenet.web.limits import Limits
@@ -45,6 +46,24 @@ def uncollected() -> Iterator[None]:
 
 
 @contextmanager
+def unstubbed() -> Iterator[None]:
+    """Keep gradio from writing type stubs of its components, 40 % of the time of its import.
+
+    It writes none of a component whose source file is not known, so none is while the block runs.
+    """
+    find, inspect.getfile = inspect.getfile, _no_source
+    try:
+        yield
+    finally:
+        inspect.getfile = find
+
+
+def _no_source(object: Any) -> str:  # noqa: A002  # as inspect.getfile has it
+    """Stand in for `inspect.getfile`."""
+    raise OSError(f"the source of {object} is not looked for")
+
+
+@contextmanager
 def running(
     host: str, port: int | None, limits: Limits, auth: tuple[str, str] | None = None, share: bool = False
 ) -> Iterator[str]:
@@ -76,7 +95,8 @@ def _launched(
 ) -> tuple["Studio", "Blocks", str]:
     """Return what the tabs share, the page and its address; see `running`."""
     try:
-        import gradio  # noqa: F401
+        with unstubbed():
+            import gradio  # noqa: F401
     except ImportError:
         raise InputError("the page needs gradio: pip install 'stylenet[web]'") from None
     from stylenet.web.jobs import Desk
