@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from stylenet.data.sampling import generator
 from stylenet.data.styles import find_style, load_style
-from stylenet.errors import InputError
+from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.options import LossOptions
@@ -65,20 +65,24 @@ class MultiStyleModule(JohnsonModule):
 
     Args:
         style: Names of styles, or paths of images; two or more.
-        only_new: Where the checkpoint of `init_from` has several styles and lacks some of ours, train their rows alone
-            (section 3.2 of the paper); all else stays as it was, bit for bit.
+        only: Style or styles whose rows alone are trained (section 3.2 of the paper); all else stays as `init_from` has
+            it, bit for bit. `new` are those that a checkpoint of several styles lacks; if it lacks none, or is of one
+            style, everything is trained, as with `all`.
         options: Those of `stylenet.modules.johnson.JohnsonModule`.
 
     Raises:
-        InputError: Fewer than two styles, two of one name, or a loss that many paintings cannot share.
+        InputError: Fewer than two styles, two of one name, a loss that many paintings cannot share, or `only` names a
+            style that is not ours, or has nothing to start from.
     """
 
     run = "multistyle"
     _outside: tuple[Any, ...]  # the loss, the statistics, and a judge for each style
 
-    def __init__(self, style: list[str] | str, only_new: bool = True, **options: Any) -> None:
+    def __init__(self, style: list[str] | str, only: list[str] | str = "new", **options: Any) -> None:
         if not isinstance(style, list) or len(style) < 2:
             raise InputError("model=multistyle takes two styles or more: give style=[starry_night,great_wave], say")
+        if only not in ("new", "all") and not options.get("init_from"):
+            raise InputError("model.only leaves all other styles as they are: give model.init_from, which has them")
         super().__init__(style=style, **options)  # type: ignore[arg-type]  # read by the two methods below alone
 
     def _make_network(self, **arguments: Any) -> JohnsonNet:
@@ -127,11 +131,27 @@ class MultiStyleModule(JohnsonModule):
             self.network.load_state_dict(state)
         except RuntimeError:
             raise InputError(f"init_from={path} holds another network: give its options, {other.arguments}") from None
-        new = [row for row, place in enumerate(places) if place is None]
-        if known and new and self.hparams["only_new"]:
-            self.trained = new
+        rows_alone = self._rows_alone(bool(known), new=[row for row, place in enumerate(places) if place is None])
+        if rows_alone:
+            self.trained = rows_alone
             for name, parameter in self.network.named_parameters():
                 parameter.requires_grad_(name in tables)
+
+    def _rows_alone(self, of_many: bool, new: list[int]) -> list[int]:
+        """Return the rows that alone are trained; none if everything is.
+
+        Args:
+            of_many: Whether the network that is started from has several styles.
+            new: Rows of styles that it lacks.
+        """
+        only = self.hparams["only"]
+        if only in ("new", "all"):
+            return new if of_many and only == "new" else []
+        names = [only] if isinstance(only, str) else only
+        for name in names:
+            if name not in self.styles:
+                raise unknown("style in model.only", name, self.styles)
+        return [self.styles.index(name) for name in names]
 
     def _tables(self) -> set[str]:
         """Return the names of the tensors that have a row for each style."""

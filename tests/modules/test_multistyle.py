@@ -169,9 +169,29 @@ def test_a_new_style_trains_its_own_rows_alone(tmp_path: Path, bare_environment:
     assert "the rows of shipwreck alone" in new.ingredients()["trained"]
 
 
-def test_without_only_new_all_is_trained(tmp_path: Path, bare_environment: None):
+@pytest.mark.parametrize("only", ["great_wave", ["starry_night", "great_wave"]])
+def test_only_the_rows_of_named_styles_are_trained(tmp_path: Path, bare_environment: None, only: str | list[str]):
+    module = made(init_from=saved(made(), tmp_path / "old.safetensors"), only=only)
+    start = copy.deepcopy(module.network.state_dict())
+    fit(module, tmp_path, 3)
+    rows = [STYLES.index(name) for name in STYLES if name in only]
+    assert sorted(module.trained) == rows
+    for name, tensor in module.network.state_dict().items():
+        changed = [not torch.equal(new, old) for new, old in zip(tensor, start[name], strict=True)]
+        assert changed == [tensor.dim() == 2 and row in rows for row in range(len(tensor))]
+
+
+def test_only_names_styles_of_ours_and_what_the_others_are_taken_from(tmp_path: Path, bare_environment: None):
+    with pytest.raises(InputError, match="give model.init_from"):
+        made(only=["great_wave"])
     path = saved(made(), tmp_path / "old.safetensors")
-    for module in (made([*STYLES, "shipwreck"], init_from=path, only_new=False), made(init_from=path)):
+    with pytest.raises(InputError, match=r"style in model.only 'grate_wave'.*great_wave"):
+        made(init_from=path, only=["grate_wave"])
+
+
+def test_all_is_trained_if_asked_for_or_if_nothing_is_new(tmp_path: Path, bare_environment: None):
+    path = saved(made(), tmp_path / "old.safetensors")
+    for module in (made([*STYLES, "shipwreck"], init_from=path, only="all"), made(init_from=path)):
         assert all(parameter.requires_grad for parameter in module.network.parameters())
         assert module.trained == list(range(len(module.styles)))
 
