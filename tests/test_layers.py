@@ -23,6 +23,7 @@ LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"studies"},
     {"web"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {part: level for level, row in enumerate(LAYERS) for part in row}
 FILES = sorted(PACKAGE.rglob("*.py"))

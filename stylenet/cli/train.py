@@ -86,8 +86,11 @@ class StylenetCLI(LightningCLI):
         model: type[TrainModule] = resolve_name(config.model.class_path)
         if config.style is None and model.run is None:
             raise InputError("no style given: add style=starry_night, or style=PATH of an image")
-        if config.style is not None and "style" not in inspect.signature(model).parameters:
+        takes_style = "style" in inspect.signature(model).parameters
+        if config.style is not None and not takes_style:
             raise InputError(f"model={model.run} takes no style: leave out style={config.style}")
+        if takes_style and config.data.paintings and not config.data.pseudo_labels:
+            raise InputError("data.paintings is for model=adain: leave it out, as this model learns its styles alone")
         check_numbers(config)
         check_strategy(config.trainer.strategy)
         if config.ckpt_path:

@@ -93,15 +93,15 @@ class StylizerModule(TrainModule):
         Raises:
             InputError: The checkpoint cannot be read or holds another network.
         """
-        other = self.fitting(*load_network(path))
+        network, metadata = load_network(path)
         try:
-            self.network.load_state_dict(other.state_dict())
+            self.network.load_state_dict(self.fitting(network, metadata))
         except RuntimeError:
-            raise InputError(f"init_from={path} holds another network: give its options, {other.arguments}") from None
+            raise InputError(f"init_from={path} holds another network: give its options, {network.arguments}") from None
 
-    def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> nn.Module:
-        """Return what of a checkpoint's network is to be started from: all of it."""
-        return network
+    def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the state dict that is started from, of a checkpoint's network: all of it."""
+        return network.state_dict()
 
     def ingredients(self) -> dict[str, str]:
         """Return the style and the loss network; see `TrainModule.ingredients`."""

@@ -95,15 +95,15 @@ class JohnsonModule(StylizerModule):
         self.watch(perceptual_loss(extractor, painting, options), judge_of(extractor, painting, options))
         return {"style": self.style_path.stem}
 
-    def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> nn.Module:
-        """Return our style's part of a network of many styles, the mean of all if it lacks ours, or the network."""
+    def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return our style's part of a network of many styles, the mean of all if it lacks ours, or all of it."""
         if not isinstance(network, JohnsonNet) or network.num_styles == 1:
-            return network
+            return network.state_dict()
         styles: list[str] = metadata["styles"]
         mixture = torch.full((1, len(styles)), 1 / len(styles))
         if self.style_path.stem in styles:
             mixture = F.one_hot(torch.tensor([styles.index(self.style_path.stem)]), len(styles)).float()
-        return with_one_style(network, mixture)
+        return with_one_style(network, mixture).state_dict()
 
     def _describe(self, backbone: str, weights: str, told: dict[str, Any]) -> dict[str, Any]:
         """Return the metadata of every checkpoint; `told` is what there is to tell of the style."""

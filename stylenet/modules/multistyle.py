@@ -17,7 +17,6 @@ from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.metrics import Judge
 from stylenet.modules.johnson import JohnsonModule, judge_of
 from stylenet.modules.train import columns, named_network
-from stylenet.networks.checkpoint import load_network
 from stylenet.networks.johnson import JohnsonNet
 from stylenet.networks.layers import ConditionalNorm
 
@@ -111,13 +110,13 @@ class MultiStyleModule(JohnsonModule):
         """The distances that validation logs, of each style."""
         return self._outside[2:]
 
-    def start_from(self, path: str) -> None:
-        """Take the weights of a checkpoint of one style or of many; see the class.
+    def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the state dict that is started from, and settle which rows are trained; see the class.
 
-        Raises:
-            InputError: The checkpoint cannot be read or holds another network.
+        Args:
+            network: Of one style, or of many.
+            metadata: Of its checkpoint.
         """
-        other, metadata = load_network(path)
         known: list[str] = metadata.get("styles", [])
         places = [known.index(name) if name in known else None for name in self.styles]
         tables = self._tables()
@@ -126,16 +125,12 @@ class MultiStyleModule(JohnsonModule):
             old = old.reshape(-1, old.shape[-1])
             return torch.stack([old.mean(0) if place is None else old[place] for place in places])
 
-        state = {name: rows(tensor) if name in tables else tensor for name, tensor in other.state_dict().items()}
-        try:
-            self.network.load_state_dict(state)
-        except RuntimeError:
-            raise InputError(f"init_from={path} holds another network: give its options, {other.arguments}") from None
         rows_alone = self._rows_alone(bool(known), new=[row for row, place in enumerate(places) if place is None])
         if rows_alone:
             self.trained = rows_alone
             for name, parameter in self.network.named_parameters():
                 parameter.requires_grad_(name in tables)
+        return {name: rows(tensor) if name in tables else tensor for name, tensor in network.state_dict().items()}
 
     def _rows_alone(self, of_many: bool, new: list[int]) -> list[int]:
         """Return the rows that alone are trained; none if everything is.

@@ -121,7 +121,7 @@ def test_a_signal_while_python_cleans_up_shows_no_traceback():
 def test_output_that_nobody_reads_ends_the_command_in_silence():
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-u", "-m", "stylenet.cli.main", "--help"]
+    command = [sys.executable, "-u", "-m", "stylenet", "--help"]
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert done.returncode == 128 + signal.SIGPIPE

@@ -361,6 +361,7 @@ BAD = {
     "no strategy": (["style=starry_night", "trainer.strategy=dpp"], "trainer.strategy=dpp is not supported"),
     "wrong type of the model": (["style=starry_night", "model.lr=abc"], "error: model.lr=abc: give a number"),
     "one model of many styles": (["model=johnson", "style=[a,b]"], "give model=multistyle"),
+    "paintings beside a style": (["style=starry_night", "data.paintings=auto"], "data.paintings is for model=adain"),
     "wrong choice": (["style=starry_night", "trainer.precision=8"], "trainer.precision=8: give 64, 32, 16, "),
     "two styles": (["style=starry_night", "style=great_wave"], "style=[starry_night,great_wave]"),
     "another model's option": (["model=adain", "model.style_size=48"], "model=adain has no option style_size"),
