@@ -47,7 +47,7 @@ def start() -> JohnsonNet:
     return JohnsonNet(output="linear")
 
 
-def plain_maps(backbone: str) -> Callable[[Tensor], dict[str, Tensor]]:
+def plain_maps(backbone: str, dtype: torch.dtype = torch.float32) -> Callable[[Tensor], dict[str, Tensor]]:
     """Return what gives the style layers' maps of normalized images by torchvision's network."""
     spec = get_backbone(backbone)
     ends = {int(spec.layers[name].rpartition(".")[2]) + 1: name for name in spec.style_layers}
@@ -56,7 +56,7 @@ def plain_maps(backbone: str) -> Callable[[Tensor], dict[str, Tensor]]:
         assert isinstance(whole, VGG)
         whole.features, whole.classifier = whole.features[: max(ends)], nn.Sequential()
     load_weights(whole.to_empty(device="cpu"), backbone, "random")
-    features = whole.eval().requires_grad_(False).features
+    features = whole.eval().requires_grad_(False).to(dtype).features
     parts = [features[begin:end] for begin, end in zip((0, *ends), ends, strict=False)]
 
     def maps(images: Tensor) -> dict[str, Tensor]:

@@ -41,7 +41,8 @@ def test_every_benchmark_tells_its_flags(script, run):
 
 @pytest.mark.slow
 def test_training_has_the_losses_of_the_plain_loop(run):
-    printed, _ = run("training.py", "--size=32", "--batch=2", "--pairs=1", "--steps=2", "--threads=1")
+    small = "--size=32", "--batch=2", "--pairs=1", "--steps=2", "--threads=1"
+    printed, _ = run("training.py", *small, "--precision=64-true")  # Adam makes much of float32's rounding
     assert "| images/s |" in printed
     assert "the first 2 losses are equal" in printed
 

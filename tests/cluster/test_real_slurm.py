@@ -78,6 +78,13 @@ def assert_same(folder: Path, expected: dict[str, torch.Tensor]) -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
+def processes(folder: Path, program: str = "") -> list[int]:
+    """Return what runs train.py into a folder: srun, and `python` in a step of the job."""
+    lines = [line.split() for line in os.popen("ps -ww -eo pid,args").read().splitlines()]
+    of_training = [line for line in lines if "train.py" in line and any(str(folder) in word for word in line)]
+    return [int(line[0]) for line in of_training if line[1].endswith(program)]
+
+
 def wait_for_a_checkpoint(cluster: Cluster, folder: Path) -> None:
     cluster.wait((folder / "last.ckpt").is_file, 200, "a checkpoint")
 
@@ -96,8 +103,8 @@ def test_a_job_whose_time_is_nearly_up_is_requeued_and_ends_as_if_it_were_not(
 
 def test_a_signal_before_the_first_step_requeues_too(cluster: Cluster, tmp_path: Path):
     number, folder = submit(cluster, tmp_path)
-    cluster.wait(lambda: cluster.job(number)["JobState"] == "RUNNING", 60, "the start")
-    time.sleep(3)  # PyTorch is being imported
+    cluster.wait(lambda: bool(processes(tmp_path, "python")), 60, "the start")
+    time.sleep(3)  # the job has a step to send a signal to, and PyTorch is being imported
     assert not (folder / "last.ckpt").exists()
     cluster.call("scancel", "--signal=USR1", number)
     requeued(cluster, number)
@@ -130,9 +137,8 @@ def test_a_job_goes_on_after_its_node_has_failed(
     number, folder = submit(cluster, tmp_path)
     wait_for_a_checkpoint(cluster, folder)
     cluster.call("scontrol", "update", f"nodename={cluster.host}", "state=down", "reason=failed")
-    for line in os.popen("ps -eo pid,args").read().splitlines():
-        if str(tmp_path) in line and "train.py" in line:
-            os.kill(int(line.split()[0]), signal.SIGKILL)
+    for process in processes(tmp_path):
+        os.kill(process, signal.SIGKILL)
     cluster.call("scontrol", "update", f"nodename={cluster.host}", "state=resume")
     assert int(ended(cluster, number, folder)["Restarts"]) >= 1
     assert_same(folder, uninterrupted)

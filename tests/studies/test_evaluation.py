@@ -140,6 +140,7 @@ def test_a_damaged_table_is_refused(tmp_path):
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_an_evaluation_on_cuda(place, evaluation):
     cuda = torch.device("cuda")
     styles = find_styles(["one.png"])
