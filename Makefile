@@ -35,6 +35,9 @@ networks: $(STAMP)  ## Train every network that ships, from scratch (hours), int
 	    model.init_from=outputs/networks/great_wave/version_0/stylizer.safetensors
 	$(BIN)/python train.py model=multistyle recipe=film $(SHIP) trainer.max_steps=500 \
 	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors
+	$(BIN)/python train.py model=multistyle recipe=film $(SHIP) model.only=great_wave trainer.max_steps=300 \
+	    model.style_weight=16 model.style_size=320 model.lr_cooldown=100 \
+	    model.init_from=outputs/networks/multistyle/version_1/stylizer.safetensors
 
 test: $(STAMP)  ## Run the quick tests, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile
