@@ -106,15 +106,20 @@ class Choice:
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """What a look is prepared for."""
-        return {"preserve_color": self.colors, "stroke_scale": self.strokes}
+        """What a look is prepared for: of AdaIN, how large and in which colors it is shown the painting."""
+        return self._strokes_and_colors if self.network == ANY_STYLE else {}
 
     @property
     def free(self) -> dict[str, Any]:
         """What of a look can change without preparing anything."""
         from stylenet.web.pictures import painted
 
-        return {"shares": self.shares, "alpha": self.strength, "masks": painted(self.mask)}
+        free = {"shares": self.shares, "alpha": self.strength, "masks": painted(self.mask)}
+        return free if self.network == ANY_STYLE else free | self._strokes_and_colors
+
+    @property
+    def _strokes_and_colors(self) -> dict[str, Any]:
+        return {"preserve_color": self.colors, "stroke_scale": self.strokes}
 
 
 class Networks:

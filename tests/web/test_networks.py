@@ -10,6 +10,7 @@ from stylenet.errors import InputError
 from stylenet.inference.stylizer import Stylizer
 from stylenet.web.networks import WHOLE, Choice, Learnt, Networks, tile_for, title
 
+STYLES = ROOT / "data" / "styles"
 OWN = {"quilt": Learnt(Path("quilt.safetensors"), Path("quilt.jpg"))}
 
 
@@ -37,9 +38,19 @@ def test_first_preview_needs_neither_torchvision_nor_the_compiler_of_torch():
 
 def test_few_looks_are_remembered():
     image, networks = torch.rand(1, 3, 24, 24), Networks()
-    for strokes in range(4, 16):
-        networks.preview(choice(strokes=strokes / 8), image)
+    for style in networks.names():
+        networks.preview(choice(style), image)
     assert len(networks._ready) == 8
+
+
+@pytest.mark.parametrize(("painting", "ready"), [(None, 1), (str(STYLES / "tahiti.jpg"), 2)], ids=["learnt", "any"])
+def test_strokes_and_colors_are_those_asked_for(painting, ready):
+    image, networks = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0)), Networks()
+    for options in ({"colors": "luminance"}, {"colors": "coral"}):
+        look = choice(painting=painting, strokes=0.25, **options)
+        expected = networks.open(look)(image)
+        assert torch.equal(networks.preview(look, image), expected)
+    assert len(networks._ready) == ready
 
 
 def test_painting_takes_the_place_of_the_style():

@@ -88,5 +88,4 @@ def test_choice_follows_the_order_of_the_controls(sessions):
     session = sessions.of(visitor("one"))
     choice = session.choice("photo.jpg", None, "tahiti", None, "", 0.5, 0.8, 2, "coral")
     assert (choice.photograph, choice.style, choice.second) == ("photo.jpg", "tahiti", None)
-    assert choice.fixed == {"preserve_color": "coral", "stroke_scale": 2}
-    assert choice.free == {"shares": (), "alpha": 0.8, "masks": ()}
+    assert choice.free == {"shares": (), "alpha": 0.8, "masks": (), "preserve_color": "coral", "stroke_scale": 2}
