@@ -142,7 +142,7 @@ class MultiStyleModule(JohnsonModule):
         only = self.hparams["only"]
         if only in ("new", "all"):
             return new if of_many and only == "new" else []
-        names = [only] if isinstance(only, str) else only
+        names = only.split(",") if isinstance(only, str) else only
         for name in names:
             if name not in self.styles:
                 raise unknown("style in model.only", name, self.styles)
