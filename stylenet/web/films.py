@@ -1,6 +1,5 @@
 """The tab Film and many: films and sets of photographs, all in the chosen look."""
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from stylenet.web.parts import problem, saying, uploads
 from stylenet.web.sessions import Session
 from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
+from stylenet.web.zips import is_zip, unpacked, zipped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +36,7 @@ class FilmsTab:
 
     def __init__(self, studio: Studio, inputs: Inputs) -> None:
         self.studio = studio
-        gr.Markdown(f"Films of up to {studio.limits.film_seconds} seconds, or photographs, as many as you like.")
+        gr.Markdown(f"Films of up to {studio.limits.film_seconds} seconds, or photographs, also in a zip.")
         self.files = uploads("Films and photographs", height=180)
         self.size = gr.Dropdown(SIZES, value=0, label="Longer side", filterable=False)
         self.work = Work(studio, "films", "Paint them all")
@@ -78,7 +78,7 @@ def painted_files(
         session: Of the visitor.
         job: Told how far it is.
         stylizer: The look.
-        files: What to paint.
+        files: What to paint, or zips of it.
         size: Pixels of the longer side, or None: as it is.
 
     Raises:
@@ -92,8 +92,13 @@ def painted_files(
 
     if not files:
         raise InputError("drop films or photographs first")
-    jobs = _plan(session, files)
-    made, failed = list[Path](), list[str]()
+    found, made, failed = list[str](), list[Path](), list[str]()
+    for file in files:
+        try:
+            found += unpacked(session, file) if is_zip(file) else [file]
+        except InputError as error:
+            failed.append(told(error, session.folder.parent))
+    jobs = _plan(session, found) if found else {}
     for index, (source, target) in enumerate(jobs.items()):
         try:
             if stays_film(source, target):
@@ -106,7 +111,7 @@ def painted_files(
             failed.append(told(error, session.folder.parent))
     if not made:
         raise InputError("; ".join(failed))
-    return (made[0] if len(jobs) == 1 else _zipped(session, made)), failed
+    return (made[0] if len(jobs) == 1 else zipped(session, made)), failed
 
 
 def _plan(session: Session, files: list[str]) -> dict[Path, Path]:
@@ -147,12 +152,3 @@ def _paint_film(
     result = stylize_film(stylize, source, target, end=end, progress=progress, say=lambda line: None)
     if result.broken:
         raise InputError(f"{source.name} ends early: {result.broken}")
-
-
-def _zipped(session: Session, files: list[Path]) -> Path:
-    """Return a zip of files."""
-    target = session.new_file("painted.zip")
-    with zipfile.ZipFile(target, "w") as archive:  # pictures do not get smaller
-        for file in files:
-            archive.write(file, file.name)
-    return target

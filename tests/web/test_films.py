@@ -76,6 +76,53 @@ def test_long_film_is_refused(session, photograph):
         painted_files(session, Job(), inverted, [str(path)], None)
 
 
+def packed(path, **files):
+    """Write a zip, and return its path."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return str(path)
+
+
+def test_photographs_in_a_zip_are_painted_and_what_a_system_adds_is_left_out(session, photograph, tmp_path):
+    picture = photograph.read_bytes()
+    files = {"trip__one.png": picture, "other__one.png": picture, "trip__.DS_Store": b"x", "trip__notes.txt": b"x"}
+    path, failed = painted_files(session, Job(), inverted, [packed(tmp_path / "a.zip", **files)], None)
+    assert failed == []
+    assert sorted(zipfile.ZipFile(path).namelist()) == ["one-2.png", "one.png"]
+
+
+def test_files_of_a_zip_stay_in_the_folder_of_the_visitor(session, photograph, tmp_path):
+    outside = {"..__..__..__evil.png": photograph.read_bytes(), "__evil2.png": photograph.read_bytes()}
+    path, _ = painted_files(session, Job(), inverted, [packed(tmp_path / "a.zip", **outside)], None)
+    assert path.name == "evil2.png"  # the other's folders are refused
+    assert not list(tmp_path.parent.glob("evil*"))
+    assert all(file.is_relative_to(session.folder) for file in tmp_path.rglob("evil*"))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path.write_bytes(b"PK, but no zip"), "cannot be unpacked"),
+        (lambda path: path.touch(), "cannot be unpacked"),
+        (lambda path: packed(path, **{"sub__.hidden": b""}), "no files in it"),
+        (lambda path: packed(path, **{"bomb.png": bytes(2_000_000)}), "or 1 MB: send it in parts"),
+        (lambda path: packed(path, **{f"{i}.png": b"" for i in range(1001)}), "more than 1000 files"),
+    ],
+    ids=["no zip", "empty", "hidden files alone", "a bomb", "too many"],
+)
+def test_bad_zip_is_named_beside_what_is_done(tmp_path, photograph, make, words):
+    session = Session(tmp_path, Limits(megabytes=1))
+    make(tmp_path / "a.zip")
+    path, failed = painted_files(session, Job(), inverted, [str(tmp_path / "a.zip"), str(photograph)], None)
+    assert path.suffix == ".png"
+    assert len(failed) == 1
+    assert failed[0].startswith("A.zip")
+    assert words in failed[0]
+    with pytest.raises(InputError, match=words):
+        painted_files(session, Job(), inverted, [str(tmp_path / "a.zip")], None)
+
+
 def test_nothing_dropped_is_asked_for(session):
     with pytest.raises(InputError, match="drop films or photographs first"):
         painted_files(session, Job(), inverted, [], None)
