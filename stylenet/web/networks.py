@@ -3,6 +3,7 @@
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -128,6 +129,7 @@ class Networks:
     def __init__(self) -> None:
         self._ready: OrderedDict[tuple[object, ...], Stylizer] = OrderedDict()
         self.lock = Lock()
+        self._painter = ThreadPoolExecutor(1, "previews")  # what torch keeps for each thread, it keeps once
 
     def warm(self) -> None:
         """Have the first style ready before a visitor asks for it."""
@@ -151,7 +153,7 @@ class Networks:
         self._ready.move_to_end(key)
         while len(self._ready) > REMEMBERED:
             self._ready.popitem(last=False)
-        return self._ready[key].with_look(**choice.free)(photograph)
+        return self._painter.submit(self._ready[key].with_look(**choice.free), photograph).result()
 
     def open(self, choice: Choice, tile: int | None = None) -> "Stylizer":
         """Return a stylizer that nobody else uses.
