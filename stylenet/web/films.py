@@ -1,6 +1,7 @@
 """The tab Film and many: films and sets of photographs, all in the chosen look."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,24 +95,29 @@ def painted_files(
         raise InputError("drop films or photographs first")
     found, made, failed = list[str](), list[Path](), list[str]()
     for file in files:
-        try:
+        with _noted(failed, session):
             found += unpacked(session, file) if is_zip(file) else [file]
-        except InputError as error:
-            failed.append(told(error, session.folder.parent))
     jobs = _plan(session, found) if found else {}
     for index, (source, target) in enumerate(jobs.items()):
-        try:
+        with _noted(failed, session):
             if stays_film(source, target):
                 _paint_film(job, stylizer, source, target, size, (index, len(jobs)), session.limits)
             else:
                 job.tell(index, len(jobs))
                 save_image(stylizer(scaled(read_picture(str(source), session.limits), size)), target)
             made.append(target)
-        except InputError as error:
-            failed.append(told(error, session.folder.parent))
     if not made:
         raise InputError("; ".join(failed))
     return (made[0] if len(jobs) == 1 else zipped(session, made)), failed
+
+
+@contextmanager
+def _noted(failed: list[str], session: Session) -> Iterator[None]:
+    """Go on after an `InputError`, with its line at the end of those that failed."""
+    try:
+        yield
+    except InputError as error:
+        failed.append(told(error, session.folder.parent))
 
 
 def _plan(session: Session, files: list[str]) -> dict[Path, Path]:

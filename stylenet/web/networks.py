@@ -144,6 +144,10 @@ class Networks:
         Raises:
             InputError: The choice cannot be had.
         """
+        return self._painter.submit(self._preview, choice, photograph).result()
+
+    def _preview(self, choice: Choice, photograph: "Tensor") -> "Tensor":
+        """Do what `preview` says, in the thread of previews."""
         key = choice.network, choice.styles, *choice.fixed.values()
         if key not in self._ready:
             from stylenet.web.remembering import Remembering
@@ -153,7 +157,7 @@ class Networks:
         self._ready.move_to_end(key)
         while len(self._ready) > REMEMBERED:
             self._ready.popitem(last=False)
-        return self._painter.submit(self._ready[key].with_look(**choice.free), photograph).result()
+        return self._ready[key].with_look(**choice.free)(photograph)
 
     def open(self, choice: Choice, tile: int | None = None) -> "Stylizer":
         """Return a stylizer that nobody else uses.
