@@ -84,7 +84,16 @@ def call(
     given = parser.parse_args(options, defaults=False).as_dict()
     given.pop("config", None)
     _check_values(given, types)
-    return command(**given, **({} if others is None else {others: unknown}))
+    return command(**_plain(given), **({} if others is None else {others: unknown}))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with Python's own numbers in place of restricted ones, with which NumPy computes in 64 bits."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return next((kind(value) for kind in (bool, int, float) if isinstance(value, kind)), value)
 
 
 def _check_values(given: Mapping[str, Any], types: Mapping[str, Any], prefix: str = "") -> None:

@@ -60,6 +60,10 @@ def test_all_spellings_mean_the_same(argv):
     assert run(*argv) == wanted | {"loss": {"style_weight": 2.0}}
 
 
+def test_a_number_in_bounds_is_a_plain_one():
+    assert type(run("a", "b", "size=64")["size"]) is int
+
+
 @pytest.mark.parametrize(
     "styles", [["--style=b", "--style=c"], ["style=b,c"], ["style=[b, c]"], ["style=b", "style=c"]]
 )
