@@ -20,7 +20,8 @@ from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
 
 Run = Callable[[list[str]], int]
-TINY = ["steps=1", "size=32", "weights=bundled", "device=cpu"]
+TINY = ["--steps=1", "--size=32", "--weights=bundled", "--device=cpu"]
+"""Quick even if another option stands before them: none takes what begins with two hyphens for its value."""
 COMMANDS: dict[str, tuple[Run, list[str]]] = {
     "infer": (infer.run, ["ckpt=net.safetensors", "input=photo.png", "output=out.png", "size=16", "device=cpu"]),
     "gatys": (gatys.run, ["content=photo.png", "style=style.png", "output=out.png", *TINY]),
