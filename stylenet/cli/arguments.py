@@ -1,6 +1,7 @@
 """One grammar for every command that does not train: a typed function is its own command line."""
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -212,7 +213,7 @@ def _is_list(annotation: Any) -> bool:
 
 def _listed(name: str, value: str) -> list[str]:
     """Return the options that append to a list what was typed: one value, `a,b` or `[a,b]`; a path is one value."""
-    if Path(at_home(value)).exists():
+    if os.path.exists(at_home(value)):  # unlike Path.exists, it takes values too long for a name
         return [f"--{name}+={at_home(value)}"]
     inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     return [f"--{name}+={at_home(part.strip())}" for part in inner.split(",")] if inner else [f"--{name}=[]"]

@@ -93,7 +93,7 @@ def _bracketed(option: str) -> str:
     """Return `--style=a,b` as `--style=[a,b]`, unless a file is called so, and any other option as it is."""
     key, _, value = option.partition("=")
     several = key == "--style" and "," in value and not value.startswith("[")
-    return f"{key}=[{value}]" if several and not Path(value).expanduser().exists() else option
+    return f"{key}=[{value}]" if several and not os.path.exists(os.path.expanduser(value)) else option
 
 
 def _joined(options: list[str]) -> list[str]:

@@ -77,6 +77,11 @@ def test_a_path_with_a_comma_is_one(tmp_path, monkeypatch):
     assert run("a", "b,c.png")["style"] == ["b,c.png"]
 
 
+def test_a_list_may_be_longer_than_a_name_of_a_file():
+    styles = [f"style_{number:03}" for number in range(40)]
+    assert run("a", f"style={','.join(styles)}")["style"] == styles
+
+
 def test_a_tilde_is_the_home_folder_where_shells_leave_it(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "b,c.png").touch()

@@ -118,6 +118,11 @@ def test_a_style_with_a_comma_is_a_list_unless_a_file_is_called_so(tmp_path: Pat
     assert expand([f"style={file}"]) == ["fit", JOHNSON, f"--style={file}"]
 
 
+def test_a_list_of_styles_may_be_longer_than_a_name_of_a_file():
+    styles = ",".join(f"style_{number:03}" for number in range(40))
+    assert expand([f"style={styles}"]) == expand([f"style=[{styles}]"])
+
+
 @pytest.mark.parametrize("argv", [["style=[starry_night,great_wave]"], ["--style", "[starry_night,great_wave]"]])
 def test_a_list_of_styles_takes_the_model_of_many_and_no_config_of_one(argv: list[str]):
     expanded = ["fit", f"--config={CONFIGS / 'multistyle.yaml'}", "--style=[starry_night,great_wave]"]
