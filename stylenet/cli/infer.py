@@ -40,13 +40,13 @@ def stylize(
     ckpt: str,
     input: str | None = None,
     output: str | None = None,
-    camera: str | None = None,
+    camera: str | int | None = None,
     record: str | None = None,
     device: str = "auto",
     size: Pixels | None = None,
     tile: TilePixels | None = None,
-    start: str | None = None,
-    end: str | None = None,
+    start: str | float | None = None,
+    end: str | float | None = None,
     frames: str | None = None,
     stabilize: ClosedUnitInterval = 0.0,
     style: list[str] | None = None,
@@ -90,7 +90,8 @@ def stylize(
     if output is None and frames is None and camera is None:
         raise InputError("give --output=FILE, or a folder for a folder")
     options = Namespace(
-        ckpt=ckpt, input=input, output=output, camera=camera, record=record, device=device, size=size, tile=tile,
+        ckpt=ckpt, input=input, output=output, camera=None if camera is None else str(camera), record=record,
+        device=device, size=size, tile=tile,
         start=clock("start", start), end=clock("end", end), frames=frames, stabilize=stabilize or None,
         style=style or [], style_weights=tuple(style_weights or ()), style_size=style_size, alpha=alpha,
         mask=mask or [], preserve_color=preserve_color, stroke_scale=stroke_scale,
@@ -105,10 +106,11 @@ def stylize(
     return run_job(options)
 
 
-def clock(name: str, text: str | None) -> Fraction | None:
-    """Return the seconds of `62.5`, `1:02.5` or `0:01:02.5`."""
-    if text is None:
+def clock(name: str, given: str | float | None) -> Fraction | None:
+    """Return the seconds of `62.5`, `1:02.5` or `0:01:02.5`; YAML makes numbers of some."""
+    if given is None:
         return None
+    text = str(given)
     parts = text.split(":")
     if len(parts) > 3 or not all(re.fullmatch(r"\d+(\.\d*)?" if part is parts[-1] else r"\d+", part) for part in parts):
         raise InputError(f"{name}={text}: give seconds or minutes:seconds, as in 62.5 or 1:02.5")

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,7 +143,9 @@ def test_without_a_number_it_is_the_first_camera(monkeypatch, show):
     assert guarded(lambda: infer.run(["--ckpt=net.safetensors", "--camera"])) == 0
     assert guarded(lambda: infer.run(["--ckpt=net.safetensors", "--camera", "--size=32"])) == 0
     assert guarded(lambda: infer.run(["--ckpt=net.safetensors", "--camera", "2"])) == 0
-    assert asked == ["0", "0", "2"]
+    Path("given.yaml").write_text("ckpt: net.safetensors\ncamera: 3\n")
+    assert guarded(lambda: infer.run(["--config=given.yaml"])) == 0
+    assert asked == ["0", "0", "2", "3"]
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,18 @@ def test_start_and_end_are_seconds_or_a_clock(place, start, end, count):
     assert len(pixels_of("out.mp4")) == count
 
 
+@pytest.mark.parametrize(
+    ("times", "start", "end"),
+    [("start: 1\nend: 2.5", 1, 2.5), ("start: 0:01\nend: 1:02.5", 1, 62.5), ("end: '1:00'", None, 60)],
+)
+def test_a_file_of_arguments_has_times_as_they_are_typed(times, start, end, tmp_path, monkeypatch):
+    got = []
+    monkeypatch.setattr("stylenet.cli.infer_job.run_job", lambda options: got.append((options.start, options.end)) or 0)
+    (tmp_path / "given.yaml").write_text(f"ckpt: a\ninput: b\noutput: c\n{times}\n")
+    assert infer.run([f"--config={tmp_path / 'given.yaml'}"]) == 0
+    assert got == [(start, end)]
+
+
 def test_frames_need_no_output(place, capsys):
     assert run(output=None, frames="frames", end="0.12") == 0
     assert files("frames") == ["frame_000001.png", "frame_000002.png", "frame_000003.png"]
