@@ -17,7 +17,7 @@ from stylenet.gatys.optimize import INITS, check, optimize
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import load_network
-from stylenet.resources import file_digest
+from stylenet.resources import file_digest, network_file
 
 Stylist = Callable[[Tensor], Tensor]
 """Makes the label, (1, 3, H, W) in [0, 1], of a photograph of that shape; raises InputError where it cannot."""
@@ -99,7 +99,8 @@ class AdaINLabeler:
         network = load_network(checkpoint)[0]
         if not isinstance(network, AdaIN):
             raise InputError(f"{checkpoint} holds a {type(network).__name__}: give an AdaIN checkpoint")
-        self.network, self.alpha, self.checkpoint = accelerate(network.to(device), device), alpha, Path(checkpoint)
+        self.network, self.alpha = accelerate(network.to(device), device), alpha
+        self.checkpoint = network_file(checkpoint)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
+from stylenet.resources import CHECKPOINTS
 
 CPU = torch.device("cpu")
 OPTIONS = LossOptions(style_layers=["relu1_1", "relu2_1"], content_layers=["relu3_1"])
@@ -133,6 +134,12 @@ def test_labels_of_gatys_are_those_of_optimize(make: Callable[..., PairMaker], l
     assert pair.settings["style_weight"] == 5
     expected = optimize(load_image(out / pair.photograph), load_image(out / pair.style), loss, steps=3, init="style")
     assert (load_image(out / pair.label) - expected.image).abs().max() < 0.6 / 255
+
+
+def test_a_network_that_ships_is_known_by_its_name():
+    settings = AdaINLabeler("adain", CPU).settings
+    shipped = CHECKPOINTS / "adain.safetensors"
+    assert settings == {"checkpoint": shipped.name, "checkpoint_sha256": digest(shipped), "alpha": 1.0}
 
 
 def test_labels_of_adain_are_the_networks(make: Callable[..., PairMaker], tmp_path: Path):
