@@ -84,7 +84,9 @@ def _run_pipe(options: Namespace) -> int:
         keep_inputs([target], [options.ckpt, *options.style, *options.mask])
     piped = options.input == "-"
     image = decode(sys.stdin.buffer.read(), "standard input") if piped else load_image(options.input)
-    stylized = _stylizer(options)(scaled(image, options.size))
+    stylizer = _stylizer(options)
+    _say(stylizer.notes())
+    stylized = stylizer(scaled(image, options.size))
     if options.output == "-":
         write_png(stylized, sys.stdout.buffer)
     else:

@@ -340,6 +340,13 @@ def test_images_go_through_pipes_and_lightning_is_not_imported(place, monkeypatc
     assert not {"lightning", "pytorch_lightning", "datasets"} & set(modules.split())
 
 
+def test_a_pipe_says_how_a_look_is_had_too(place, monkeypatch, capsys):
+    photograph("pipe.png")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(Path("pipe.png").read_bytes())))
+    assert run("--alpha=0.5", input="-", output="out.png") == 0
+    assert capsys.readouterr().err == "alpha 0.5: the output is blended with the photograph, pixel by pixel\n"
+
+
 def test_what_cannot_go_through_a_pipe_is_refused(place, monkeypatch, refused):
     photograph("pipe.png")
     refused(lambda: run("--mask=pipe.png", input="-", output="pipe.png"), "would overwrite an input")
