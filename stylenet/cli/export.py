@@ -31,7 +31,7 @@ def export(ckpt: str, format: str, output: str | None = None, style: list[str] |
     Args:
         ckpt: The name of a network that ships, a stylizer.safetensors, a last.ckpt, or a .pth of others.
         format: onnx, or torch: a .pt2 for torch.export.load.
-        output: The file to write; by default beside ckpt, with the format's suffix.
+        output: The file to write; by default beside ckpt, of a name in the current folder, with the format's suffix.
         style: Fixed for ever: a painting or a style's name for a network of any style; a name of its own for one of
             many styles, which else takes the mixture as an input; several for equal shares of each.
     """
