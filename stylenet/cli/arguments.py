@@ -139,7 +139,8 @@ def written_out(
         argv: What was typed.
         types: The annotation of each argument.
         required: Names of those that may be given without their name, in order.
-        others: Takes `key=value` of unknown keys; without it they are refused.
+        others: Takes `key=value` of unknown keys, and `--key value` of those that no option is near to; without it they
+            are refused.
         bare: Options that may stand without a value, and what they mean then.
 
     Raises:
@@ -160,6 +161,8 @@ def written_out(
             name, value = _known(named[2], token.startswith("-"), types), named[4]
         elif token.startswith("--no-") and types.get(token[5:].replace("-", "_")) is bool:
             name, value = token[5:].replace("-", "_"), "false"
+        elif others is not None and _is_other(token, types, rest):
+            others[token[2:]] = at_home(rest.pop(0))
         elif token.startswith("-") and token != "-":
             name = _known(token.lstrip("-"), True, types)
             if name in _FLAGS:
@@ -174,6 +177,13 @@ def written_out(
             unnamed.remove(name)
         options += _listed(name, value) if _is_list(types.get(name)) else [f"--{name}={at_home(value)}"]
     return options
+
+
+def _is_other(token: str, types: Mapping[str, Any], rest: Sequence[str]) -> bool:
+    """Tell whether `--key value` begins here whose key is no option, nor a mistyped one."""
+    name = token[2:].replace("-", "_")
+    has_value = token.startswith("--") and rest[:1] and not rest[0].startswith("--")
+    return bool(has_value) and name not in (*types, *_EVERYWHERE) and nearest_option(name, types) is None
 
 
 def _known(typed: str, dashed: bool, types: Mapping[str, Any]) -> str:

@@ -112,6 +112,21 @@ def test_a_command_that_takes_any_key_takes_a_file_too(option, tmp_path, monkeyp
     assert got == [("a", 2, {"lr": "0.1"})]
 
 
+def test_a_command_that_takes_any_key_takes_its_value_apart_too():
+    got = []
+
+    def command(name: str, quick: bool = False, settings: dict[str, str] | None = None) -> int:
+        got.append((name, quick, settings))
+        return 0
+
+    assert call(command, "program", ["a", "--lr", "0.1", "--quick", "--size=3"], others="settings") == 0
+    assert got == [("a", True, {"lr": "0.1", "size": "3"})]
+    with pytest.raises(InputError, match="unknown option '--quik': did you mean '--quick'"):
+        call(command, "program", ["--quik", "a"], others="settings")
+    with pytest.raises(InputError, match="unknown option '--lr'"):
+        call(command, "program", ["a", "--lr", "--quick"], others="settings")
+
+
 def test_a_flag_is_turned_off():
     assert run("a", "b", "--quick", "--no-quick")["quick"] is False
 
