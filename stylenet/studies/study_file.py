@@ -152,10 +152,19 @@ def _restricted(grid: list[Axes], name: str, wanted: Any) -> list[Axes]:
     """Return a grid of these values of an axis alone; values that no list has replace those of every list.
 
     Sets of axes without the axis stay, those that have none of the values go.
+
+    Raises:
+        InputError: A value that no set has, beside one that some set has; or a label that none has.
     """
-    values = wanted.split(",") if isinstance(wanted, str) else wanted if isinstance(wanted, list) else [wanted]
+    if isinstance(wanted, str):
+        wanted = [read_yaml(value, f"{name}={value}") for value in wanted.split(",")]
+    values = wanted if isinstance(wanted, list) else [wanted]
     kept = [axes | {name: _chosen(axes[name], values)} if name in axes else axes for axes in grid]
     if any(axes.get(name) for axes in kept):
+        found = [axes[name] for axes in grid if name in axes]
+        for value in values:
+            if not any(_chosen(axis, [value]) for axis in found):
+                raise unknown(name, str(value), {str(known) for axis in found for known in axis})
         return [axes for axes in kept if axes.get(name, True)]
     labels = [label for axes in grid if isinstance(axes.get(name), dict) for label in axes[name]]
     if labels:

@@ -76,6 +76,19 @@ def test_sets_without_the_restricted_axis_stay(tmp_path: Path):
     ]
 
 
+def test_several_numbers_of_an_axis_are_numbers(tmp_path: Path):
+    text = TEXT.replace("optimizer: [lbfgs]", "lr: [1e-4, 0.05, 1]", 1)
+    for given, wanted in {"1e-4,1.0": [1e-4, 1], "2,3e-1": [2, 0.3]}.items():
+        study = override(load(tmp_path, text), {"lr": given}, KNOWN["gatys"])
+        assert study.grid[0] == {"lr": wanted}
+
+
+@pytest.mark.parametrize("options", [{"optimizer": "adam,adamv"}, {"rate": "fast,fats"}])
+def test_a_value_that_no_list_has_is_refused_beside_one_that_some_list_has(options: dict[str, str], tmp_path: Path):
+    with pytest.raises(InputError, match="did you mean '(adam|fast)'"):
+        override(load(tmp_path), options, KNOWN["gatys"])
+
+
 def test_values_that_no_list_has_are_taken_as_they_are(tmp_path: Path):
     study = override(load(tmp_path), {"optimizer": "sgd"}, KNOWN["gatys"])
     assert {variant.labels["optimizer"] for variant in study.variants()} == {"sgd"}
