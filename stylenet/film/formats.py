@@ -33,6 +33,7 @@ class Format:
         exact: Whether the container can be told the film's own time base.
         whole: Whether the encoder gives all pictures at the end, at once.
         options: Of the container.
+        refused: Sound that FFmpeg lists for the container, and refuses to write into it.
     """
 
     name: str
@@ -45,18 +46,19 @@ class Format:
     exact: bool = False
     whole: bool = False
     options: dict[str, str] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
 
 
 H264 = {codec: {**options, "bf": "0"} for codec, options in CODECS.items()}
 """No frame waits for a later one, so that all time stamps and durations are exact."""
 VP9 = {"libvpx-vp9": {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}}
-MP4 = Format("mp4", H264, even=True, exact=True)
+MP4 = Format("mp4", H264, even=True, exact=True, refused=("truehd",))
 MOVING_WEBP = {"libwebp_anim": {"quality": "90"}}
 WEBP = Format("webp", MOVING_WEBP, "bgra", Fraction(1, 1000), square=True, whole=True, options={"loop": "0"})
 FORMATS = {
     ".mp4": MP4,
     ".m4v": MP4,
-    ".mov": Format("mov", H264, even=True, exact=True),
+    ".mov": Format("mov", H264, even=True, exact=True, refused=("flac", "opus", "truehd")),
     ".mkv": Format("matroska", H264, even=True),
     ".webm": Format("webm", VP9, square=True),
     ".gif": Format("gif", {"gif": {}}, "pal8", Fraction(1, 100), 2, square=True),  # faster ones are shown slowly

@@ -53,7 +53,7 @@ class FilmWriter:
             room = ROOM + ROOM_PER_FRAME * (facts.frames or 0)
             self._file = stack.enter_context(ReservedFile(self._temporary, room))
             own = {"video_track_timescale": str(facts.time_base.denominator)} if self._form.exact else {}
-            own |= self._form.options
+            own |= self._form.options | {"fflags": "+bitexact"}  # else Matroska numbers its tracks at random
             self._container: Any = self._av.open(self._file, "w", format=self._form.name, container_options=own)
             stack.push(self._close)
             options = self._form.encoders[encoder]
@@ -119,7 +119,7 @@ class FilmWriter:
     def _add_streams(self, streams: list[Any]) -> None:
         """Add the streams that are copied."""
         self._container.metadata.update(_lasting(self.facts.metadata))
-        known = self._container.supported_codecs
+        known = self._container.supported_codecs - set(self._form.refused)
         for stream in streams:
             codec = stream.codec_context.name
             if codec in known:

@@ -198,6 +198,23 @@ def test_title_and_languages_are_kept(place):
         assert film.streams.audio[0].metadata["language"] == "fra"
 
 
+@pytest.mark.parametrize("sound", ["flac", "opus"])
+def test_sound_that_quicktime_cannot_hold_is_left_out(place, sound):
+    notes = []
+    make_film("film.mkv", sound=sound)
+    stylize_film(same, "film.mkv", "out.mov", say=notes.append)
+    assert notes == [f"left out: sound ({sound}), which .mov cannot hold; .mkv can"]
+    assert len(pixels_of("out.mov")) == len(pixels_of("film.mkv"))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".gif", ".webp"])
+def test_the_same_film_has_the_same_bytes(place, suffix):
+    make_film("film.mkv", sound="opus")
+    for name in ("one", "two"):
+        stylize_film(same, "film.mkv", f"{name}{suffix}", say=lambda line: None)
+    assert Path(f"one{suffix}").read_bytes() == Path(f"two{suffix}").read_bytes()
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_cut_film_keeps_its_sound_in_step(place, suffix):
     times = tuple(range(0, 4000, 40))
