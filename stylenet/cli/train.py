@@ -22,7 +22,7 @@ from stylenet.cli.arguments import check_configs
 from stylenet.cli.exits import OK
 from stylenet.cli.run_card import run_card
 from stylenet.cli.shorthand import SUBCOMMANDS, expand
-from stylenet.cli.train_checks import check_numbers, check_processes, check_strategy
+from stylenet.cli.train_checks import check_nulls, check_numbers, check_processes, check_strategy
 from stylenet.cli.train_folder import HOME, ConfigFile, name_folder, removed_if_refused
 from stylenet.cli.train_parser import Parser
 from stylenet.cli.train_resume import Resumed, check_measures_something, read_resumed
@@ -91,6 +91,7 @@ class StylenetCLI(LightningCLI):
             raise InputError(f"model={model.run} takes no style: leave out style={config.style}")
         if takes_style and config.data.paintings and not config.data.pseudo_labels:
             raise InputError("data.paintings is for model=adain: leave it out, as this model learns its styles alone")
+        check_nulls(model, config.model.init_args)
         check_numbers(config)
         check_strategy(config.trainer.strategy)
         if config.ckpt_path:

@@ -1,11 +1,15 @@
 """What Lightning would take and a training here cannot: checked before it begins."""
 
+import inspect
 import os
+from typing import get_args
 
 from lightning.pytorch.cli import Namespace
 from lightning.pytorch.strategies import StrategyRegistry
 
 from stylenet.errors import InputError
+from stylenet.losses.options import LossOptions
+from stylenet.modules.train import TrainModule
 from stylenet.slurm import slurm_job
 
 LOWEST = {
@@ -18,6 +22,21 @@ LOWEST = {
     "grid.count": 0,
 }
 """The least that these options may be."""
+
+
+def check_nulls(model: type[TrainModule], arguments: Namespace) -> None:
+    """Raise an InputError for the first option that is null and may not be: jsonargparse lets it pass in classes.
+
+    Args:
+        model: Class of the LightningModule.
+        arguments: Its `init_args`, as jsonargparse parsed them.
+    """
+    classes = [LossOptions, *reversed(model.__mro__)]
+    signatures = [inspect.signature(one.__init__) for one in classes]  # type: ignore[misc]
+    parameters = {name: parameter for found in signatures for name, parameter in found.parameters.items()}
+    for name, value in vars(arguments).items():
+        if value is None and name in parameters and type(None) not in get_args(parameters[name].annotation):
+            raise InputError(f"model.{name} is null: give a value, or leave it out")
 
 
 def check_numbers(config: Namespace) -> None:

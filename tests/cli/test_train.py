@@ -352,6 +352,8 @@ BAD = {
     "broken config": (["style=starry_night", "--config=broken.yaml"], "config"),
     "wrong type": (["style=starry_night", "trainer.max_steps=many"], "trainer.max_steps=many: give a whole number"),
     "negative rate": (["style=starry_night", "model.lr=-1"], "model.lr is -1.0: give at least 0"),
+    "null": (["style=starry_night", "model.lr=null"], "model.lr is null: give a value, or leave it out"),
+    "null of the loss": (["style=starry_night", "model.style_weight=null"], "model.style_weight is null: give a value"),
     "no width": (["style=starry_night", "model.width=0"], "model.width is 0: give at least 1"),
     "no interval": (["style=starry_night", "checkpoint.every_n_train_steps=0"], "give at least 1"),
     "shards": (["style=starry_night", "trainer.strategy=fsdp"], "trainer.strategy=fsdp is not supported: these"),
