@@ -22,11 +22,12 @@ from stylenet.networks.johnson import JohnsonNet
 Run = Callable[[list[str]], int]
 TINY = ["--steps=1", "--size=32", "--weights=bundled", "--device=cpu"]
 """Quick even if another option stands before them: none takes what begins with two hyphens for its value."""
+OWN_NETWORK = ["--methods=net.safetensors", "--runtime=false"]
 COMMANDS: dict[str, tuple[Run, list[str]]] = {
     "infer": (infer.run, ["ckpt=net.safetensors", "input=photo.png", "output=out.png", "size=16", "device=cpu"]),
     "gatys": (gatys.run, ["content=photo.png", "style=style.png", "output=out.png", *TINY]),
     "pseudo-label": (pseudo_label.run, ["content=photos", "style=style.png", "output=out", "method=gatys", *TINY]),
-    "evaluate": (evaluate.run, ["photographs=nowhere", "styles=style.png", "methods=net.safetensors", "output=out"]),
+    "evaluate": (evaluate.run, ["photographs=nowhere", "styles=style.png", "output=out", *OWN_NETWORK, "--size=32"]),
     "export": (export.run, ["ckpt=net.safetensors", "format=nowhere", "output=out.pt2"]),
     "study": (study.run, ["study.yaml", "output=there"]),
 }
