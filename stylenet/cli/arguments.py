@@ -1,6 +1,7 @@
 """One grammar for every command that does not train: a typed function is its own command line."""
 
 import inspect
+import math
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -98,7 +99,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_values(given: Mapping[str, Any], types: Mapping[str, Any], prefix: str = "") -> None:
-    """Refuse what YAML can say and jsonargparse lets pass: null where there must be a value, and characters of code 0.
+    """Refuse what can be typed and jsonargparse lets pass: null where there must be a value, infinity, code 0 in texts.
 
     Raises:
         InputError: There is such a value.
@@ -109,6 +110,8 @@ def _check_values(given: Mapping[str, Any], types: Mapping[str, Any], prefix: st
             raise InputError(f"{name} is null: give a value, or leave it out")
         if isinstance(value, Mapping):
             _check_values(value, types, f"{name}.")
+        elif isinstance(value, float) and math.isinf(value):
+            raise InputError(f"{name} is {value}: give a finite number")
         elif "\0" in "".join(map(str, value if isinstance(value, list) else [value])):
             raise InputError(f"{name} holds a character of code 0: leave it out")
 

@@ -61,8 +61,7 @@ def laplacian(images: Tensor, pool: int) -> Tensor:
     height, width = images.shape[-2:]
     if min(height, width) < 3 * pool:
         raise InputError(
-            f"an image of {width}x{height} pixels has no Laplacian at pool {pool}: take a pool of at most "
-            f"{min(height, width) // 3}"
+            f"an image of {width}x{height} pixels is too small for laplacian_weight: give sides of {3 * pool} or more"
         )
     pooled = F.avg_pool2d(at_least_float32(images), pool)
     vertical = pooled[..., :-2, 1:-1] + pooled[..., 2:, 1:-1]

@@ -133,6 +133,7 @@ BAD = {
     "end before start": ("end 1 s is not after start 2 s", {"start": "2", "end": "1"}),
     "after the end": ("film.mp4 has no picture that can be read: give another start", {"start": "9"}),
     "negative weight": ("temporal_weight=-1", {"temporal_weight": "-1"}),
+    "infinite weight": ("temporal_weight is inf: give a finite number", {"temporal_weight": "inf"}),
     "no steps": ("frame_steps=0", {"frame_steps": "0"}),
     "mask of another shape": ("mask one.png has 60x40 pixels, its picture 64x48", {"mask": "one.png"}),
     "too small": ("film.mp4 has 16x12 pixels at this size: vgg16 needs at least 16", {"size": "16"}),

@@ -76,5 +76,5 @@ def test_a_flat_photograph_gives_no_infinite_loss():
 
 
 def test_images_too_small_for_a_pool_are_refused():
-    with pytest.raises(InputError, match="21x15 pixels has no Laplacian at pool 16: take a pool of at most 5"):
+    with pytest.raises(InputError, match="21x15 pixels is too small for laplacian_weight: give sides of 48"):
         laplacian_loss(torch.tensor(large), torch.tensor(photographs))
