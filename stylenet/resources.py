@@ -16,6 +16,11 @@ DATA = ROOT / "data"
 CHECKPOINTS = ROOT / "checkpoints"
 
 
+def home_path(path: str | Path) -> Path:
+    """Return a path with the home folder for its leading `~`; that of a user who is not known stays as it is."""
+    return Path(os.path.expanduser(path))
+
+
 def shipped_networks() -> dict[str, Path]:
     """Return the networks that ship, by name."""
     return {path.stem: path for path in sorted(CHECKPOINTS.glob("*.safetensors"))}
@@ -23,7 +28,7 @@ def shipped_networks() -> dict[str, Path]:
 
 def network_file(name_or_path: str | Path) -> Path:
     """Return the file of a network that ships, by its name, or else the path as it is."""
-    path = Path(name_or_path).expanduser()
+    path = home_path(name_or_path)
     return path if path.is_file() else shipped_networks().get(str(name_or_path), path)
 
 
@@ -44,7 +49,7 @@ def image_folders() -> list[Path]:
 
     Such a folder may hold photographs under `content/` and style images directly or under `style/`.
     """
-    return [Path(part).expanduser() for part in os.environ.get("STYLENET_IMAGES", "").split(os.pathsep) if part]
+    return [home_path(part) for part in os.environ.get("STYLENET_IMAGES", "").split(os.pathsep) if part]
 
 
 def file_digest(path: Path) -> str:

@@ -160,12 +160,13 @@ def written_out(
         if named and others is not None and named[2].replace("-", "_") not in (*types, *_EVERYWHERE):
             others[named[2]] = at_home(named[4])
             continue
+        if not named and others is not None and _is_other(token, types, rest):
+            others[token[2:]] = at_home(rest.pop(0))
+            continue
         if named:
             name, value = _known(named[2], token.startswith("-"), types), named[4]
         elif token.startswith("--no-") and types.get(token[5:].replace("-", "_")) is bool:
             name, value = token[5:].replace("-", "_"), "false"
-        elif others is not None and _is_other(token, types, rest):
-            others[token[2:]] = at_home(rest.pop(0))
         elif token.startswith("-") and token != "-":
             name = _known(token.lstrip("-"), True, types)
             if name in _FLAGS:

@@ -30,6 +30,7 @@ from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style
 from stylenet.errors import Failed, InputError, one_line
 from stylenet.modules.train import TrainModule
+from stylenet.resources import home_path
 from stylenet.saving import CheckpointFile, LastCheckpoint, SlimCheckpoint, check_saved
 from stylenet.stopping import Interrupt, StopIfDiverged, Watchdog
 
@@ -95,7 +96,7 @@ class StylenetCLI(LightningCLI):
         check_numbers(config)
         check_strategy(config.trainer.strategy)
         if config.ckpt_path:
-            config.ckpt_path = str(Path(config.ckpt_path).expanduser())
+            config.ckpt_path = str(home_path(config.ckpt_path))
         name_folder(config, model.run or Path(config.style).stem)
         _weigh_labels(config)
         self.resumed: Resumed | None = None

@@ -6,7 +6,6 @@ own. So sample i is always the same pair, and in each pass a photograph meets an
 
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -21,6 +20,7 @@ from stylenet.data.styles import known_styles
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.errors import InputError
 from stylenet.images import list_images
+from stylenet.resources import home_path
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def photograph_column(source: Source, plan: Plan) -> Column:
         else:
             train = Crops(photographs[0], plan.size, plan.seed, plan.zoom or ZOOM)
     images = len(photographs[0]) if photographs else None
-    others = Folder(list_images(Path(plan.val_root).expanduser())) if plan.val_root else source.held_out
+    others = Folder(list_images(home_path(plan.val_root))) if plan.val_root else source.held_out
     if others is not None:
         photographs.append(Photographs(others, evenly_spaced(len(others), plan.val_count)))
         val = Wholes(photographs[-1], plan.size)
@@ -132,7 +132,7 @@ def stream_column(name: str, split: str, plan: Plan, kind: str = "photographs") 
     stream = Stream(table, plan.size, plan.seed, plan.batch_size, plan.zoom or ZOOM, one)
     skipping: list[Photographs | Stream] = [stream]
     if plan.val_root:
-        files = Folder(list_images(Path(plan.val_root).expanduser()))
+        files = Folder(list_images(home_path(plan.val_root)))
         others = Photographs(files, evenly_spaced(len(files), plan.val_count))
         skipping.append(others)
         val: Any = Wholes(others, plan.size)
@@ -151,7 +151,7 @@ OPTION = "data.paintings"
 
 def is_dataset(place: str) -> bool:
     """Tell whether `data.paintings` names a Hugging Face dataset, on the Hub or in Parquet files, and not a folder."""
-    path = Path(place).expanduser()
+    path = home_path(place)
     if path.is_dir():
         return any(path.rglob("*.parquet"))
     return path.suffix == ".parquet" or (place.count("/") == 1 and place[0] not in "./~")
@@ -171,7 +171,7 @@ def find_paintings(place: str) -> Source:
         return _paintings_at_hand()
     if is_dataset(place):
         return Source("huggingface", place, Table(load_table(place, "train", option=OPTION)))
-    return Source("folder", place, Folder(list_images(Path(place).expanduser())))
+    return Source("folder", place, Folder(list_images(home_path(place))))
 
 
 def _paintings_at_hand() -> Source:

@@ -1,6 +1,5 @@
 """Photographs through Hugging Face `datasets`: from the Hub, from Parquet files or from a folder of images."""
 
-from pathlib import Path
 from typing import Any
 
 import datasets
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from stylenet.errors import InputError
 from stylenet.images import decode
+from stylenet.resources import home_path
 
 COCO = "laicsiifes/coco-captions-pt-br"
 """The photographs of COCO train2014 as Parquet (with captions, which are not used)."""
@@ -44,7 +44,7 @@ def load_table(root: str, split: str, streaming: bool = False, option: str = "da
 
 def _builder(root: str) -> tuple[str, dict[str, Any]]:
     """Return the name and the options with which `load_dataset` reads `root`."""
-    path = Path(root).expanduser()
+    path = home_path(root)
     if path.is_dir():
         tables = sorted(str(table) for table in path.rglob("*.parquet"))
         return ("parquet", {"data_files": tables}) if tables else ("imagefolder", {"data_dir": str(path)})

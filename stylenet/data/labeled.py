@@ -15,6 +15,7 @@ from stylenet.data.sampling import generator, photograph_of
 from stylenet.data.sources import Content
 from stylenet.errors import InputError
 from stylenet.images import load_image
+from stylenet.resources import home_path
 
 Row = dict[str, Tensor | int]
 """`photographs` and `labels`, (3, size, size) in [0, 1]; `style`, the number of its name; `paintings` if wanted."""
@@ -119,7 +120,7 @@ def labeled_column(place: str, plan: Plan, paintings: bool, style: str | None = 
         InputError: The manifest or an image is missing, a line is broken, no pair is in the style, or a label has
             another size than its photograph.
     """
-    folder = Path(place).expanduser()
+    folder = home_path(place)
     pairs = _pairs_of(style, read_manifest(folder), folder)
     check_images(folder, pairs)
     files = PairFiles(folder, pairs, paintings)

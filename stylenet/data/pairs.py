@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from stylenet.errors import InputError
+from stylenet.resources import home_path
 
 MANIFEST = "manifest.jsonl"
 
@@ -62,8 +63,8 @@ class Pair:
         """Return the pair of one line of a manifest; fields that are not known are left aside.
 
         Raises:
-            InputError: The line is no JSON object, lacks a field, holds another kind of value in one, or names a
-                picture outside of the folder.
+            InputError: The line is no JSON object, lacks a field, holds another kind of value in one, or names
+                what is no picture in the folder.
         """
         try:
             found = json.loads(line)
@@ -78,8 +79,8 @@ class Pair:
         if texts:
             raise InputError(f"{', '.join(texts)} must be text")
         for path in (PurePath(found[name]) for name in ("photograph", "label", "style")):
-            if path.is_absolute() or ".." in path.parts:
-                raise InputError(f"{path} lies outside of the folder")
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                raise InputError(f"{path} is no file in the folder")
         return cls(**{field.name: found[field.name] for field in fields(cls)})
 
 
@@ -104,7 +105,7 @@ def read_manifest(folder: str | Path) -> list[Pair]:
     Raises:
         InputError: There is no manifest, it is empty, or a line of it is broken, which is named.
     """
-    path = Path(folder).expanduser() / MANIFEST
+    path = home_path(folder) / MANIFEST
     try:
         pairs = read_lines(path.read_bytes().split(b"\n"), path)
     except OSError as error:

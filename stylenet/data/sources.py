@@ -9,7 +9,7 @@ from stylenet.data.datasets import Files, Folder
 from stylenet.data.huggingface import COCO, Table, load_table
 from stylenet.errors import InputError, unknown
 from stylenet.images import list_images
-from stylenet.resources import DATA, image_folders
+from stylenet.resources import DATA, home_path, image_folders
 
 SOURCES = ("auto", "coco", "embedded", "folder", "huggingface", "synthetic")
 
@@ -125,13 +125,13 @@ def _folder(root: str | None) -> Source:
     """Return a folder of images and what lies below it."""
     if not root:
         raise InputError("data.source=folder needs data.root: the folder of photographs")
-    return Source("folder", root, Folder(list_images(Path(root).expanduser())))
+    return Source("folder", root, Folder(list_images(home_path(root))))
 
 
 def _coco_folders(root: str | None) -> list[Path]:
     """Return the places where the photographs of COCO may lie, first to last."""
     given = root or os.environ.get("STYLENET_COCO")
-    roots = [Path(root).expanduser()] if root else [*([Path(given).expanduser()] if given else []), DATA / "coco"]
+    roots = [home_path(root)] if root else [*([home_path(given)] if given else []), DATA / "coco"]
     return [place if place.name == "train2014" else place / "train2014" for place in roots]
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from stylenet.errors import InputError, unknown
 from stylenet.images import READABLE, load_image, resize
-from stylenet.resources import DATA, image_folders
+from stylenet.resources import DATA, home_path, image_folders
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 """What a style image that is found by its name may be called, in this order."""
@@ -43,7 +43,7 @@ def find_style(name_or_path: str | Path) -> Path:
     Raises:
         InputError: There is no such file and no such name; says the nearest name.
     """
-    path = Path(name_or_path).expanduser()
+    path = home_path(name_or_path)
     if path.is_file():
         return path
     styles = known_styles()

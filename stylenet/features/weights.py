@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from stylenet.errors import InputError, MissingWeights
 from stylenet.features.backbones import Backbone, get_backbone, initialize
 from stylenet.images import READABLE
+from stylenet.resources import home_path
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a channel each
 
@@ -27,7 +28,7 @@ KEEP_TENSORS = (
 
 def search_folders() -> list[Path]:
     """Return the folders searched for weights: those of `STYLENET_WEIGHTS`, then torch hub's cache."""
-    own = [Path(folder).expanduser() for folder in os.environ.get("STYLENET_WEIGHTS", "").split(os.pathsep) if folder]
+    own = [home_path(folder) for folder in os.environ.get("STYLENET_WEIGHTS", "").split(os.pathsep) if folder]
     return [*own, Path(torch.hub.get_dir()) / "checkpoints"]
 
 
@@ -214,7 +215,7 @@ def find_file(weights: str) -> Path:
     Raises:
         MissingWeights: There is no such file.
     """
-    path = Path(weights).expanduser()
+    path = home_path(weights)
     found = path if path.is_file() else find_weights(weights)
     if found is None:
         places = ", ".join(str(folder) for folder in search_folders())

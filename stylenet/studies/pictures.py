@@ -10,6 +10,7 @@ from stylenet.data.styles import find_style, known_styles
 from stylenet.errors import InputError, unknown
 from stylenet.images import list_images
 from stylenet.inference.outputs import output_names
+from stylenet.resources import home_path
 
 Labels = dict[tuple[str, str], Path]
 """The pseudo-label of a photograph, by SHA-256 of its file, in the style of a name."""
@@ -27,7 +28,7 @@ def find_photographs(wanted: int | list[str]) -> list[Path]:
     if isinstance(wanted, int):
         found = _photographs_at_hand()
         return [found[index] for index in evenly_spaced(len(found), wanted)]
-    paths = {name: Path(name).expanduser() for name in wanted}
+    paths = {name: home_path(name) for name in wanted}
     missing = [name for name, path in paths.items() if not path.is_file()]
     named = {path.stem: path for path in reversed(_photographs_at_hand() + _embedded())} if missing else {}
     for name in missing:

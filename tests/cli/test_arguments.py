@@ -120,7 +120,8 @@ def test_a_command_that_takes_any_key_takes_its_value_apart_too():
         return 0
 
     assert call(command, "program", ["a", "--lr", "0.1", "--quick", "--size=3"], others="settings") == 0
-    assert got == [("a", True, {"lr": "0.1", "size": "3"})]
+    assert call(command, "program", ["--lr", "0.1", "a"], others="settings") == 0
+    assert got == [("a", True, {"lr": "0.1", "size": "3"}), ("a", False, {"lr": "0.1"})]
     with pytest.raises(InputError, match="unknown option '--quik': did you mean '--quick'"):
         call(command, "program", ["--quik", "a"], others="settings")
     with pytest.raises(InputError, match="unknown option '--lr'"):

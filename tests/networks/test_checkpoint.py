@@ -200,3 +200,8 @@ def test_broken_bytes(tmp_path, suffix):
         path.write_bytes(broken)
         with pytest.raises(InputError, match="broken"):
             load_network(path)
+
+
+def test_the_home_of_a_user_who_is_not_known_is_one_line():
+    with pytest.raises(InputError, match="~nobody-here"):
+        load_network("~nobody-here/net.safetensors")
