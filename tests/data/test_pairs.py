@@ -48,6 +48,7 @@ def test_a_manifest_is_read_in_its_order(tmp_path):
     [
         (json.dumps(LINE)[:50], r"manifest.jsonl, line 2: no JSON .*: delete it, run `stylenet pseudo-label` again"),
         ("[1]", "line 2: not a JSON object"),
+        (json.dumps({**LINE, "photograph": ""}), "line 2: . is no file in the folder"),
         (json.dumps({**LINE, "label": 3}), "line 2: label must be text"),
         (json.dumps({key: LINE[key] for key in LINE if key not in ("style", "label")}), "line 2: lacks label, style"),
     ],
