@@ -202,7 +202,7 @@ def test_a_folder_takes_pairs_of_one_kind(make: Callable[..., PairMaker], tmp_pa
 
 
 def line(name: str, style: str = "quilt", seconds: float = 1.0) -> Pair:
-    return Pair(f"{name}.png", "", "", style, "", "", "", "", "", "gatys", {}, {}, seconds, 1, 1)
+    return Pair(f"{name}.png", "label.png", "style.png", style, "", "", "", "", "", "gatys", {}, {}, seconds, 1, 1)
 
 
 ALL = [key_of(line(name)) for name in "abc"]
