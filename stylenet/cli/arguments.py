@@ -106,14 +106,20 @@ def _check_values(given: Mapping[str, Any], types: Mapping[str, Any], prefix: st
     """
     for key, value in given.items():
         name = prefix + key
-        if value is None and name in types and type(None) not in get_args(types[name]):
-            raise InputError(f"{name} is null: give a value, or leave it out")
+        if name in types:
+            check_null(name, value, types[name])
         if isinstance(value, Mapping):
             _check_values(value, types, f"{name}.")
         elif isinstance(value, float) and math.isinf(value):
             raise InputError(f"{name} is {value}: give a finite number")
         elif "\0" in "".join(map(str, value if isinstance(value, list) else [value])):
             raise InputError(f"{name} holds a character of code 0: leave it out")
+
+
+def check_null(name: str, value: Any, annotation: Any) -> None:
+    """Raise an InputError for an option that is null, which its annotation does not take."""
+    if value is None and type(None) not in get_args(annotation):
+        raise InputError(f"{name} is null: give a value, or leave it out")
 
 
 def check_configs(options: Sequence[str]) -> None:
@@ -156,14 +162,10 @@ def written_out(
         token = rest.pop(0)
         if token in ("-h", "--help"):
             return ["--help"]
-        named = _NAMED.fullmatch(token)
-        if named and others is not None and named[2].replace("-", "_") not in (*types, *_EVERYWHERE):
-            others[named[2]] = at_home(named[4])
+        if others is not None and (other := _other(token, types, rest)):
+            others[other[0]] = other[1]
             continue
-        if not named and others is not None and _is_other(token, types, rest):
-            others[token[2:]] = at_home(rest.pop(0))
-            continue
-        if named:
+        if named := _NAMED.fullmatch(token):
             name, value = _known(named[2], token.startswith("-"), types), named[4]
         elif token.startswith("--no-") and types.get(token[5:].replace("-", "_")) is bool:
             name, value = token[5:].replace("-", "_"), "false"
@@ -183,11 +185,23 @@ def written_out(
     return options
 
 
-def _is_other(token: str, types: Mapping[str, Any], rest: Sequence[str]) -> bool:
-    """Tell whether `--key value` begins here whose key is no option, nor a mistyped one."""
-    name = token[2:].replace("-", "_")
-    has_value = token.startswith("--") and rest[:1] and not rest[0].startswith("--")
-    return bool(has_value) and name not in (*types, *_EVERYWHERE) and nearest_option(name, types) is None
+def _other(token: str, types: Mapping[str, Any], rest: list[str]) -> tuple[str, str] | None:
+    """Return key and value of `key=value`, or of `--key value`, whose key is no option, nor a mistyped one; else None.
+
+    Args:
+        token: What was typed.
+        types: The annotation of each option.
+        rest: What follows; a value that stands apart is taken from it.
+    """
+    named = _NAMED.fullmatch(token)
+    key = named[2] if named else token[2:]
+    name = key.replace("-", "_")
+    if name in (*types, *_EVERYWHERE):
+        return None
+    if named:
+        return key, at_home(named[4])
+    has_value = token.startswith("--") and rest and not rest[0].startswith("--")
+    return (key, at_home(rest.pop(0))) if has_value and nearest_option(name, types) is None else None
 
 
 def _known(typed: str, dashed: bool, types: Mapping[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 import inspect
 import os
-from typing import get_args
 
 from lightning.pytorch.cli import Namespace
 from lightning.pytorch.strategies import StrategyRegistry
 
+from stylenet.cli.arguments import check_null
 from stylenet.errors import InputError
 from stylenet.losses.options import LossOptions
 from stylenet.modules.train import TrainModule
@@ -35,8 +35,8 @@ def check_nulls(model: type[TrainModule], arguments: Namespace) -> None:
     signatures = [inspect.signature(one.__init__) for one in classes]  # type: ignore[misc]
     parameters = {name: parameter for found in signatures for name, parameter in found.parameters.items()}
     for name, value in vars(arguments).items():
-        if value is None and name in parameters and type(None) not in get_args(parameters[name].annotation):
-            raise InputError(f"model.{name} is null: give a value, or leave it out")
+        if name in parameters:
+            check_null(f"model.{name}", value, parameters[name].annotation)
 
 
 def check_numbers(config: Namespace) -> None:
