@@ -42,11 +42,11 @@ def read_yaml(text: str, name: str) -> Any:
     """Return a YAML value; `1e-4` is a number.
 
     Raises:
-        InputError: It is no YAML; calls it by the name.
+        InputError: It is no YAML, or a number of too many digits; calls it by the name.
     """
     try:
         return get_loader("yaml")(text)
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{name} is no YAML: {' '.join(str(error).split())}") from None
 
 

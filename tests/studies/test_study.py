@@ -89,6 +89,12 @@ def test_a_value_that_no_list_has_is_refused_beside_one_that_some_list_has(optio
         override(load(tmp_path), options, KNOWN["gatys"])
 
 
+@pytest.mark.parametrize("text", ["1" * 5000, "[" * 10_000, "{a: ["])
+def test_a_setting_that_is_no_yaml_is_refused(text: str, tmp_path: Path):
+    with pytest.raises(InputError, match="is no YAML"):
+        override(load(tmp_path), {"lr": text}, KNOWN["gatys"])
+
+
 def test_values_that_no_list_has_are_taken_as_they_are(tmp_path: Path):
     study = override(load(tmp_path), {"optimizer": "sgd"}, KNOWN["gatys"])
     assert {variant.labels["optimizer"] for variant in study.variants()} == {"sgd"}
