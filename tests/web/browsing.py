@@ -89,14 +89,14 @@ def downloaded(page, button, path):
 
 
 def open_tab(page, name):
-    """Open a tab, which may be behind the three dots where there is no room."""
+    """Open a tab, which may be behind the three dots where there is no room. A click too early is not heard."""
     page.get_by_role("tab", name="Stylize").wait_for()
-    page.wait_for_timeout(UNFOLDED)
-    tab = page.get_by_role("tab", name=name)
-    if not tab.is_visible():
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown").get_by_text(name)
-    tab.click()
+    tab, hidden = page.get_by_role("tab", name=name), page.locator(".overflow-dropdown").get_by_text(name)
+    while not page.get_by_role("tab", name=name, selected=True).is_visible():
+        if not tab.is_visible() and not hidden.is_visible():
+            page.locator(".overflow-menu > button").click()
+        (tab if tab.is_visible() else hidden).click()
+        page.wait_for_timeout(100)
     page.wait_for_timeout(UNFOLDED)
 
 
