@@ -1,7 +1,8 @@
 """Devices, CPU cores and memory: what this machine has, and which of several processes this is."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -72,6 +73,44 @@ def free_workers(devices: int) -> int:
     """Return how many worker processes each of this machine's `devices` may have; none where cores are scarce."""
     cores = free_cores() // (1 if os.environ.get(SLURM_CORES) else devices)
     return min(MOST_WORKERS, cores - 1) if cores > 2 else 0
+
+
+def most_memory(root: str | Path = "/") -> int | None:
+    """Return how many bytes this process can hold in all; None where the system does not say, as outside Linux.
+
+    That is what it holds and what there is beside: the least of what the machine has to give away and of what control
+    groups leave, which are the limits of containers and of SLURM's jobs.
+
+    Args:
+        root: Where the system's files begin.
+    """
+    try:
+        machine = _field(Path(root, "proc/meminfo"), "MemAvailable:")
+        own = _field(Path(root, "proc/self/status"), "VmRSS:")
+        return own * 1024 + min([machine * 1024, *_left_by_groups(Path(root))])
+    except (OSError, ValueError, StopIteration):
+        return None
+
+
+def _left_by_groups(root: Path) -> Iterator[int]:
+    """Yield what each control group that this process is in leaves of its limit, of version 2 or 1."""
+    for line in Path(root, "proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        limit, taken = ("memory.max", "anon") if not controllers else ("memory.limit_in_bytes", "total_rss")
+        top = Path(root, "sys/fs/cgroup", controllers)
+        inner = top / path.strip("/")
+        for group in (inner, *inner.parents):
+            if group.is_relative_to(top) and (group / limit).is_file():
+                most = (group / limit).read_text().strip()  # "max": none
+                if most.isdecimal():
+                    yield max(0, int(most) - _field(group / "memory.stat", taken))
+
+
+def _field(path: Path, name: str) -> int:
+    """Return the number behind a name in a file of such lines."""
+    return next(int(line.split()[1]) for line in path.read_text().splitlines() if line.split()[:1] == [name])
 
 
 def fitted(compute: Callable[[], Tensor], device: torch.device, what: str, mend: str) -> Tensor:

@@ -70,7 +70,7 @@ def stylize(
         record: Of a camera: a film to write.
         device: auto, cpu, cuda, cuda:N or mps.
         size: Scale the longer side to this many pixels first.
-        tile: Work on tiles of this side: large images in little memory, no seams.
+        tile: Work on tiles of this side: less memory, no seams. By default where memory is short.
         start: Of a film: leave out what comes before this time: seconds, or 1:02.
         end: Of a film: stop at this time.
         frames: Of a film: a folder for each frame as a PNG; output may be left out then.

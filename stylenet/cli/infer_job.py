@@ -69,7 +69,9 @@ def _run_one(stylizer: Stylizer, photograph: Path, target: Path, size: int | Non
     """Stylize a photograph that is alone, and return the exit code."""
     image = scaled(load_image(photograph), size)
     _say(stylizer.notes())
-    with Bar("tile", shown=stylizer.tile is not None) as bar:
+    if (tile := stylizer.tile_for(*image.shape[-2:])) and not stylizer.tile:
+        _say([f"cut into tiles of {tile} pixels, as it does not fit into memory at once"])
+    with Bar("tile", shown=tile is not None) as bar:
         save_image(stylizer(image, bar.move), target)
     _say([f"wrote {target}"])
     return OK

@@ -16,6 +16,7 @@ from stylenet.inference.compiling import prepare
 from stylenet.inference.conditions import condition, find_styles
 from stylenet.inference.looks import Look
 from stylenet.inference.tiles import Callback
+from stylenet.inference.tiling import tile_for, tiled
 from stylenet.networks.checkpoint import describe, load_network
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Stylizer:
         network: Takes and gives (1, 3, H, W) in [0, 1]; put into eval mode and moved to the device.
         device: A name of `pick_device`, or a device.
         look: How; prepared once. By default, the one style of the network.
-        tile: Pixels of a tile's side, for images that do not fit into memory; by default they are not cut.
+        tile: Pixels of a tile's side, for images that do not fit into memory; by default see `tile_for`.
         metadata: What the network's file says of it; by default what rebuilds it.
 
     Raises:
@@ -148,11 +149,23 @@ class Stylizer:
             height: Of the photographs, in pixels.
             width: Of the photographs.
         """
-        if self.tile:
-            return f"not compiled: tiles of {self.tile} pixels are computed layer by layer"
         seen = self.condition.enter(torch.empty(1, 3, height, width, device="meta"))
+        if tile := self._tile(seen):
+            return f"not compiled: tiles of {tile} pixels are computed layer by layer"
         self.network, reason = prepare(self.network, self.device, images, seen.shape[-2], seen.shape[-1])
         return reason
+
+    def tile_for(self, height: int, width: int) -> int | None:
+        """Return the side of the tiles that photographs of a size are cut into; None: they stay whole.
+
+        That is `tile`; by default, on a CPU, it is 512 for those that would not fit into memory.
+        """
+        return self._tile(self.condition.enter(torch.empty(1, 3, height, width, device="meta")))
+
+    def _tile(self, image: Tensor) -> int | None:
+        """Return the side of the tiles of an image, (1, 3, h, w), that the network is given."""
+        height, width = image.shape[-2:]
+        return self.tile or tile_for(self.network, self.device, height, width, mixed=len(self.look.styles) > 1)
 
     @torch.inference_mode()
     def __call__(self, image: Tensor, callback: Callback | None = None) -> Tensor:
@@ -188,9 +201,7 @@ class Stylizer:
 
     def _forward(self, image: Tensor, options: dict[str, Any], callback: Callback | None) -> Tensor:
         """Return what the network makes of an image, (1, 3, h, w), on the CPU."""
-        if self.tile:
-            from stylenet.inference.tiling import tiled
-
-            return tiled(self.network, image, self.tile, self.device, callback, **options)
+        if tile := self._tile(image):
+            return tiled(self.network, image, tile, self.device, callback, **options)
         there = {name: value.to(self.device) if isinstance(value, Tensor) else value for name, value in options.items()}
         return self.network(image.to(self.device), **there).cpu()

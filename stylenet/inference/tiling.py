@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stylenet.devices import most_memory
 from stylenet.errors import InputError
 from stylenet.inference.tiles import INSTANCE, Box, Callback, Moments, Room, Tiles, unpacked, with_statistics
 from stylenet.networks import adain, johnson
@@ -21,6 +22,33 @@ from stylenet.networks.layers import Chain
 
 THIN = 64
 """Pixels: images with a shorter side are done at once; below it lies what networks pad images to."""
+USUAL = 512
+"""Pixels of a tile's side where nobody asked for tiles."""
+SMALL = 2**20
+"""Pixels of images that are never cut unasked."""
+BEFORE = 9e8
+"""Bytes that Python, PyTorch and a network take before the first image."""
+
+
+def tile_for(network: nn.Module, device: torch.device, height: int, width: int, mixed: bool = False) -> int | None:
+    """Return the side of the tiles that an image needs, or None: it fits into memory at once, or nobody knows.
+
+    Linux ends a process that takes too much memory without a word, so that there is no trying. Counted is what
+    accelerated networks were seen to take on a CPU.
+
+    Args:
+        network: Paints the image.
+        device: Where; only a CPU's memory is looked at.
+        height: Of the image, in pixels.
+        width: Of the image.
+        mixed: A JohnsonNet blends styles, which takes more.
+    """
+    pixels = height * width
+    if device.type != "cpu" or pixels <= SMALL or not isinstance(network, JohnsonNet | AdaIN):
+        return None
+    each = (20 if mixed else 12) * network.arguments["width"] if isinstance(network, JohnsonNet) else 900  # bytes
+    most = most_memory()
+    return USUAL if most is not None and BEFORE + pixels * each > most else None
 
 
 @torch.inference_mode()

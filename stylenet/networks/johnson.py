@@ -43,7 +43,8 @@ class JohnsonNet(nn.Module):
         if num_styles < 1:
             raise InputError(f"num_styles is {num_styles}: give at least 1")
         self.num_styles = num_styles
-        self.arguments = {"width": width, "norm": norm, "blocks": blocks, "output": output, "num_styles": num_styles}
+        self.arguments: dict[str, Any] = {"width": width, "norm": norm, "blocks": blocks, "output": output}
+        self.arguments["num_styles"] = num_styles
         shared: dict[str, Any] = {"norm": norm, "styles": num_styles}
         self.encoder = Chain(
             ConvBlock(3, width, 9, **shared),
@@ -104,8 +105,7 @@ class JohnsonNet(nn.Module):
 
 def with_one_style(network: JohnsonNet, mixture: Tensor) -> JohnsonNet:
     """Return the network of a single style that one of several is with a fixed mixture, (1, S)."""
-    arguments: dict[str, Any] = {**network.arguments, "num_styles": 1}
-    single = JohnsonNet(**arguments)
+    single = JohnsonNet(**{**network.arguments, "num_styles": 1})
     rows = {name: mixture[0] @ tensor if tensor.dim() == 2 else tensor for name, tensor in network.state_dict().items()}
     single.load_state_dict(rows)
     return single.eval()

@@ -18,6 +18,7 @@ from support import ROOT, interrupt_at
 from stylenet.cli import infer
 from stylenet.cli.exits import guarded
 from stylenet.images import load_image, resize
+from stylenet.inference import tiling
 from stylenet.inference.outputs import output_names
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.checkpoint import describe, save_network
@@ -200,6 +201,18 @@ def test_second_ctrl_c_stops_at_once(place, monkeypatch, capsys):
     assert run(input="in", output="out") == 130
     assert not Path("out").exists()
     assert capsys.readouterr().err.splitlines()[1:] == ["interrupted"]
+
+
+def test_photographs_that_do_not_fit_into_memory_are_cut_unasked(place, monkeypatch, capsys):
+    photograph("photo.png", (100, 70))
+    assert run(input="photo.png", output="whole.png") == 0
+    assert "tiles" not in capsys.readouterr().err
+    monkeypatch.setattr(tiling, "SMALL", 0)
+    monkeypatch.setattr(tiling, "most_memory", lambda: 1000)
+    monkeypatch.setattr(tiling, "USUAL", 64)
+    assert run(input="photo.png", output="cut.png") == 0
+    assert "cut into tiles of 64 pixels, as it does not fit into memory at once" in capsys.readouterr().err
+    assert (load_image("cut.png") - load_image("whole.png")).abs().max() < 1.1 / 255
 
 
 def test_out_of_memory_in_a_folder_goes_on(place, monkeypatch, capsys):

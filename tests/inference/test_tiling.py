@@ -8,7 +8,7 @@ from torch import nn
 from stylenet.errors import InputError
 from stylenet.inference import tiling
 from stylenet.inference.tiles import Moments, Room, Tiles, packed, unpacked
-from stylenet.inference.tiling import tiled
+from stylenet.inference.tiling import tile_for, tiled
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.johnson import JohnsonNet
 from stylenet.networks.layers import Conv
@@ -260,3 +260,23 @@ def test_rows_given_back_take_no_memory():
     kept.forget(5)
     assert not kept.maps[..., :5, :].any()
     assert kept.maps[..., 5:, :].all()
+
+
+@pytest.mark.parametrize("network", [JohnsonNet(width=32, blocks=1), AdaIN("vgg16", "random", 2)])
+def test_only_what_does_not_fit_into_memory_is_cut_unasked(monkeypatch, network):
+    monkeypatch.setattr(tiling, "most_memory", lambda: 4 * 10**9)
+    assert tile_for(network, CPU, 1000, 1500) is None
+    assert tile_for(network, CPU, 5000, 8000) == 512
+    assert tile_for(network, torch.device("cuda"), 5000, 8000) is None
+    assert tile_for(nn.Identity(), CPU, 5000, 8000) is None
+    monkeypatch.setattr(tiling, "most_memory", lambda: 100 * 10**9)
+    assert tile_for(network, CPU, 5000, 8000) is None
+    monkeypatch.setattr(tiling, "most_memory", lambda: None)
+    assert tile_for(network, CPU, 5000, 8000) is None
+
+
+def test_a_blend_is_cut_sooner(monkeypatch):
+    monkeypatch.setattr(tiling, "most_memory", lambda: 4 * 10**9)
+    network = JohnsonNet(width=32, blocks=1, num_styles=2)
+    assert tile_for(network, CPU, 2000, 3000) is None
+    assert tile_for(network, CPU, 2000, 3000, mixed=True) == 512
