@@ -62,7 +62,7 @@ _NO_FILE = re.compile(r"Parser key \"config\":\s+(?:File does not exist|Path is 
 _GROUP = re.compile(r'Parser key "(?P<option>[\w.]+)":\s+Unable to load config \'?"?(?P<value>[^\'"]*)', re.DOTALL)
 _BARE = re.compile(r"argument (--[\w.]+)\S*: expected one argument")
 _UNION = re.compile(
-    r'Parser key "(?P<option>[\w.]+)":\s+Does not validate.*?Errors:(?P<types>.*)Given value type:.*?'
+    r'Parser key "(?P<option>[\w.]+)":\s+Does not validate.*?Errors:(?P<types>.*)Given value type:(?P<given>.*?)'
     r"Given value: (?P<value>.*)",
     re.DOTALL,
 )
@@ -110,8 +110,12 @@ def mistyped(message: str) -> str:
     option, value = found["option"], one_line(found["value"]).replace("'", "").replace(", ", ",")
     if option == "style" and value.startswith("["):
         return f"{option}={value}: give model=multistyle for more than one style"
-    several = re.findall(r"- (?:Expected(?: an?)?|Not of type) ([^\n:]+)", found["types"]) if found.re is _UNION else []
-    types = several or [found["type"]]
+    if found.re is _DIRECT:
+        types = [found["type"]]
+    elif "dict" in found["given"] and "dict[" in message:  # what is wrong is in the mapping
+        types = ["dict"]
+    else:
+        types = re.findall(r"- (?:Expected(?: an?)?|Not of type) ([^\n:]+?)(?:\. Got value|:|\n)", found["types"])
     words = dict.fromkeys(word for name in types for word in _words(name))
     choices = [word for word in words if word != WORDS["NoneType"]] or list(words)  # null is for files, it is left out
     wanted = " or ".join(part for part in (", ".join(choices[:-1]), choices[-1]) if part)

@@ -1,5 +1,7 @@
 """What jsonargparse says of wrong types, and what is left of it."""
 
+from typing import Literal
+
 import pytest
 from jsonargparse import ArgumentParser
 from jsonargparse.typing import NonNegativeFloat
@@ -11,6 +13,12 @@ CASES = {
     "--count=x": (int, "count=x: give a whole number"),
     "--rate=x": (float | None, "rate=x: give a number"),
     "--layers=3": (list[str] | dict[str, float] | None, "layers=3: give a list as [a,b] or a mapping as {a: 1}"),
+    "--layers={a: x}": (
+        list[str] | dict[str, float] | None,
+        "layers={a: x}: give a mapping as {a: 1}",
+    ),
+    "--scales={a: .inf, b: [2]}": (dict[str, float] | None, "scales={a: inf,b: [2]}: give a mapping as {a: 1}"),
+    "--pooling=mean": (Literal["max", "average"] | int | None, "pooling=mean: give max, average or a whole number"),
     "--flag=maybe": (bool, "flag=maybe: give true or false"),
     "--port=x": (Port | None, "port=x: give a whole number from 1 to 65535"),
     "--share=-1": (NonNegativeFloat | None, "share=-1: give a number from 0"),
