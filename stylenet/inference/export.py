@@ -1,6 +1,7 @@
 """Write networks for other programs: ONNX, or the graph that torch.export makes, for images of any size."""
 
 import io
+import logging
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -168,6 +169,7 @@ def _write_onnx(program: ExportedProgram, path: Path) -> Run:
     """Write a graph, and return what runs the file."""
     import onnxruntime
 
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it tells of constants that it did not fold
     names = ["images", "mixture"][: len(program.graph_signature.user_inputs)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
