@@ -20,9 +20,8 @@ from torch import Tensor
 
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.cli.exits import guarded
-from stylenet.data.columns import find_paintings
 from stylenet.data.datasets import hold_out
-from stylenet.data.sources import find_source
+from stylenet.data.sources import find_paintings, find_source
 from stylenet.errors import InputError
 from stylenet.features.weights import resolve_weights
 from stylenet.functional import SMALLEST

@@ -8,19 +8,17 @@ import lightning.pytorch as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from stylenet.data.columns import (
-    Column,
+from stylenet.data.huggingface import COCO, load_table
+from stylenet.data.labeled import labeled_splits
+from stylenet.data.sampling import ResumableLoader, SampleOrder
+from stylenet.data.sources import SOURCES, Content, find_paintings, find_source, is_dataset
+from stylenet.data.splits import (
     Plan,
-    find_paintings,
-    is_dataset,
-    photograph_column,
-    stream_column,
+    Splits,
+    photograph_splits,
+    streamed_splits,
     with_paintings,
 )
-from stylenet.data.huggingface import COCO, load_table
-from stylenet.data.labeled import labeled_column
-from stylenet.data.sampling import ResumableLoader, SampleOrder
-from stylenet.data.sources import SOURCES, Content, find_source
 from stylenet.data.streaming import Stream, StreamBeside, StreamLoader
 from stylenet.devices import free_workers
 from stylenet.errors import InputError, unknown
@@ -113,7 +111,7 @@ class StylizationData(pl.LightningDataModule):
         self.recolor = recolor
         self.train_set: Dataset | None = None
         self.val_set: Any = None
-        self._column: Column | None = None
+        self._splits: Splits | None = None
 
     def prepare_data(self) -> None:
         """Fetch a Hugging Face dataset once a machine, before the processes open it."""
@@ -130,27 +128,27 @@ class StylizationData(pl.LightningDataModule):
         Raises:
             InputError: The source is not there.
         """
-        if self._column is None:
-            self._column = self._find()
-            self.train_set, self.val_set = self._column.train, self._column.val
+        if self._splits is None:
+            self._splits = self._find()
+            self.train_set, self.val_set = self._splits.train, self._splits.val
 
     def describe(self) -> Content:
         """Return what is trained on; finds the source if that was not done yet."""
-        return self._columns().content
+        return self._found().content
 
     def describe_paintings(self) -> Content | None:
         """Return what is shown beside the photographs, None without; finds it if need be."""
-        return self._columns().paintings
+        return self._found().paintings
 
     @property
     def label_styles(self) -> list[str]:
         """Names of the pseudo-labels' styles, sorted, as the column `style` counts them; empty without labels."""
-        return self._columns().label_styles
+        return self._found().label_styles
 
     @property
     def broken(self) -> int:
         """How many images were skipped so far because they cannot be read, on this process and its workers."""
-        return sum(int(images.broken.sum()) for images in self._column.skipping) if self._column else 0
+        return sum(int(images.broken.sum()) for images in self._splits.skipping) if self._splits else 0
 
     def train_dataloader(self) -> DataLoader:
         """Return the loader of training batches, which begins where the trainer stands.
@@ -188,7 +186,7 @@ class StylizationData(pl.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is trained on, and all else that the order of the samples depends on."""
-        paintings = self._columns().paintings
+        paintings = self._found().paintings
         return {
             **asdict(self.describe()),
             "paintings": paintings and (paintings.images or "endless"),
@@ -206,22 +204,22 @@ class StylizationData(pl.LightningDataModule):
         if changed:
             warnings.warn(f"other data than in the checkpoint: {'; '.join(changed)}", stacklevel=2)
 
-    def _columns(self) -> Column:
+    def _found(self) -> Splits:
         """Return what is trained on, found once."""
         self.setup()
-        assert self._column is not None
-        return self._column
+        assert self._splits is not None
+        return self._splits
 
-    def _find(self) -> Column:
+    def _find(self) -> Splits:
         """Return what is trained on: pairs, or photographs with or without paintings."""
         plan = Plan(self.size, self.batch_size, self.seed, self.zoom, self.val_count, self.val_root, self.recolor)
         if self.pseudo_labels:
-            return labeled_column(self.pseudo_labels, plan, bool(self.paintings), self.label_style)
+            return labeled_splits(self.pseudo_labels, plan, bool(self.paintings), self.label_style)
         if self.streaming:
-            column = stream_column(self.root or COCO, self.split, plan)
+            splits = streamed_splits(self.root or COCO, self.split, plan)
         else:
-            column = photograph_column(find_source(self.source, self.root, self.split), plan)
-        return with_paintings(column, self.paintings, plan, self.streaming) if self.paintings else column
+            splits = photograph_splits(find_source(self.source, self.root, self.split), plan)
+        return with_paintings(splits, self.paintings, plan, self.streaming) if self.paintings else splits
 
     def _trained(self) -> int:
         """Return how many batches of this run were trained on, also before it was resumed."""

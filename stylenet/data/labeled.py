@@ -8,11 +8,11 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from stylenet.data.columns import PAINTING_ZOOM, Column, Plan, painting_plan
 from stylenet.data.datasets import ZOOM, Photographs, center_crop, hold_out, random_crop
 from stylenet.data.pairs import MANIFEST, Pair, read_manifest
 from stylenet.data.sampling import generator, photograph_of
 from stylenet.data.sources import Content
+from stylenet.data.splits import PAINTING_ZOOM, Plan, Splits, painting_plan
 from stylenet.errors import InputError
 from stylenet.images import load_image
 from stylenet.resources import home_path
@@ -107,7 +107,7 @@ class LabeledWholes(Dataset):
         return self.files.row(number, center_crop(both, self.size), lambda style: center_crop(style, self.size))
 
 
-def labeled_column(place: str, plan: Plan, paintings: bool, style: str | None = None) -> Column:
+def labeled_splits(place: str, plan: Plan, paintings: bool, style: str | None = None) -> Splits:
     """Return the pairs of a folder, with paintings if they are wanted: the style image of each pair.
 
     Args:
@@ -131,7 +131,7 @@ def labeled_column(place: str, plan: Plan, paintings: bool, style: str | None = 
     styles = len({pair.style for pair in pairs})
     shown = Content("pseudo-labels", "the pairs' own styles", styles, styles, True, "paintings")
     crops, wholes = LabeledCrops(files, kept, plan), LabeledWholes(files, held, plan.size)
-    return Column(crops, wholes, content, [kept, held], files.styles, shown if paintings else None)
+    return Splits(crops, wholes, content, [kept, held], files.styles, shown if paintings else None)
 
 
 def _pairs_of(style: str | None, pairs: list[Pair], folder: Path) -> list[Pair]:

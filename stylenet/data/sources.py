@@ -1,4 +1,4 @@
-"""Where content photographs come from, and which source is the best at hand."""
+"""Where photographs and paintings come from, and which source is the best at hand."""
 
 import os
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from stylenet.data.datasets import Files, Folder
-from stylenet.data.huggingface import COCO, Table, load_table
+from stylenet.data.huggingface import COCO, WIKIART, Table, load_table
+from stylenet.data.styles import known_styles
 from stylenet.errors import InputError, unknown
 from stylenet.images import list_images
 from stylenet.resources import DATA, home_path, image_folders
@@ -15,6 +16,9 @@ SOURCES = ("auto", "coco", "embedded", "folder", "huggingface", "synthetic")
 
 STANDARDS = {"photographs": "COCO 2014", "pairs": "COCO 2014", "paintings": "WikiArt"}
 """What others train on: anything else stands in for it."""
+
+PAINTINGS = "data.paintings"
+"""The option that names a place of paintings."""
 
 EMBEDDED = ("astronaut.png", "chelsea.png", "motorcycle_left.png", "motorcycle_right.png")
 """Photographs in the wheel of scikit-image that are trained on, public domain or CC0: portrait, cat, stereo pair."""
@@ -25,7 +29,7 @@ EMBEDDED_HELD_OUT = ("coffee.png", "rocket.jpg")
 
 @dataclass(frozen=True)
 class Source:
-    """A source of photographs that was found.
+    """A source of photographs or paintings that was found.
 
     Args:
         name: One of `SOURCES`, but `auto`.
@@ -119,6 +123,41 @@ def images_at_hand(kind: str) -> Source | None:
     folders = [folder / kind for folder in image_folders() if (folder / kind).is_dir()]
     paths = [path for folder in folders for path in list_images(folder)]
     return Source("folder", ", ".join(map(str, folders)), Folder(paths)) if folders else None
+
+
+def is_dataset(place: str) -> bool:
+    """Tell whether `data.paintings` names a Hugging Face dataset, on the Hub or in Parquet files, and not a folder."""
+    path = home_path(place)
+    if path.is_dir():
+        return any(path.rglob("*.parquet"))
+    return path.suffix == ".parquet" or (place.count("/") == 1 and place[0] not in "./~")
+
+
+def find_paintings(place: str) -> Source:
+    """Return the paintings of a place.
+
+    Args:
+        place: A folder and what lies below it, a dataset (see `load_table`; its split `train`), or `auto`: the folders
+            `style` of STYLENET_IMAGES, else every style that has a name.
+
+    Raises:
+        InputError: The folder or the dataset is not there, or there are no paintings at all.
+    """
+    if place == "auto":
+        return _paintings_at_hand()
+    if is_dataset(place):
+        return Source("huggingface", place, Table(load_table(place, "train", option=PAINTINGS)))
+    return Source("folder", place, Folder(list_images(home_path(place))))
+
+
+def _paintings_at_hand() -> Source:
+    """Return the best paintings on this machine."""
+    if found := images_at_hand("style"):
+        return found
+    paths = list(known_styles().values())
+    if not paths:
+        raise InputError(f"there are no paintings at hand: give {PAINTINGS} a folder of them, or {WIKIART}")
+    return Source("folder", "the styles that have a name", Folder(paths))
 
 
 def _folder(root: str | None) -> Source:

@@ -10,8 +10,8 @@ from PIL import Image
 from test_resume import Recorder, train
 
 from stylenet.data import styles
-from stylenet.data.columns import find_paintings, is_dataset
 from stylenet.data.datamodule import StylizationData
+from stylenet.data.sources import find_paintings, is_dataset
 from stylenet.errors import InputError
 
 

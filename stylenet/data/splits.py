@@ -1,4 +1,4 @@
-"""Columns of the batches: what a column trains on, what it validates on, and where that comes from.
+"""The splits of photographs and of paintings: what is trained on, what is validated on, and where both come from.
 
 The paintings of a run are numbered by its samples like the photographs, but are shuffled and cropped by a seed of their
 own. So sample i is always the same pair, and in each pass a photograph meets another painting.
@@ -12,20 +12,18 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from stylenet.data.datasets import ZOOM, Alternating, Crops, Folder, Photographs, Wholes, evenly_spaced, hold_out
-from stylenet.data.huggingface import COCO, WIKIART, Table, load_table
+from stylenet.data.huggingface import COCO, WIKIART, load_table
 from stylenet.data.sampling import generator
-from stylenet.data.sources import Content, Source, images_at_hand
+from stylenet.data.sources import Content, Source, find_paintings, is_dataset
 from stylenet.data.streaming import Stream, StreamBeside, first_images
-from stylenet.data.styles import known_styles
 from stylenet.data.synthetic import DeadLeaves
-from stylenet.errors import InputError
 from stylenet.images import list_images
 from stylenet.resources import home_path
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the images of a column are cut and numbered.
+    """How images are cut and numbered.
 
     Args:
         size: Pixels of a side of the square crops.
@@ -47,8 +45,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column of the batches.
+class Splits:
+    """What is trained on, and what is validated on.
 
     Args:
         train: Samples to train on, indexed by the number of a sample, or a `Stream`.
@@ -86,8 +84,8 @@ class Beside(Dataset):
         return {"photographs": self.photographs[index], "paintings": self.paintings[index]}
 
 
-def photograph_column(source: Source, plan: Plan) -> Column:
-    """Return the column of a source that is not streamed.
+def photograph_splits(source: Source, plan: Plan) -> Splits:
+    """Return the splits of photographs that are not streamed.
 
     Raises:
         InputError: All photographs are broken, or the folder to validate on is not there.
@@ -112,11 +110,11 @@ def photograph_column(source: Source, plan: Plan) -> Column:
         photographs.append(Photographs(others, evenly_spaced(len(others), plan.val_count)))
         val = Wholes(photographs[-1], plan.size)
     content = Content(source.name, source.place, images, len(val), not source.is_coco)
-    return Column(train, val, content, [*photographs])
+    return Splits(train, val, content, [*photographs])
 
 
-def stream_column(name: str, split: str, plan: Plan, kind: str = "photographs") -> Column:
-    """Return the column of a Hugging Face dataset that is streamed; it validates on its first images, trained on too.
+def streamed_splits(name: str, split: str, plan: Plan, kind: str = "photographs") -> Splits:
+    """Return the splits of a streamed Hugging Face dataset; validated is on its first images, which are trained on too.
 
     Args:
         name: See `load_table`.
@@ -139,49 +137,12 @@ def stream_column(name: str, split: str, plan: Plan, kind: str = "photographs") 
     else:
         val = first_images(table, plan.val_count, plan.size, one)
     substitute = name not in (COCO, WIKIART)
-    return Column(stream, val, Content("huggingface", f"{name}, streamed", None, len(val), substitute, kind), skipping)
+    return Splits(stream, val, Content("huggingface", f"{name}, streamed", None, len(val), substitute, kind), skipping)
 
 
 PAINTING_ZOOM = 2.0
 """A crop shows at least half of a painting's short side, less with a larger `zoom`. AdaIN's authors show half: 256
 pixels of 512."""
-
-OPTION = "data.paintings"
-
-
-def is_dataset(place: str) -> bool:
-    """Tell whether `data.paintings` names a Hugging Face dataset, on the Hub or in Parquet files, and not a folder."""
-    path = home_path(place)
-    if path.is_dir():
-        return any(path.rglob("*.parquet"))
-    return path.suffix == ".parquet" or (place.count("/") == 1 and place[0] not in "./~")
-
-
-def find_paintings(place: str) -> Source:
-    """Return the paintings of a place.
-
-    Args:
-        place: A folder and what lies below it, a dataset (see `load_table`; its split `train`), or `auto`: the folders
-            `style` of STYLENET_IMAGES, else every style that has a name.
-
-    Raises:
-        InputError: The folder or the dataset is not there, or there are no paintings at all.
-    """
-    if place == "auto":
-        return _paintings_at_hand()
-    if is_dataset(place):
-        return Source("huggingface", place, Table(load_table(place, "train", option=OPTION)))
-    return Source("folder", place, Folder(list_images(home_path(place))))
-
-
-def _paintings_at_hand() -> Source:
-    """Return the best paintings on this machine."""
-    if found := images_at_hand("style"):
-        return found
-    paths = list(known_styles().values())
-    if not paths:
-        raise InputError(f"there are no paintings at hand: give {OPTION} a folder of them, or {WIKIART}")
-    return Source("folder", "the styles that have a name", Folder(paths))
 
 
 def painting_plan(plan: Plan) -> Plan:
@@ -190,11 +151,11 @@ def painting_plan(plan: Plan) -> Plan:
     return replace(plan, seed=seed, zoom=max(PAINTING_ZOOM, plan.zoom or 1), val_root=None)
 
 
-def with_paintings(photographs: Column, place: str, plan: Plan, streaming: bool) -> Column:
+def with_paintings(photographs: Splits, place: str, plan: Plan, streaming: bool) -> Splits:
     """Return the photographs, each beside a painting.
 
     Args:
-        photographs: Their column.
+        photographs: Their splits.
         place: See `find_paintings`.
         plan: The photographs'.
         streaming: Whether the photographs are streamed; then a dataset of paintings is, too.
@@ -204,9 +165,9 @@ def with_paintings(photographs: Column, place: str, plan: Plan, streaming: bool)
     """
     plan = painting_plan(plan)
     if streaming and is_dataset(place):
-        paintings = stream_column(place, "train", plan, "paintings")
+        paintings = streamed_splits(place, "train", plan, "paintings")
     else:
-        paintings = painting_column(find_paintings(place), plan)
+        paintings = painting_splits(find_paintings(place), plan)
     train: Dataset = Beside(photographs.train, paintings.train)
     if isinstance(photographs.train, Stream):
         train = StreamBeside(photographs.train, paintings.train)
@@ -216,8 +177,8 @@ def with_paintings(photographs: Column, place: str, plan: Plan, streaming: bool)
     return replace(photographs, train=train, val=val, skipping=skipping, paintings=paintings.content)
 
 
-def painting_column(source: Source, plan: Plan) -> Column:
-    """Return the column of paintings that are not streamed.
+def painting_splits(source: Source, plan: Plan) -> Splits:
+    """Return the splits of paintings that are not streamed.
 
     Raises:
         InputError: All are broken.
@@ -227,4 +188,4 @@ def painting_column(source: Source, plan: Plan) -> Column:
     kept.read(0)  # if all are broken, say so now and not from a worker process
     content = Content(source.name, source.place, len(kept), len(held), source.place != WIKIART, "paintings")
     crops = Crops(kept, plan.size, plan.seed, plan.zoom or PAINTING_ZOOM, plan.recolor)
-    return Column(crops, Wholes(held, plan.size), content, [kept, held])
+    return Splits(crops, Wholes(held, plan.size), content, [kept, held])
