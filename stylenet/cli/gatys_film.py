@@ -55,7 +55,7 @@ class FilmJob:
             InputError: The film cannot be read.
         """
         with open_film(self.source, self.start, self.end) as reader:
-            return next(frames_of(reader)), reader.facts.frames or 1
+            return next(frames_of(reader)), reader.metadata.frames or 1
 
     def keep(self, options: Mapping[str, Any]) -> KeptFrames:
         """Return where finished frames go.

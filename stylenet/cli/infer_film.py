@@ -83,9 +83,9 @@ def commonest_film(films: Iterable[Path], options: Namespace) -> tuple[int, int,
 def _pictures(film: Path, options: Namespace) -> tuple[int, int, int]:
     """Return about how many frames of a film are stylized, and in which height and width."""
     with open_film(film, options.start, options.end) as reader:
-        facts = reader.facts
-    size = facts.height, facts.width
-    return facts.frames or 1, *(size if options.size is None else resized(size, options.size))
+        metadata = reader.metadata
+    size = metadata.height, metadata.width
+    return metadata.frames or 1, *(size if options.size is None else resized(size, options.size))
 
 
 def stylize_one(

@@ -11,7 +11,7 @@ from stylenet.cli.infer_film import check_films, commonest_film, run_film, styli
 from stylenet.color import luminance
 from stylenet.console import Bar
 from stylenet.errors import InputError, one_line
-from stylenet.film.facts import is_film
+from stylenet.film.metadata import is_film
 from stylenet.images import decode, load_image, save_image, write_png
 from stylenet.inference.outputs import check_writable, keep_inputs, plan, stays_film
 from stylenet.inference.sizes import commonest, scaled

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from stylenet.errors import InputError
-from stylenet.film.facts import Chunk, Facts, Picture
+from stylenet.film.metadata import Chunk, Metadata, Picture
 from stylenet.images import MAX_PIXELS
 
 MILLISECOND = Fraction(1, 1000)
@@ -47,7 +47,7 @@ class AnimationReader:
             mend = "give another start" if start else "fetch or copy it again"
             raise InputError(f"{path} has no picture that can be read: {mend}")
         self._head = head
-        self.facts = self._facts(head, frames)
+        self.metadata = self._metadata(head, frames)
 
     def __enter__(self) -> Self:
         return self
@@ -61,13 +61,13 @@ class AnimationReader:
         for picture in self._rest:
             yield [], picture
 
-    def _facts(self, first: Picture, frames: int) -> Facts:
+    def _metadata(self, first: Picture, frames: int) -> Metadata:
         rate = 1 / (first.duration * MILLISECOND)
         left = frames
         if self._start or self._end:
             left = round((min(self._end or frames / rate, frames / rate) - self._start) * rate)
         width, height = self._picture.size
-        return Facts(width, height, MILLISECOND, rate, max(1, left))
+        return Metadata(width, height, MILLISECOND, rate, max(1, left))
 
     def _read(self, frames: int) -> Iterator[Picture]:
         """Yield the pictures; their times count from the first that is left."""

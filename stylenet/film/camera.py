@@ -17,8 +17,8 @@ import numpy as np
 from torch import Tensor
 
 from stylenet.errors import InputError
-from stylenet.film.facts import Facts, Picture
 from stylenet.film.flow import opencv
+from stylenet.film.metadata import Metadata, Picture
 from stylenet.film.pixels import to_image
 from stylenet.film.stylize import open_film
 from stylenet.film.writer import FilmWriter
@@ -106,7 +106,7 @@ def _played(film: Path) -> Iterator[np.ndarray]:
         with reader:
             for _, picture in reader.chunks():
                 if picture is not None:
-                    due = began + float(picture.start * reader.facts.time_base)
+                    due = began + float(picture.start * reader.metadata.time_base)
                     time.sleep(max(0.0, due - time.monotonic()))
                     yield picture.pixels
 
@@ -150,8 +150,8 @@ class Recorder:
         """
         if self._writer is None:
             height, width = pixels.shape[:2]
-            facts = Facts(width, height, MILLISECOND, RATE, None)
-            self._writer = self._stack.enter_context(FilmWriter(self.path, facts, []))
+            metadata = Metadata(width, height, MILLISECOND, RATE, None)
+            self._writer = self._stack.enter_context(FilmWriter(self.path, metadata, []))
             self._began = time.monotonic()
         if self._last is not None:
             self._writer.add(self._lasting(self._last))

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from stylenet.errors import InputError
-from stylenet.film.facts import FULL, Facts, pyav
+from stylenet.film.metadata import FULL, Metadata, pyav
 
 CODECS = {"libx264": {"crf": "18"}, "mpeg4": {"qmin": "1", "qmax": "4"}}
 """Encoders, the best first, with options for next to no visible loss; builds of FFmpeg without GPL parts lack x264."""
@@ -83,36 +83,36 @@ def pick_encoder(path: Path) -> str:
     raise InputError(f"cannot write {path}: PyAV has no {' or '.join(encoders)} here; end it with another suffix")
 
 
-def time_base(form: Format, encoder: str, facts: Facts) -> Fraction:
+def time_base(form: Format, encoder: str, metadata: Metadata) -> Fraction:
     """Return the seconds that an encoder's time stamps count in.
 
     Args:
         form: The format.
         encoder: FFmpeg's name.
-        facts: Of the film.
+        metadata: Of the film.
     """
-    base = form.base or facts.time_base
+    base = form.base or metadata.time_base
     return FINE if encoder == "mpeg4" and base.denominator > COARSEST else base
 
 
-def to_frame(pixels: np.ndarray, form: Format, facts: Facts) -> Any:
+def to_frame(pixels: np.ndarray, form: Format, metadata: Metadata) -> Any:
     """Return a picture as PyAV's frame, as the encoders of a format take it.
 
     Args:
         pixels: RGB, uint8, (H, W, 3). An odd last row or column is repeated where the size must be even.
         form: The format.
-        facts: Of the film.
+        metadata: Of the film.
     """
     height, width = pixels.shape[:2]
-    if form.square and facts.aspect not in (None, 1):
-        size = max(1, round(width * facts.aspect)), height
+    if form.square and metadata.aspect not in (None, 1):
+        size = max(1, round(width * metadata.aspect)), height
         pixels = np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
     if form.even:
         pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     make = pyav().VideoFrame.from_ndarray
     if form.pixels == "pal8":
         return make(_palette(pixels), format="pal8")
-    colors = facts.colors
+    colors = metadata.colors
     yuv = {"dst_colorspace": colors.matrix, "dst_color_range": colors.range, "src_color_range": FULL}
     return make(np.ascontiguousarray(pixels), format="rgb24").reformat(
         format=form.pixels, **(yuv if form.pixels == "yuv420p" else {})

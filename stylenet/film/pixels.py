@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stylenet.errors import InputError
-from stylenet.film.facts import BT601, BT709, FULL, HD, LIMITED, MATRICES, Colors
+from stylenet.film.metadata import BT601, BT709, FULL, HD, LIMITED, MATRICES, Colors
 from stylenet.images import MAX_PIXELS, to_uint8
 
 

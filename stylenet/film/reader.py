@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from stylenet.errors import InputError
-from stylenet.film.facts import HDR, Chunk, Facts, Picture, pyav
+from stylenet.film.metadata import HDR, Chunk, Metadata, Picture, pyav
 from stylenet.film.pixels import Pixels, colors_of
 
 COPIED = ("audio", "subtitle")
@@ -85,7 +85,7 @@ class FilmReader:
             mend = "give another start" if start else "fetch or copy it again"
             raise InputError(f"{self.path} has no picture that can be read{reason}: {mend}")
         self._head: Chunk = head
-        self.facts = self._facts(head[1], start or Fraction(0), end)
+        self.metadata = self._metadata(head[1], start or Fraction(0), end)
 
     def _find(self) -> Any:
         """Return the stream of pictures; covers of songs do not count."""
@@ -98,7 +98,7 @@ class FilmReader:
         films[0].thread_type = "AUTO"
         return films[0]
 
-    def _facts(self, first: Picture, start: Fraction, end: Fraction | None) -> Facts:
+    def _metadata(self, first: Picture, start: Fraction, end: Fraction | None) -> Metadata:
         """Return what is known once the first picture is there."""
         video, colors = self._video, self._pixels.colors
         total = Fraction(self._container.duration or 0, SECOND)
@@ -109,7 +109,7 @@ class FilmReader:
         aspect = video.sample_aspect_ratio or None
         hdr = HDR.get(colors.transfer)
         note = f"{self.path} is HDR ({hdr}): 8 bits are kept, mastering data is not, and the network sees flat colors"
-        return Facts(
+        return Metadata(
             width=first.pixels.shape[1],
             height=first.pixels.shape[0],
             time_base=video.time_base,
@@ -117,7 +117,7 @@ class FilmReader:
             frames=frames if frames > 0 else None,
             aspect=1 / aspect if aspect and self._pixels.turned else aspect,
             colors=colors,
-            metadata=dict(self._container.metadata),
+            tags=dict(self._container.metadata),
             notes=(*[note] * bool(hdr), *[UNKNOWN] * self._unknown),
         )
 

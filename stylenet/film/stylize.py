@@ -16,8 +16,8 @@ from torch import Tensor
 from stylenet.errors import InputError
 from stylenet.film.animation import AnimationReader
 from stylenet.film.bounded_queue import BoundedQueue
-from stylenet.film.facts import ANIMATIONS, Chunk, Picture, Reader, check_cut, seconds
 from stylenet.film.formats import FORMATS
+from stylenet.film.metadata import ANIMATIONS, Chunk, Picture, Reader, check_cut, seconds
 from stylenet.film.pixels import to_frame, to_image
 from stylenet.film.reader import FilmReader
 from stylenet.film.writer import FilmWriter
@@ -111,10 +111,10 @@ def stylize_film(
         sinks: list[FilmWriter | FrameFolder] = []
         if target is not None:
             check_target(Path(source), Path(target))
-            sinks.append(stack.enter_context(FilmWriter(Path(target), reader.facts, reader.streams)))
+            sinks.append(stack.enter_context(FilmWriter(Path(target), reader.metadata, reader.streams)))
         if frames is not None:
-            sinks.append(FrameFolder(Path(frames), reader.facts.time_base))
-        for note in (*reader.facts.notes, *sinks[0].notes):
+            sinks.append(FrameFolder(Path(frames), reader.metadata.time_base))
+        for note in (*reader.metadata.notes, *sinks[0].notes):
             (say or print)(note)
         interrupted, broken = _run(stylize, reader, sinks, progress or (lambda done, total: None))
     if sinks[0].unfinished:
@@ -166,7 +166,7 @@ def _run(
     with ThreadPoolExecutor(2) as pool:
         try:
             reading, writing = pool.submit(_feed, reader, raw), pool.submit(_drain, ready, sinks)
-            interrupted, broken = _stylize_all(stylize, raw, ready, lambda done: progress(done, reader.facts.frames))
+            interrupted, broken = _stylize_all(stylize, raw, ready, lambda done: progress(done, reader.metadata.frames))
             raw.stop()
             ready.end()
             for stage in (writing, reading):

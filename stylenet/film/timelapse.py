@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from stylenet.errors import InputError
-from stylenet.film.facts import BT709, LIMITED, pyav
 from stylenet.film.formats import CODECS, pick_encoder
+from stylenet.film.metadata import BT709, LIMITED, pyav
 from stylenet.images import to_uint8, written_beside
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}

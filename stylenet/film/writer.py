@@ -6,9 +6,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from stylenet.errors import InputError
-from stylenet.film.facts import Facts, Picture, pyav
 from stylenet.film.formats import FORMATS, pick_encoder, set_last_duration, time_base, to_frame
-from stylenet.film.reserve import ReservedFile
+from stylenet.film.metadata import Metadata, Picture, pyav
+from stylenet.film.reserved_file import ReservedFile
 from stylenet.images import written_beside
 
 ROOM, ROOM_PER_FRAME = 16 << 20, 64
@@ -18,14 +18,14 @@ STALE = ("brand", "encoder", "duration", "statistics", "minor_version")
 
 
 class FilmWriter:
-    """A film that is being written: `with FilmWriter(path, facts, streams) as film: film.add(picture)`.
+    """A film that is being written: `with FilmWriter(path, metadata, streams) as film: film.add(picture)`.
 
     The file is written beside and moved into place when the block ends; one that fails leaves nothing behind, and so
     does one without pictures. On a full disk `full` becomes true: leave the block then, and the film ends there.
 
     Args:
         path: The film; its suffix, one of `FORMATS`, says the format.
-        facts: Of the film that was read.
+        metadata: Of the film that was read.
         streams: Its streams of sound and the like, whose packets will be copied.
 
     Attributes:
@@ -37,27 +37,27 @@ class FilmWriter:
         InputError: PyAV or an encoder is missing, or the place cannot be written.
     """
 
-    def __init__(self, path: Path, facts: Facts, streams: list[Any]) -> None:
-        self.path, self.facts = path, facts
+    def __init__(self, path: Path, metadata: Metadata, streams: list[Any]) -> None:
+        self.path, self.metadata = path, metadata
         self.notes: list[str] = []
         self.frames, self.seconds = 0, 0.0
         self._av = pyav()
         self._form = FORMATS[path.suffix.lower()]
         encoder = pick_encoder(path)
-        self._base = time_base(self._form, encoder, facts)
+        self._base = time_base(self._form, encoder, metadata)
         self._earliest: int | None = None  # when the next picture may start
         self._lasting: dict[int, int] = {}  # durations of pictures in the encoder, by their time
         self._copies: dict[int, Any] = {}
         with ExitStack() as stack:
             self._temporary = stack.enter_context(written_beside(path))
-            room = ROOM + ROOM_PER_FRAME * (facts.frames or 0)
+            room = ROOM + ROOM_PER_FRAME * (metadata.frames or 0)
             self._file = stack.enter_context(ReservedFile(self._temporary, room))
-            own = {"video_track_timescale": str(facts.time_base.denominator)} if self._form.exact else {}
+            own = {"video_track_timescale": str(metadata.time_base.denominator)} if self._form.exact else {}
             own |= self._form.options | {"fflags": "+bitexact"}  # else Matroska numbers its tracks at random
             self._container: Any = self._av.open(self._file, "w", format=self._form.name, container_options=own)
             stack.push(self._close)
             options = self._form.encoders[encoder]
-            self._stream = self._container.add_stream(encoder, rate=facts.rate, options=options)
+            self._stream = self._container.add_stream(encoder, rate=metadata.rate, options=options)
             self._add_streams(streams)
             self._stack = stack.pop_all()
 
@@ -85,13 +85,13 @@ class FilmWriter:
         Raises:
             InputError: The place cannot be written, or no film of this format has pictures of that size.
         """
-        scale = self.facts.time_base / self._base
+        scale = self.metadata.time_base / self._base
         start, end = round(picture.start * scale), round((picture.start + picture.duration) * scale)
         if self._earliest is not None and start < self._earliest:
             return
         height, width = picture.pixels.shape[:2]
         try:
-            frame = to_frame(picture.pixels, self._form, self.facts)
+            frame = to_frame(picture.pixels, self._form, self.metadata)
             if self._earliest is None:
                 self._describe(frame)
             frame.pts, frame.time_base = start, self._base
@@ -118,7 +118,7 @@ class FilmWriter:
 
     def _add_streams(self, streams: list[Any]) -> None:
         """Add the streams that are copied."""
-        self._container.metadata.update(_lasting(self.facts.metadata))
+        self._container.metadata.update(_lasting(self.metadata.tags))
         known = self._container.supported_codecs - set(self._form.refused)
         for stream in streams:
             codec = stream.codec_context.name
@@ -132,14 +132,14 @@ class FilmWriter:
 
     def _describe(self, frame: Any) -> None:
         """Tell the encoder what the pictures are like."""
-        context, colors = self._stream.codec_context, self.facts.colors
+        context, colors = self._stream.codec_context, self.metadata.colors
         context.width, context.height, context.pix_fmt = frame.width, frame.height, self._form.pixels
         context.time_base = self._base
         if self._form.pixels == "yuv420p":
             context.colorspace, context.color_range = colors.matrix, colors.range
             context.color_primaries, context.color_trc = colors.primaries, colors.transfer
-        if not self._form.square and self.facts.aspect is not None:
-            context.sample_aspect_ratio = self.facts.aspect
+        if not self._form.square and self.metadata.aspect is not None:
+            context.sample_aspect_ratio = self.metadata.aspect
 
     def _mux(self, packets: list[Any]) -> None:
         """Write what the encoder gives, until the disk is full."""

@@ -159,7 +159,7 @@ def paint_film(
         for number, frame in enumerate(frames_of(reader), start=1):
             frame, path = at_size(frame, size).to(device), kept.path(number)
             if not path.exists():
-                frames = max(number, reader.facts.frames or 0)
+                frames = max(number, reader.metadata.frames or 0)
                 result = painter(frame, partial(watch, number, frames))
                 if result.diverged:
                     raise Failed(f"frame {number} diverged: {result.diverged}; those before are in {kept.folder}")

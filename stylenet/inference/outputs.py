@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stylenet.errors import InputError
-from stylenet.film.facts import FILMS, is_film
 from stylenet.film.formats import FORMATS
+from stylenet.film.metadata import FILMS, is_film
 from stylenet.images import READABLE, SUFFIXES, list_images
 
 INSTEAD = {".avi": ".mkv"}

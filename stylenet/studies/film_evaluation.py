@@ -11,8 +11,8 @@ from torch import Tensor
 
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
-from stylenet.film.facts import ANIMATIONS, FILMS, is_film
 from stylenet.film.flow import opencv
+from stylenet.film.metadata import ANIMATIONS, FILMS, is_film
 from stylenet.film.stabilize import Stabilizer
 from stylenet.film.stylize import open_film
 from stylenet.inference.sizes import resized
@@ -113,7 +113,7 @@ class FilmEvaluation:
     def count(self, film: str) -> int:
         """Return how many frames of a film are painted; about."""
         with open_film(self.films[film]) as reader:
-            return min(reader.facts.frames or 1, self.frames or 2**63)
+            return min(reader.metadata.frames or 1, self.frames or 2**63)
 
     def finished(self, film: str, style: str) -> bool:
         """Tell whether an earlier run left all rows of a film in a style."""
@@ -166,8 +166,8 @@ class FilmEvaluation:
     def _memory(self, film: str, style: str) -> dict[str, float]:
         """Return the peak memory of each method that paints a square of as many pixels, in MB."""
         with open_film(self.films[film]) as reader:
-            facts = reader.facts
-        side = round(math.sqrt(math.prod(resized((facts.height, facts.width), self.size))))
+            metadata = reader.metadata
+        side = round(math.sqrt(math.prod(resized((metadata.height, metadata.width), self.size))))
         found = [method for method in self.methods[1:] if self.memory and method.paints(style)]
         own = str(self.styles[style]), self.size
         tasks = {method.name: Task(method.given, *own, method.steps, side, str(self.device)) for method in found}

@@ -144,7 +144,7 @@ def _paint_film(
     from stylenet.inference.sizes import scaled
 
     with open_film(source) as reader:
-        frames, rate = reader.facts.frames, reader.facts.rate
+        frames, rate = reader.metadata.frames, reader.metadata.rate
     if frames and rate and frames / rate > limits.film_seconds + 1:
         raise InputError(f"{source.name} lasts {float(frames / rate):.0f} seconds: cut it to {limits.film_seconds}")
 

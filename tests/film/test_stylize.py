@@ -27,9 +27,9 @@ from PIL import Image
 from stylenet.errors import InputError
 from stylenet.film import bounded_queue
 from stylenet.film.bounded_queue import BoundedQueue
-from stylenet.film.facts import is_film
+from stylenet.film.metadata import is_film
 from stylenet.film.pixels import Pixels
-from stylenet.film.reserve import ReservedFile
+from stylenet.film.reserved_file import ReservedFile
 from stylenet.film.stylize import open_film, stylize_film
 from stylenet.film.writer import ROOM
 

@@ -38,7 +38,7 @@ class Colors:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Metadata:
     """What is known of a film before it is decoded.
 
     Args:
@@ -49,7 +49,7 @@ class Facts:
         frames: How many are to come, if that is known; about.
         aspect: Width of a pixel by its height, if that is told.
         colors: How numbers stand for colors.
-        metadata: Title and the like.
+        tags: Title and the like.
         notes: What will not be kept, a line for each.
     """
 
@@ -60,7 +60,7 @@ class Facts:
     frames: int | None
     aspect: Fraction | None = None
     colors: Colors = field(default_factory=Colors)
-    metadata: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -87,12 +87,12 @@ class Reader(Protocol):
     """A film that is being read; a context manager.
 
     Attributes:
-        facts: What is known beforehand.
+        metadata: What is known beforehand.
         streams: Those of sound and the like, whose packets come in the chunks.
         broken: A line that says what is wrong with the file, once that has shown.
     """
 
-    facts: Facts
+    metadata: Metadata
     streams: list[Any]
     broken: str | None
 
