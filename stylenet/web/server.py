@@ -26,12 +26,17 @@ OFFLINE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_D
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Give a folder for all files of all visitors, which is deleted at the end; gradio puts uploads there."""
-    folder = Path(tempfile.mkdtemp(prefix="stylenet-demo-"))
-    os.environ.update(OFFLINE, GRADIO_TEMP_DIR=str(folder))
+    """Give a folder for all files of all visitors; at the end it goes, and the environment is as it was."""
+    folder, before = Path(tempfile.mkdtemp(prefix="stylenet-demo-")), dict(os.environ)
+    changed = OFFLINE | {"GRADIO_TEMP_DIR": str(folder)}
+    os.environ.update(changed)
     try:
         yield folder
     finally:
+        for name in changed:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -27,13 +27,17 @@ def test_bad_options_are_refused_with_the_mend(argv, mend):
         run(argv)
 
 
-def test_missing_gradio_is_named(monkeypatch):
+def test_missing_gradio_is_named_and_leaves_the_environment_as_it_was(monkeypatch):
     from stylenet.web.limits import Limits
     from stylenet.web.server import running
 
     monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "another page's")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    before = dict(os.environ)
     with pytest.raises(InputError, match=r"pip install 'stylenet\[web\]'"), running("127.0.0.1", None, Limits()):
         pass
+    assert dict(os.environ) == before
 
 
 PROGRAM = """

@@ -1,6 +1,5 @@
 """Visitors in a browser who must give a password, who come all at once, who send one photograph after the other."""
 
-import os
 from base64 import b64decode
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,10 +39,8 @@ def guarded_page():
     """Give the address of a page that asks for a name and a password; the other page goes on."""
     from stylenet.web.server import running
 
-    folder = os.environ["GRADIO_TEMP_DIR"]
     with running("127.0.0.1", None, Limits(), auth=("ada", "lovelace")) as address:
         yield address
-    os.environ["GRADIO_TEMP_DIR"] = folder
 
 
 def test_page_with_a_password_is_shown_to_those_who_know_it(visit, tmp_path):
