@@ -37,10 +37,13 @@ def submit(cluster: Cluster, folder: Path, ranks: int = 1, nodes: int = 1) -> tu
 
 
 def requeued(cluster: Cluster, number: str) -> None:
-    """Wait until a job is back in the queue, and spare it the two minutes that SLURM lets it wait there."""
+    """Wait until a job is back in the queue, and spare it the two minutes that SLURM lets it wait there.
+
+    Some seconds it has to wait: a node refuses what starts in the second in which it was killed.
+    """
     cluster.wait(lambda: cluster.job(number)["Restarts"] == "1", 120, "the requeue")
     cluster.wait(lambda: cluster.job(number)["JobState"] == "PENDING", 60, "the queue")
-    cluster.call("scontrol", "update", f"jobid={number}", "starttime=now")
+    cluster.call("scontrol", "update", f"jobid={number}", "starttime=now+3")
 
 
 def step(folder: Path) -> int:
