@@ -12,13 +12,7 @@ from stylenet.data.huggingface import COCO, load_table
 from stylenet.data.labeled import labeled_splits
 from stylenet.data.sampling import ResumableLoader, SampleOrder
 from stylenet.data.sources import SOURCES, Content, find_paintings, find_source, is_dataset
-from stylenet.data.splits import (
-    Plan,
-    Splits,
-    photograph_splits,
-    streamed_splits,
-    with_paintings,
-)
+from stylenet.data.splits import Plan, Splits, photograph_splits, streamed_splits, with_paintings
 from stylenet.data.streaming import Stream, StreamBeside, StreamLoader
 from stylenet.devices import free_workers
 from stylenet.errors import InputError, unknown

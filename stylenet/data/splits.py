@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Subset
 from stylenet.data.datasets import ZOOM, Alternating, Crops, Folder, Photographs, Wholes, evenly_spaced, hold_out
 from stylenet.data.huggingface import COCO, WIKIART, load_table
 from stylenet.data.sampling import generator
-from stylenet.data.sources import Content, Source, find_paintings, is_dataset
+from stylenet.data.sources import PAINTINGS, Content, Source, find_paintings, is_dataset
 from stylenet.data.streaming import Stream, StreamBeside, first_images
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.images import list_images
@@ -125,7 +125,7 @@ def streamed_splits(name: str, split: str, plan: Plan, kind: str = "photographs"
     Raises:
         InputError: The dataset cannot be had, or the folder to validate on is not there.
     """
-    table = load_table(name, split, streaming=True, option="data.root" if kind == "photographs" else "data.paintings")
+    table = load_table(name, split, streaming=True, option="data.root" if kind == "photographs" else PAINTINGS)
     one = kind.removesuffix("s")
     stream = Stream(table, plan.size, plan.seed, plan.batch_size, plan.zoom or ZOOM, one)
     skipping: list[Photographs | Stream] = [stream]
