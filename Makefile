@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 SHIP := trainer.logger.init_args.save_dir=outputs/networks
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart train networks test test-all lint bench clean
+.PHONY: help quickstart train networks test test-browser test-all lint bench clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -42,7 +42,10 @@ networks: $(STAMP)  ## Train every network that ships, from scratch (hours), int
 test: $(STAMP)  ## Run the quick tests, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-all: $(STAMP)  ## Run every test, the slow and GPU ones too
+test-browser: $(STAMP)  ## Run the tests of the page in a real browser (Debian's package chromium)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser tests/web
+
+test-all: $(STAMP)  ## Run every test, the slow ones and those of browser, cluster and GPU too
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
 
 lint: $(STAMP)  ## ruff and mypy
