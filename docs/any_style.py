@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stylenet.data.sources import find_source
 from stylenet.images import grid, load_image, resize, save_image
-from stylenet.inference.looks import Look
+from stylenet.inference.style_options import StyleOptions
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.checkpoint import load_network
 
@@ -50,22 +50,22 @@ def any_style() -> None:
     network, _ = load_network(ROOT / "checkpoints" / "adain.safetensors")
     blank = torch.ones(1, 3, 1, 1)
     rows = [[blank, *[cell(painting(name)) for name in PAINTINGS]]]
-    stylizers = [Stylizer(network, "cpu", Look((painting(name),))) for name in PAINTINGS]
+    stylizers = [Stylizer(network, "cpu", StyleOptions((painting(name),))) for name in PAINTINGS]
     rows += [[photograph, *[stylize(photograph) for stylize in stylizers]] for photograph in photographs()]
     save_image(grid(rows), IMAGES / "adain.jpg", quality=88)
 
     two = (painting(PAINTINGS[0]), painting(PAINTINGS[1]))
-    looks = [
-        Look(two[:1], alpha=0.5),
-        Look(two[:1]),
-        Look(two),
-        Look(two[1:]),
-        Look(two, masks=(LEFT_HALF,)),
-        Look(two[1:], preserve_color="luminance"),
-        Look(two[1:], preserve_color="coral"),
+    several = [
+        StyleOptions(two[:1], alpha=0.5),
+        StyleOptions(two[:1]),
+        StyleOptions(two),
+        StyleOptions(two[1:]),
+        StyleOptions(two, masks=(LEFT_HALF,)),
+        StyleOptions(two[1:], preserve_color="luminance"),
+        StyleOptions(two[1:], preserve_color="coral"),
     ]
     photograph = photographs()[2]
-    row = [photograph, *[Stylizer(network, "cpu", look)(photograph) for look in looks]]
+    row = [photograph, *[Stylizer(network, "cpu", options)(photograph) for options in several]]
     save_image(grid([row[:4], row[4:]]), IMAGES / "adain_looks.jpg", quality=88)
 
 
@@ -76,13 +76,13 @@ def many_styles() -> None:
     columns = in_a_row(1 + len(styles))
     rows = []
     for photograph in photographs():
-        looks = [Look((style,)) for style in range(len(styles))]
-        cells = [photograph, *[Stylizer(network, "cpu", look)(photograph) for look in looks]]
+        each = [StyleOptions((style,)) for style in range(len(styles))]
+        cells = [photograph, *[Stylizer(network, "cpu", options)(photograph) for options in each]]
         rows += [cells[start : start + columns] for start in range(0, len(cells), columns)]
     photograph = photographs()[1]
     ends = (styles.index(PAINTINGS[0]), styles.index(PAINTINGS[1]))
     shares = [(1 - step / (columns - 1), step / (columns - 1)) for step in range(columns)]
-    rows.append([Stylizer(network, "cpu", Look(ends, shares=pair))(photograph) for pair in shares])
+    rows.append([Stylizer(network, "cpu", StyleOptions(ends, shares=pair))(photograph) for pair in shares])
     small = [[resize(image, SMALL_HEIGHT) for image in row] for row in rows]
     save_image(grid(small), IMAGES / "multistyle.jpg", quality=88)
 

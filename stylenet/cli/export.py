@@ -15,8 +15,8 @@ from stylenet.errors import InputError, unknown
 from stylenet.inference.conditions import condition, find_styles
 from stylenet.inference.export import Mismatch, require_onnx
 from stylenet.inference.export import export as write
-from stylenet.inference.looks import Look
 from stylenet.inference.outputs import check_writable
+from stylenet.inference.style_options import StyleOptions
 from stylenet.networks.checkpoint import load_network
 from stylenet.networks.johnson import JohnsonNet
 
@@ -63,5 +63,5 @@ def _baked(network: nn.Module, metadata: dict[str, Any], styles: Sequence[str]) 
     """Return what the network is given for ever: the styles named, if it takes any."""
     if isinstance(network, JohnsonNet) and network.num_styles > 1 and not styles:
         return {}
-    look = Look(styles=find_styles(network, metadata, styles, None, 1.0))
-    return condition(network, look, torch.device("cpu")).options(torch.zeros(1, 3, 64, 64))
+    options = StyleOptions(styles=find_styles(network, metadata, styles, None, 1.0))
+    return condition(network, options, torch.device("cpu")).arguments(torch.zeros(1, 3, 64, 64))

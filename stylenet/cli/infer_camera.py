@@ -62,7 +62,7 @@ class Window:
 
 
 class Dial:
-    """A stylizer whose look changes by keys.
+    """A stylizer whose style options change by keys.
 
     Args:
         stylizer: As it begins.
@@ -71,7 +71,7 @@ class Dial:
 
     def __init__(self, stylizer: Stylizer, names: list[str]) -> None:
         self.stylizer, self.names = stylizer, names
-        self._given, self.shown = stylizer.look, "+".join(names)
+        self._given, self.shown = stylizer.options, "+".join(names)
 
     def __call__(self, frame: Tensor) -> Tensor:
         """Return a frame, (1, 3, H, W) in [0, 1], stylized."""
@@ -81,15 +81,15 @@ class Dial:
         """Do what a key says; others do nothing."""
         given = self._given
         if key in ("+", "=", "-"):
-            alpha = round(self.stylizer.look.alpha + (-STEP if key == "-" else STEP), 6)
-            self.stylizer = self.stylizer.with_look(alpha=min(1.0, max(0.0, alpha)))
+            alpha = round(self.stylizer.options.alpha + (-STEP if key == "-" else STEP), 6)
+            self.stylizer = self.stylizer.with_options(alpha=min(1.0, max(0.0, alpha)))
         elif key == "0":
             self.shown = "+".join(self.names)
-            self.stylizer = self.stylizer.with_look(styles=given.styles, shares=given.shares, masks=given.masks)
+            self.stylizer = self.stylizer.with_options(styles=given.styles, shares=given.shares, masks=given.masks)
         elif key.isdigit() and int(key) <= len(self.names):
             index = int(key) - 1
             masks = given.masks[index : index + 1] if len(given.masks) == len(given.styles) else ()
-            self.stylizer = self.stylizer.with_look(styles=given.styles[index : index + 1], shares=(), masks=masks)
+            self.stylizer = self.stylizer.with_options(styles=given.styles[index : index + 1], shares=(), masks=masks)
             self.shown = self.names[index]
 
     def title(self, speed: float) -> str:
@@ -98,7 +98,9 @@ class Dial:
         Args:
             speed: Frames a second.
         """
-        return ", ".join([*[self.shown] * bool(self.shown), f"{self.stylizer.look.alpha:.0%}", f"{speed:.1f} frames/s"])
+        return ", ".join(
+            [*[self.shown] * bool(self.shown), f"{self.stylizer.options.alpha:.0%}", f"{speed:.1f} frames/s"]
+        )
 
 
 def check_camera(options: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What each kind of network is told of a look, and what is done to its images where it cannot be told.
+"""What each kind of network is told of the style options, and what is done to its images where it cannot be told.
 
 The one place that knows the kinds apart: AdaIN paints in any style, a JohnsonNet in the one or the many it has learnt.
 """
@@ -14,28 +14,28 @@ from stylenet.color import match_color
 from stylenet.data.styles import find_style, load_style
 from stylenet.devices import fitted
 from stylenet.errors import InputError, unknown
-from stylenet.inference.looks import Look
+from stylenet.inference.style_options import StyleOptions
 from stylenet.networks.adain import AdaIN
 
 STYLE_SIZE = 512
 """Pixels of a painting's shorter side, as in the test of AdaIN's authors."""
 
 
-def condition(network: nn.Module, look: Look, device: torch.device) -> "Learnt | AnyStyle":
-    """Return what a network is told of a look; the network lies on the device.
+def condition(network: nn.Module, options: StyleOptions, device: torch.device) -> "Learnt | AnyStyle":
+    """Return what a network is told of the style options; the network lies on the device.
 
     Raises:
-        InputError: The look's styles are not of a kind that the network takes.
+        InputError: The styles are not of a kind that the network takes.
     """
     if isinstance(network, AdaIN):
-        return AnyStyle(network, look, device)
-    return Learnt(look, _rows(network))
+        return AnyStyle(network, options, device)
+    return Learnt(options, _rows(network))
 
 
 def find_styles(
     network: nn.Module, metadata: Mapping[str, Any], given: Sequence[str], size: int | None, scale: float
 ) -> tuple[Tensor | int, ...]:
-    """Return the styles of a look, as its network takes them.
+    """Return the styles among the options, as its network takes them.
 
     Args:
         network: From a checkpoint.
@@ -72,10 +72,13 @@ def _rows(network: nn.Module) -> int:
     return getattr(network, "num_styles", 1)
 
 
-def _notes(look: Look, alpha: str, coral: str, strokes: str) -> list[str]:
-    """Return a line for each part of a look that is not as by default, which says how it is had."""
-    lines = {f"alpha {look.alpha:g}: {alpha}": look.alpha < 1, f"coral: {coral}": look.preserve_color == "coral"}
-    lines[f"strokes {look.stroke_scale:g} times as large: {strokes}"] = look.stroke_scale != 1
+def _notes(options: StyleOptions, alpha: str, coral: str, strokes: str) -> list[str]:
+    """Return a line for each style option that is not as by default, which says how it is had."""
+    lines = {
+        f"alpha {options.alpha:g}: {alpha}": options.alpha < 1,
+        f"coral: {coral}": options.preserve_color == "coral",
+        f"strokes {options.stroke_scale:g} times as large: {strokes}": options.stroke_scale != 1,
+    }
     return [line for line, is_shown in lines.items() if is_shown]
 
 
@@ -83,23 +86,24 @@ class Learnt:
     """A network of one style, or of many: it takes a mixture of them at most, its images take the rest.
 
     Args:
-        look: Its styles are rows.
+        options: Its styles are rows.
         rows: How many the network has.
 
     Raises:
         InputError: Styles for a network of one, none for a network of many, or paintings.
     """
 
-    def __init__(self, look: Look, rows: int) -> None:
-        if bool(look.styles) != (rows > 1) or not all(isinstance(row, int) and row < rows for row in look.styles):
-            raise InputError(f"a look for a network of {rows} learnt styles has {'their rows' if rows > 1 else 'none'}")
-        self.look, self.rows = look, rows
+    def __init__(self, options: StyleOptions, rows: int) -> None:
+        if bool(options.styles) != (rows > 1) or not all(isinstance(row, int) and row < rows for row in options.styles):
+            given = "their rows" if rows > 1 else "none"
+            raise InputError(f"the options for a network of {rows} learnt styles have {given}")
+        self.options, self.rows = options, rows
 
     def notes(self) -> list[str]:
-        """Return how the look is had, a line for each thing that could be had in several ways."""
-        scale = self.look.stroke_scale
+        """Return how the style options are met, a line for each thing that could be had in several ways."""
+        scale = self.options.stroke_scale
         return _notes(
-            self.look,
+            self.options,
             alpha="the output is blended with the photograph, pixel by pixel",
             coral="the output gets mean and covariance of the photograph's colors",
             strokes=f"the network sees the photograph at {1 / scale:g} of its size{', detail is lost' * (scale > 1)}",
@@ -108,23 +112,24 @@ class Learnt:
     def enter(self, photograph: Tensor) -> Tensor:
         """Return what the network is given of a photograph, (1, 3, h, w)."""
         height, width = photograph.shape[-2:]
-        scale = self.look.stroke_scale
+        scale = self.options.stroke_scale
         return _scaled(photograph, (max(1, round(height / scale)), max(1, round(width / scale))))
 
-    def options(self, image: Tensor) -> dict[str, Any]:
+    def arguments(self, image: Tensor) -> dict[str, Any]:
         """Return what else the network is given beside an image, (1, 3, h, w)."""
         if self.rows == 1:
             return {}
-        mixture = self.look.mixture(image.shape[-2:])  # (1, N) or (1, N, h, w)
+        mixture = self.options.mixture(image.shape[-2:])  # (1, N) or (1, N, h, w)
         whole = mixture.new_zeros(1, self.rows, *mixture.shape[2:])
-        return {"mixture": whole.index_add_(1, torch.tensor(self.look.styles), mixture)}
+        return {"mixture": whole.index_add_(1, torch.tensor(self.options.styles), mixture)}
 
     def leave(self, stylized: Tensor, photograph: Tensor) -> Tensor:
         """Return what came out at the photograph's size, with its colors and strength; it may be written to."""
         stylized = _scaled(stylized, photograph.shape[-2:])
-        if self.look.preserve_color == "coral":
+        if self.options.preserve_color == "coral":
             stylized = match_color(stylized, photograph)
-        return stylized if self.look.alpha == 1 else torch.lerp(photograph, stylized, self.look.alpha, out=stylized)
+        alpha = self.options.alpha
+        return stylized if alpha == 1 else torch.lerp(photograph, stylized, alpha, out=stylized)
 
 
 class AnyStyle:
@@ -134,24 +139,24 @@ class AnyStyle:
 
     Args:
         network: On the device.
-        look: Its styles are paintings, larger ones for larger strokes.
+        options: Its styles are paintings, larger ones for larger strokes.
         device: Where moments are computed.
 
     Raises:
         InputError: There are no paintings, or they do not fit into memory.
     """
 
-    def __init__(self, network: AdaIN, look: Look, device: torch.device) -> None:
-        self.paintings = [style for style in look.styles if isinstance(style, Tensor)]
-        if not self.paintings or len(self.paintings) != len(look.styles):
-            raise InputError("a look for a network of any style has paintings: (1, 3, h, w) in [0, 1]")
-        self.network, self.look, self.device = network, look, device
-        self.palette = None if look.preserve_color == "coral" else self._palette(self.paintings)
+    def __init__(self, network: AdaIN, options: StyleOptions, device: torch.device) -> None:
+        self.paintings = [style for style in options.styles if isinstance(style, Tensor)]
+        if not self.paintings or len(self.paintings) != len(options.styles):
+            raise InputError("the options for a network of any style have paintings: (1, 3, h, w) in [0, 1]")
+        self.network, self.options, self.device = network, options, device
+        self.palette = None if options.preserve_color == "coral" else self._palette(self.paintings)
 
     def notes(self) -> list[str]:
-        """Return how the look is had, a line for each thing that could be had in several ways."""
+        """Return how the style options are met, a line for each thing that could be had in several ways."""
         return _notes(
-            self.look,
+            self.options,
             alpha="features are blended with the photograph's",
             coral="paintings get mean and covariance of each photograph's colors first",
             strokes=f"paintings are shown at {min(self.paintings[0].shape[-2:])} pixels",
@@ -161,12 +166,12 @@ class AnyStyle:
         """Return what the network is given of a photograph: all of it."""
         return photograph
 
-    def options(self, image: Tensor) -> dict[str, Any]:
+    def arguments(self, image: Tensor) -> dict[str, Any]:
         """Return what else the network is given beside an image, (1, 3, H, W)."""
         palette = self.palette
         if palette is None:
             palette = self._palette([match_color(painting, image) for painting in self.paintings])
-        return {"palette": palette, "mixture": self.look.mixture(image.shape[-2:]), "alpha": self.look.alpha}
+        return {"palette": palette, "mixture": self.options.mixture(image.shape[-2:]), "alpha": self.options.alpha}
 
     def leave(self, stylized: Tensor, photograph: Tensor) -> Tensor:
         """Return what came out, as it is."""

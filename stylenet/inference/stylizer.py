@@ -14,7 +14,7 @@ from stylenet.color import luminance_only
 from stylenet.devices import fitted, pick_device
 from stylenet.inference.compiling import prepare
 from stylenet.inference.conditions import condition, find_styles
-from stylenet.inference.looks import Look
+from stylenet.inference.style_options import StyleOptions
 from stylenet.inference.tiles import Callback
 from stylenet.inference.tiling import tile_for, tiled
 from stylenet.networks.checkpoint import describe, load_network
@@ -32,27 +32,27 @@ class Stylizer:
     Args:
         network: Takes and gives (1, 3, H, W) in [0, 1]; put into eval mode and moved to the device.
         device: A name of `pick_device`, or a device.
-        look: How; prepared once. By default, the one style of the network.
+        options: How; prepared once. By default, the one style of the network.
         tile: Pixels of a tile's side, for images that do not fit into memory; by default see `tile_for`.
         metadata: What the network's file says of it; by default what rebuilds it.
 
     Raises:
-        InputError: The device is not there, or the look's styles are not of a kind that the network takes.
+        InputError: The device is not there, or the styles are not of a kind that the network takes.
     """
 
     def __init__(
         self,
         network: nn.Module,
         device: str | torch.device = "auto",
-        look: Look | None = None,
+        options: StyleOptions | None = None,
         tile: int | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
         self.network = accelerate(network.eval().to(self.device), self.device)
-        self.look, self.tile = look or Look(), tile
+        self.options, self.tile = options or StyleOptions(), tile
         self._network, self._metadata = self.network, metadata  # as they are saved: not compiled
-        self.condition = condition(self.network, self.look, self.device)
+        self.condition = condition(self.network, self.options, self.device)
 
     @classmethod
     def from_checkpoint(
@@ -63,7 +63,7 @@ class Stylizer:
         styles: Sequence[str] = (),
         style_size: int | None = None,
         tile: int | None = None,
-        **look: Any,
+        **options: Any,
     ) -> "Stylizer":
         """Return the stylizer in a file: a slim or Lightning checkpoint, or one of `stylenet.networks.peers`.
 
@@ -73,15 +73,15 @@ class Stylizer:
             styles: Names or paths of paintings for a network of any style, names for one of many styles.
             style_size: Pixels of the paintings' shorter side; 512 by default.
             tile: As for the class.
-            **look: Further arguments of `Look`.
+            **options: Further arguments of `StyleOptions`.
 
         Raises:
-            InputError: The file or a style cannot be used, the device is not there, or a bad look.
+            InputError: The file or a style cannot be used, the device is not there, or a bad option.
         """
         device = pick_device(device) if isinstance(device, str) else device
         network, metadata = load_network(path)
-        found = find_styles(network, metadata, styles, style_size, look.get("stroke_scale", 1.0))
-        return cls(network, device, Look(styles=found, **look), tile, metadata)
+        found = find_styles(network, metadata, styles, style_size, options.get("stroke_scale", 1.0))
+        return cls(network, device, StyleOptions(styles=found, **options), tile, metadata)
 
     @classmethod
     def from_pretrained(cls, place: str, *arguments: Any, revision: str | None = None, **options: Any) -> "Stylizer":
@@ -118,28 +118,30 @@ class Stylizer:
 
         return HubNetwork(self._network, self._metadata or describe(self._network))
 
-    def with_look(self, **changes: Any) -> "Stylizer":
-        """Return the same network with another look; what need not be computed anew is shared.
+    def with_options(self, **changes: Any) -> "Stylizer":
+        """Return the same network with other style options; what need not be computed anew is shared.
 
         Args:
-            **changes: Arguments of `Look`. Other shares, strength or masks cost nothing.
+            **changes: Arguments of `StyleOptions`. Other shares, strength or masks cost nothing.
 
         Raises:
-            InputError: A bad look, or styles of a kind that the network does not take.
+            InputError: A bad option, or styles of a kind that the network does not take.
         """
         other = copy(self)
-        other.look = replace(self.look, **changes)
+        other.options = replace(self.options, **changes)
         if changes.keys() <= {"shares", "alpha", "masks"}:
             other.condition = copy(self.condition)
-            other.condition.look = other.look
+            other.condition.options = other.options
         else:
-            other.condition = condition(self._network, other.look, self.device)
+            other.condition = condition(self._network, other.options, self.device)
         return other
 
     def notes(self) -> list[str]:
-        """Return how the look is had, a line for each thing that could be had in several ways."""
-        luminance = ["luminance: the output gets the photograph's chroma"] * (self.look.preserve_color == "luminance")
-        return [*luminance, *self.condition.notes()]
+        """Return how the style options are met, a line for each thing that could be had in several ways."""
+        notes = self.condition.notes()
+        if self.options.preserve_color == "luminance":
+            notes = ["luminance: the output gets the photograph's chroma", *notes]
+        return notes
 
     def prepare(self, images: int, height: int, width: int) -> str:
         """Compile the network if that pays for many images of one size, and return a line that says why or why not.
@@ -165,7 +167,7 @@ class Stylizer:
     def _tile(self, image: Tensor) -> int | None:
         """Return the side of the tiles of an image, (1, 3, h, w), that the network is given."""
         height, width = image.shape[-2:]
-        return self.tile or tile_for(self.network, self.device, height, width, mixed=len(self.look.styles) > 1)
+        return self.tile or tile_for(self.network, self.device, height, width, mixed=len(self.options.styles) > 1)
 
     @torch.inference_mode()
     def __call__(self, image: Tensor, callback: Callback | None = None) -> Tensor:
@@ -189,19 +191,20 @@ class Stylizer:
         """Return the stylized photograph; what lies beside the network runs on the CPU."""
         photograph = photograph.cpu()
         image = self.condition.enter(photograph)
-        stylized = self._forward(image, self.condition.options(image), callback)
+        stylized = self._forward(image, self.condition.arguments(image), callback)
         stylized = self.condition.leave(stylized, photograph)
         if bool((photograph == photograph[..., :1, :1]).all()):  # plain: instance norm sees no light and no dark
             stylized = stylized.add_(photograph.mean() - stylized.mean()).clamp_(0, 1)
-        if self.look.preserve_color == "luminance":  # in place, a band of rows at a time: there may be no room for more
+        if self.options.preserve_color == "luminance":  # in place, a band of rows at a time: memory may be short
             for band, own in zip(stylized.split(BAND, 2), photograph.split(BAND, 2), strict=True):
                 band.copy_(luminance_only(band, own))
-        coverage = self.look.coverage(photograph.shape[-2:])
+        coverage = self.options.coverage(photograph.shape[-2:])
         return stylized if coverage is None else torch.lerp(photograph, stylized, coverage, out=stylized)
 
-    def _forward(self, image: Tensor, options: dict[str, Any], callback: Callback | None) -> Tensor:
+    def _forward(self, image: Tensor, arguments: dict[str, Any], callback: Callback | None) -> Tensor:
         """Return what the network makes of an image, (1, 3, h, w), on the CPU."""
         if tile := self._tile(image):
-            return tiled(self.network, image, tile, self.device, callback, **options)
-        there = {name: value.to(self.device) if isinstance(value, Tensor) else value for name, value in options.items()}
-        return self.network(image.to(self.device), **there).cpu()
+            return tiled(self.network, image, tile, self.device, callback, **arguments)
+        for name, value in arguments.items():
+            arguments[name] = value.to(self.device) if isinstance(value, Tensor) else value
+        return self.network(image.to(self.device), **arguments).cpu()

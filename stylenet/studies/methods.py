@@ -15,7 +15,7 @@ from stylenet.features.extractor import FeatureExtractor
 from stylenet.features.weights import resolve_weights
 from stylenet.gatys.defaults import gatys_options, gatys_shares
 from stylenet.gatys.optimize import optimize
-from stylenet.inference.looks import Look
+from stylenet.inference.style_options import StyleOptions
 from stylenet.inference.stylizer import Stylizer
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.losses.weighting import Balanced, Schedule
@@ -188,10 +188,10 @@ class Trained(Method):
         return self.kind == "adain" or style in self.styles
 
     def painter(self, style: str, painting: Tensor) -> Painter:
-        """Return the network with its look; see `Method.painter`."""
-        looks: dict[str, Any] = {"adain": (painting,), "johnson": ()}
-        look = Look(styles=looks[self.kind] if self.kind in looks else (self.styles.index(style),))
-        stylizer = Stylizer(self.network, self.device, look)
+        """Return the network with its style options; see `Method.painter`."""
+        given: dict[str, Any] = {"adain": (painting,), "johnson": ()}
+        options = StyleOptions(styles=given[self.kind] if self.kind in given else (self.styles.index(style),))
+        stylizer = Stylizer(self.network, self.device, options)
 
         def paint(photograph: Tensor, tick: Tick) -> Tensor:
             image = stylizer(photograph)

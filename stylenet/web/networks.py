@@ -157,7 +157,7 @@ class Networks:
         self._ready.move_to_end(key)
         while len(self._ready) > REMEMBERED:
             self._ready.popitem(last=False)
-        return self._ready[key].with_look(**choice.free)(photograph)
+        return self._ready[key].with_options(**choice.free)(photograph)
 
     def open(self, choice: Choice, tile: int | None = None) -> "Stylizer":
         """Return a stylizer that nobody else uses.

@@ -67,8 +67,8 @@ def run(ckpt, *options):
     return guarded(lambda: infer.run(given))
 
 
-def stylizer(ckpt, **look):
-    return Stylizer.from_checkpoint(f"{ckpt}.safetensors", "cpu", **look)
+def stylizer(ckpt, **options):
+    return Stylizer.from_checkpoint(f"{ckpt}.safetensors", "cpu", **options)
 
 
 def same(path, image):
@@ -87,8 +87,8 @@ def test_a_style_is_found_by_its_name_or_path(place, monkeypatch, capsys):
 def test_paintings_blend_as_weighted(place, capsys):
     paintings = ["--style=red.png", "--style=gray.png", "--style-size=32"]
     assert run("any", *paintings, "--style-weights=3,7", "--alpha=0.8") == 0
-    look = {"styles": ["red.png", "gray.png"], "style_size": 32, "shares": (0.3, 0.7), "alpha": 0.8}
-    assert same("out.png", stylizer("any", **look)(load_image("photo.png")))
+    options = {"styles": ["red.png", "gray.png"], "style_size": 32, "shares": (0.3, 0.7), "alpha": 0.8}
+    assert same("out.png", stylizer("any", **options)(load_image("photo.png")))
     assert capsys.readouterr().err.splitlines()[0] == "alpha 0.8: features are blended with the photograph's"
 
 

@@ -1,4 +1,4 @@
-"""What networks are told of a look, and what is done to their images instead; and the outcome, by formulas."""
+"""What networks are told of style options, and what is done to their images instead; and the outcome, by formulas."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from torch import nn
 from stylenet.data.styles import load_style
 from stylenet.errors import InputError
 from stylenet.inference.conditions import find_styles
-from stylenet.inference.looks import Look
+from stylenet.inference.style_options import StyleOptions
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.checkpoint import describe, save_network
@@ -103,26 +103,28 @@ def by_hand(network, image, paintings, shares, alpha=1.0):
 @pytest.mark.parametrize("alpha", [0.0, 0.4, 1.0])
 def test_paintings_of_several_sizes_blend_by_their_moments(adain, alpha):
     image, paintings = rand(32, 40), (rand(24, 32, seed=1) ** 3, rand(56, 40, seed=2) / 3)
-    look = Look(paintings, shares=(3, 7), alpha=alpha)
+    options = StyleOptions(paintings, shares=(3, 7), alpha=alpha)
     expected = by_hand(adain, image, paintings, (0.3, 0.7), alpha)
-    assert (Stylizer(adain, "cpu", look)(image) - expected).abs().max() < 1e-4
+    assert (Stylizer(adain, "cpu", options)(image) - expected).abs().max() < 1e-4
 
 
 def test_alpha_0_is_the_photograph(adain):
     image = rand(31, 34)
-    assert (Stylizer(adain, "cpu", Look((rand(32, 32, seed=1),), alpha=0))(image) - image).abs().max() < 1e-6
+    assert (Stylizer(adain, "cpu", StyleOptions((rand(32, 32, seed=1),), alpha=0))(image) - image).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 70), (24, 9)])
 def test_any_size_comes_back(adain, size):
-    look = Look((rand(32, 32, seed=1), rand(32, 32, seed=2)), masks=(left(5, 6),), preserve_color="luminance")
-    assert Stylizer(adain, "cpu", look)(rand(*size)).shape == (1, 3, *size)
+    options = StyleOptions(
+        (rand(32, 32, seed=1), rand(32, 32, seed=2)), masks=(left(5, 6),), preserve_color="luminance"
+    )
+    assert Stylizer(adain, "cpu", options)(rand(*size)).shape == (1, 3, *size)
 
 
 def test_a_mask_splits_two_paintings(adain):
     image, paintings = rand(16, 256), (rand(32, 32, seed=1) ** 3, rand(32, 32, seed=2) / 3)
-    one, other = (Stylizer(adain, "cpu", Look((painting,)))(image) for painting in paintings)
-    both = Stylizer(adain, "cpu", Look(paintings, masks=(left(16, 256),)))(image)
+    one, other = (Stylizer(adain, "cpu", StyleOptions((painting,)))(image) for painting in paintings)
+    both = Stylizer(adain, "cpu", StyleOptions(paintings, masks=(left(16, 256),)))(image)
     assert (both - one)[..., :80].abs().max() < 1e-5  # beyond what the decoder sees of the other half
     assert (both - other)[..., -80:].abs().max() < 1e-5
     assert (one - other).abs().max() > 1e-2
@@ -130,7 +132,7 @@ def test_a_mask_splits_two_paintings(adain):
 
 def test_moments_are_computed_once():
     network = Watched()
-    stylizer = Stylizer(network, "cpu", Look((rand(16, 16, seed=1), rand(24, 16, seed=2))))
+    stylizer = Stylizer(network, "cpu", StyleOptions((rand(16, 16, seed=1), rand(24, 16, seed=2))))
     for seed in (3, 4):
         stylizer(rand(16, 16, seed=seed))
     assert [painting.shape[-2:] for painting in network.shown] == [(16, 16), (24, 16)]
@@ -138,7 +140,7 @@ def test_moments_are_computed_once():
 
 def test_coral_gives_paintings_the_colors_of_each_photograph():
     network = Watched()
-    stylizer = Stylizer(network, "cpu", Look((rand(40, 40, seed=1),), preserve_color="coral"))
+    stylizer = Stylizer(network, "cpu", StyleOptions((rand(40, 40, seed=1),), preserve_color="coral"))
     assert network.shown == []
     photographs = [0.4 + 0.2 * rand(16, 16, seed=3), 0.5 + 0.1 * rand(16, 16, seed=4) ** 2]  # of which none is clamped
     for number, photograph in enumerate(photographs, start=1):
@@ -165,7 +167,7 @@ def test_a_painting_that_does_not_fit_is_one_line(monkeypatch, adain):
     monkeypatch.setattr(AdaIN, "palette", full)
     message = "a painting of 9x8 pixels does not fit into the memory of cpu: give a smaller --style-size"
     with pytest.raises(InputError, match=message):
-        Stylizer(adain, "cpu", Look((rand(4, 5), rand(8, 9))))
+        Stylizer(adain, "cpu", StyleOptions((rand(4, 5), rand(8, 9))))
 
 
 # Networks of one style, and of many
@@ -179,19 +181,19 @@ def test_a_network_of_one_style_is_given_images_alone():
 
 def test_shares_become_rows_of_the_mixture():
     network = Negative(num_styles=4)
-    Stylizer(network, "cpu", Look((2, 0), shares=(1, 3)))(rand(5, 7))
+    Stylizer(network, "cpu", StyleOptions((2, 0), shares=(1, 3)))(rand(5, 7))
     assert network.given[0][1]["mixture"].tolist() == [[0.75, 0, 0.25, 0]]
 
 
 def test_a_style_given_twice_has_both_shares():
     network = Negative(num_styles=2)
-    Stylizer(network, "cpu", Look((1, 0, 1), shares=(1, 2, 1)))(rand(5, 7))
+    Stylizer(network, "cpu", StyleOptions((1, 0, 1), shares=(1, 2, 1)))(rand(5, 7))
     assert network.given[0][1]["mixture"].tolist() == [[0.5, 0.5]]
 
 
 def test_masks_become_maps_of_the_rows_at_the_size_of_the_image():
     network = Negative(num_styles=3)
-    Stylizer(network, "cpu", Look((2, 0), masks=(left(16, 20),), stroke_scale=2))(rand(16, 20))
+    Stylizer(network, "cpu", StyleOptions((2, 0), masks=(left(16, 20),), stroke_scale=2))(rand(16, 20))
     expected = torch.zeros(1, 3, 8, 10)
     expected[:, 2, :, :5] = expected[:, 0, :, 5:] = 1
     mixture = network.given[0][1]["mixture"]
@@ -204,19 +206,19 @@ def test_rows_mix_as_the_network_mixes_them():
     network, image = JohnsonNet(width=2, blocks=1, num_styles=3), rand(18, 21)
     with torch.no_grad():
         expected = network.eval()(image, torch.tensor([[0.0, 0.25, 0.75]]))
-    assert torch.allclose(Stylizer(network, "cpu", Look((2, 1), shares=(3, 1)))(image), expected, atol=1e-5)
+    assert torch.allclose(Stylizer(network, "cpu", StyleOptions((2, 1), shares=(3, 1)))(image), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
 def test_alpha_blends_with_the_photograph(alpha):
     image = rand(5, 7)
     expected = alpha * (1 - image) + (1 - alpha) * image
-    assert (Stylizer(Negative(), "cpu", Look(alpha=alpha))(image) - expected).abs().max() < 1e-6
+    assert (Stylizer(Negative(), "cpu", StyleOptions(alpha=alpha))(image) - expected).abs().max() < 1e-6
 
 
 def test_coral_gives_the_output_the_colors_of_the_photograph():
     photograph = 0.2 + 0.2 * rand(20, 20)
-    stylized = Stylizer(Negative(), "cpu", Look(preserve_color="coral"))(photograph)
+    stylized = Stylizer(Negative(), "cpu", StyleOptions(preserve_color="coral"))(photograph)
     found, wanted = (x.double().flatten(2)[0].numpy() for x in (stylized, photograph))
     assert np.abs(found.mean(1) - wanted.mean(1)).max() < 1e-4
     assert np.abs(np.cov(found) - np.cov(wanted)).max() < 1e-4
@@ -226,7 +228,7 @@ def test_coral_gives_the_output_the_colors_of_the_photograph():
 def test_luminance_keeps_the_chroma_of_the_photograph(alpha):
     photograph = 0.3 + 0.3 * rand(150, 9)  # several bands
     before = photograph.clone()
-    stylized = Stylizer(Negative(), "cpu", Look(preserve_color="luminance", alpha=alpha))(photograph)
+    stylized = Stylizer(Negative(), "cpu", StyleOptions(preserve_color="luminance", alpha=alpha))(photograph)
     assert torch.equal(photograph, before)
     yiq = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
     found, wanted = (np.einsum("ij,jhw->ihw", yiq, x[0].numpy()) for x in (stylized, photograph))
@@ -236,29 +238,29 @@ def test_luminance_keeps_the_chroma_of_the_photograph(alpha):
 
 def test_black_stays_the_photograph_whatever_else_is_asked_for():
     photograph, mask = rand(8, 10), left(8, 10)
-    look = Look(masks=(mask,), preserve_color="coral", alpha=0.9, stroke_scale=1.5)
-    stylized = Stylizer(Negative(), "cpu", look)(photograph)
+    options = StyleOptions(masks=(mask,), preserve_color="coral", alpha=0.9, stroke_scale=1.5)
+    stylized = Stylizer(Negative(), "cpu", options)(photograph)
     assert torch.equal(stylized[..., 5:], photograph[..., 5:])
     assert (stylized - photograph)[..., :5].abs().mean() > 0.05
 
 
 def test_soft_masks_blend():
     photograph, mask = rand(8, 10), torch.full((1, 1, 4, 4), 0.25)
-    stylized = Stylizer(Negative(), "cpu", Look(masks=(mask,)))(photograph)
+    stylized = Stylizer(Negative(), "cpu", StyleOptions(masks=(mask,)))(photograph)
     assert (stylized - (0.25 * (1 - photograph) + 0.75 * photograph)).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize(("scale", "size"), [(2.0, (8, 12)), (0.5, (34, 50)), (4.0, (4, 6)), (1.0, (17, 25))])
 def test_strokes_are_scaled_by_what_the_network_sees(scale, size):
     network = Negative()
-    stylized = Stylizer(network, "cpu", Look(stroke_scale=scale))(rand(17, 25))
+    stylized = Stylizer(network, "cpu", StyleOptions(stroke_scale=scale))(rand(17, 25))
     assert network.given[0][0].shape == (1, 3, *size)
     assert stylized.shape == (1, 3, 17, 25)
     assert 0 <= stylized.min() <= stylized.max() <= 1
 
 
 def test_a_pixel_has_large_strokes_too():
-    assert Stylizer(Negative(), "cpu", Look(stroke_scale=4))(rand(1, 1)).shape == (1, 3, 1, 1)
+    assert Stylizer(Negative(), "cpu", StyleOptions(stroke_scale=4))(rand(1, 1)).shape == (1, 3, 1, 1)
 
 
 # Styles that are given
@@ -291,25 +293,25 @@ def test_a_network_for_any_style_needs_one(adain):
 @pytest.mark.parametrize(
     ("network", "styles", "message"),
     [
-        (Negative(), (0,), "1 learnt styles has none"),
-        (Negative(), (rand(16, 16),), "1 learnt styles has none"),
-        (Negative(3), (), "3 learnt styles has their rows"),
-        (Negative(3), (3,), "3 learnt styles has their rows"),
-        (Negative(3), (rand(16, 16),), "3 learnt styles has their rows"),
-        ("adain", (), "any style has paintings"),
-        ("adain", (0,), "any style has paintings"),
+        (Negative(), (0,), "1 learnt styles have none"),
+        (Negative(), (rand(16, 16),), "1 learnt styles have none"),
+        (Negative(3), (), "3 learnt styles have their rows"),
+        (Negative(3), (3,), "3 learnt styles have their rows"),
+        (Negative(3), (rand(16, 16),), "3 learnt styles have their rows"),
+        ("adain", (), "any style have paintings"),
+        ("adain", (0,), "any style have paintings"),
     ],
 )
-def test_looks_of_another_kind_of_network(adain, network, styles, message):
+def test_style_options_of_another_kind_of_network(adain, network, styles, message):
     with pytest.raises(InputError, match=message):
-        Stylizer(adain if network == "adain" else network, "cpu", Look(styles))
+        Stylizer(adain if network == "adain" else network, "cpu", StyleOptions(styles))
 
 
 def test_a_checkpoint_names_its_styles(tmp_path):
     network = JohnsonNet(width=2, blocks=1, num_styles=3)
     save_network(network, tmp_path / "many.safetensors", describe(network, **NAMES))
     stylizer = Stylizer.from_checkpoint(tmp_path / "many.safetensors", "cpu", styles=["quilt", "wave"], shares=(1, 4))
-    assert stylizer.look == Look((1, 0), shares=(1, 4))
+    assert stylizer.options == StyleOptions((1, 0), shares=(1, 4))
 
 
 @pytest.mark.gpu
@@ -321,9 +323,9 @@ def test_cuda_does_as_the_cpu(adain, way, tile):
     many, image, mask = JohnsonNet(width=2, blocks=1, num_styles=3), rand(90, 130), left(20, 30)
     paintings = (rand(40, 32, seed=1), rand(32, 32, seed=2))
     for network, styles in ((adain, paintings), (many, (2, 0))):
-        look = Look(styles, shares=(1, 3), masks=(mask,), alpha=0.8, preserve_color=way, stroke_scale=1.5)
-        expected = Stylizer(network, "cpu", look)(image)
-        stylized = Stylizer(network, "cuda", look, tile)(image)
+        options = StyleOptions(styles, shares=(1, 3), masks=(mask,), alpha=0.8, preserve_color=way, stroke_scale=1.5)
+        expected = Stylizer(network, "cpu", options)(image)
+        stylized = Stylizer(network, "cuda", options, tile)(image)
         assert stylized.device.type == "cpu"
         assert (stylized - expected).abs().max() < 0.02
         network.to("cpu")

@@ -4,7 +4,7 @@ from torch import nn
 
 from stylenet.devices import pick_device
 from stylenet.errors import InputError
-from stylenet.inference.looks import Look
+from stylenet.inference.style_options import StyleOptions
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.checkpoint import describe, save_network
 from stylenet.networks.johnson import JohnsonNet
@@ -45,14 +45,14 @@ def test_from_checkpoint(tmp_path):
     assert torch.equal(stylizer(image), Stylizer(network, "cpu")(image))
 
 
-def test_another_look_is_that_of_a_new_stylizer_and_leaves_the_old_one():
+def test_other_options_make_the_picture_of_a_new_stylizer_and_leave_the_old_one():
     torch.manual_seed(0)
     network = JohnsonNet(width=1, blocks=1)
     image = torch.rand(1, 3, 20, 30)
     stylizer = Stylizer(network, "cpu")
     before = stylizer(image)
-    half = stylizer.with_look(alpha=0.5)
-    torch.testing.assert_close(half(image), Stylizer(network, "cpu", Look(alpha=0.5))(image))
+    half = stylizer.with_options(alpha=0.5)
+    torch.testing.assert_close(half(image), Stylizer(network, "cpu", StyleOptions(alpha=0.5))(image))
     torch.testing.assert_close(half(image), 0.5 * image + 0.5 * before)
     torch.testing.assert_close(stylizer(image), before)
 

@@ -1,4 +1,4 @@
-"""A look: in which styles photographs are stylized, how strongly, where, in which colors, with how large strokes."""
+"""In which styles photographs are stylized, how strongly, where, in which colors, with how large strokes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ LARGEST_SCALE = 4.0
 
 
 @dataclass(frozen=True)
-class Look:
+class StyleOptions:
     """How photographs are stylized; the same for all of them, whatever their sizes.
 
     Args:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stylenet.errors import InputError
-from stylenet.inference.looks import Look
+from stylenet.inference.style_options import StyleOptions
 
 SIZE = (7, 9)
 
@@ -23,37 +23,37 @@ def half(size: tuple[int, int] = SIZE) -> torch.Tensor:
 
 
 def test_shares_are_scaled_to_a_sum_of_one():
-    assert Look((0, 1), shares=(3, 7)).mixture(SIZE)[0].tolist() == pytest.approx([0.3, 0.7])
+    assert StyleOptions((0, 1), shares=(3, 7)).mixture(SIZE)[0].tolist() == pytest.approx([0.3, 0.7])
 
 
 def test_shares_are_equal_by_default():
-    assert Look((4, 0, 2, 1)).mixture(SIZE).tolist() == [[0.25] * 4]
+    assert StyleOptions((4, 0, 2, 1)).mixture(SIZE).tolist() == [[0.25] * 4]
 
 
 def test_a_share_may_be_nothing():
-    assert Look((0, 1), shares=(0, 5)).mixture(SIZE).tolist() == [[0, 1]]
+    assert StyleOptions((0, 1), shares=(0, 5)).mixture(SIZE).tolist() == [[0, 1]]
 
 
 def test_without_masks_everything_is_stylized():
-    assert Look((0, 1)).coverage(SIZE) is None
+    assert StyleOptions((0, 1)).coverage(SIZE) is None
 
 
 def test_one_mask_for_one_style_says_where_to_stylize():
     (mask,) = masks(1)
-    for look in (Look(masks=(mask,)), Look((3,), masks=(mask,))):
-        assert look.mixture(SIZE).tolist() == [[1]]
-        assert torch.equal(look.coverage(SIZE), mask)
+    for options in (StyleOptions(masks=(mask,)), StyleOptions((3,), masks=(mask,))):
+        assert options.mixture(SIZE).tolist() == [[1]]
+        assert torch.equal(options.coverage(SIZE), mask)
 
 
 def test_one_mask_for_two_styles_is_white_for_the_first():
     (mask,) = masks(1)
-    look = Look((5, 2), masks=(mask,))
-    assert look.coverage(SIZE) is None
-    assert torch.allclose(look.mixture(SIZE), torch.cat([mask, 1 - mask], 1))
+    options = StyleOptions((5, 2), masks=(mask,))
+    assert options.coverage(SIZE) is None
+    assert torch.allclose(options.mixture(SIZE), torch.cat([mask, 1 - mask], 1))
 
 
 def test_two_halves_split_exactly():
-    first, second = Look((0, 1), masks=(half(),)).mixture(SIZE)[0]
+    first, second = StyleOptions((0, 1), masks=(half(),)).mixture(SIZE)[0]
     assert torch.equal(first, half()[0, 0])
     assert torch.equal(second, 1 - half()[0, 0])
 
@@ -64,19 +64,19 @@ def test_a_mask_for_each_style_shares_each_pixel(count, shares):
     for mask in given:
         mask[..., :2, :3] = 0  # nobody's
     given[0][..., 5:, :] = 0
-    look = Look(tuple(range(count)), shares=shares, masks=given)
+    options = StyleOptions(tuple(range(count)), shares=shares, masks=given)
     stacked = np.stack([mask.numpy()[0, 0] for mask in given]).astype(float)
     expected = stacked * np.array(shares)[:, None, None]
     expected[:, :2, :3] = np.array(shares)[:, None, None]
     expected /= expected.sum(0)
-    assert np.abs(look.mixture(SIZE)[0].numpy() - expected).max() < 1e-6
-    assert np.abs(look.coverage(SIZE)[0, 0].numpy() - np.minimum(stacked.sum(0), 1)).max() < 1e-6
+    assert np.abs(options.mixture(SIZE)[0].numpy() - expected).max() < 1e-6
+    assert np.abs(options.coverage(SIZE)[0, 0].numpy() - np.minimum(stacked.sum(0), 1)).max() < 1e-6
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (64, 33)])
 def test_masks_are_scaled_to_each_image(size):
-    look = Look((0, 1, 2), masks=masks(3))
-    mixture, coverage = look.mixture(size), look.coverage(size)
+    options = StyleOptions((0, 1, 2), masks=masks(3))
+    mixture, coverage = options.mixture(size), options.coverage(size)
     assert mixture.shape == (1, 3, *size)
     assert coverage.shape == (1, 1, *size)
     assert torch.allclose(mixture.sum(1), torch.ones(1, *size))
@@ -85,12 +85,14 @@ def test_masks_are_scaled_to_each_image(size):
 
 
 def test_a_mask_scaled_down_is_soft_at_its_edge():
-    coverage = Look(masks=(half((40, 80)),)).coverage((4, 9))[0, 0]  # the edge is in the middle of the fifth column
+    coverage = StyleOptions(masks=(half((40, 80)),)).coverage((4, 9))[
+        0, 0
+    ]  # the edge is in the middle of the fifth column
     assert coverage.mean(0).tolist() == pytest.approx([1, 1, 1, 1, 0.5, 0, 0, 0, 0], abs=0.02)
 
 
 @pytest.mark.parametrize(
-    ("look", "message"),
+    ("options", "message"),
     [
         ({"alpha": 1.5}, "alpha 1.5: give a number from 0 to 1"),
         ({"alpha": -0.1}, "alpha -0.1: give"),
@@ -111,8 +113,8 @@ def test_a_mask_scaled_down_is_soft_at_its_edge():
         ({"masks": (torch.zeros(1, 1, 4, 4),)}, "every mask is black everywhere: paint white"),
     ],
 )
-def test_what_does_not_fit_is_one_line(look, message):
+def test_what_does_not_fit_is_one_line(options, message):
     with pytest.raises(InputError) as caught:
-        Look(**look)
+        StyleOptions(**options)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
