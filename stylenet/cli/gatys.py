@@ -17,7 +17,7 @@ from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.cli.gatys_film import Watch, film_job
 from stylenet.color import check_preserve_color
 from stylenet.console import print_card
-from stylenet.devices import pick_device
+from stylenet.devices import most_memory, pick_device
 from stylenet.errors import InputError
 from stylenet.features.backbones import get_backbone
 from stylenet.features.weights import resolve_weights
@@ -124,6 +124,7 @@ def gatys(
     network = (backbone, resolve_weights(backbone, weights))
     given, how["weighting"] = _balanced(backbone, style_strength, loss or {})
     _check_size(content, pictures, backbone)
+    _warn_of_memory(content, pictures, backbone, place)
     objective = gatys_loss(*network, pictures.styles, given, place)
     how |= {"steps": steps, "pyramid": pyramid, "preserve_color": preserve_color, "seed": seed}
     kept = job and job.keep(given_options | {"style": pictures.paths, "weights": network[1]})
@@ -214,4 +215,22 @@ def _check_size(content: str, pictures: Pictures, backbone: str) -> None:
         raise InputError(
             f"{content} has {width}x{height} pixels at this size: {backbone} needs at least {least} on each side, "
             "give a larger --size"
+        )
+
+
+def _warn_of_memory(content: str, pictures: Pictures, backbone: str, device: torch.device) -> None:
+    """Say so where a photograph takes more than the memory there is: the system would end the process without a word.
+
+    The bytes are fewer than any measured with the layers that the loss has by default (24 steps, 256 to 1448 pixels).
+    """
+    most = most_memory()
+    if device.type != "cpu" or most is None or not backbone.startswith("vgg"):
+        return
+    height, width = pictures.content.shape[-2:]
+    needed = 1e9 + 1500 * height * width
+    if needed > most:
+        print(
+            f"{content} at {width}x{height} pixels takes over {needed / 1e9:.1f} GB, and {most / 1e9:.1f} GB are "
+            "there: if the system ends this, give a smaller --size",
+            file=sys.stderr,
         )

@@ -261,6 +261,16 @@ def test_out_of_memory_is_one_line(command: Command, monkeypatch: pytest.MonkeyP
 # Bad input: one line, exit code 2, nothing written
 
 
+@pytest.mark.parametrize(("most", "warned"), [(8 * 10**8, True), (2 * 10**9, False), (None, False)])
+def test_a_photograph_beyond_memory_is_told_of(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, most: int | None, warned: bool
+):
+    monkeypatch.setattr(gatys, "most_memory", lambda: most)
+    assert command() == 0
+    line = "photo.png at 48x36 pixels takes over 1.0 GB, and 0.8 GB are there: if the system ends this, give a smaller"
+    assert (line in capsys.readouterr().err) == warned
+
+
 def mistake(message: str, *options: str, **named: str | None) -> tuple[str, tuple[str, ...], dict[str, str | None]]:
     return message, options, named
 
