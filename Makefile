@@ -42,8 +42,8 @@ networks: $(STAMP)  ## Train every network that ships, from scratch (hours), int
 test: $(STAMP)  ## Run the quick tests, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-browser: $(STAMP)  ## Run the tests of the page in a real browser (Debian's package chromium)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser tests/web
+test-browser: $(STAMP)  ## Run the quick tests of the page in a real browser (Debian's package chromium)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'browser and not slow' tests/web
 
 test-all: $(STAMP)  ## Run every test, the slow ones and those of browser, cluster and GPU too
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''

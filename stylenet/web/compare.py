@@ -10,11 +10,11 @@ import gradio as gr
 
 from stylenet.errors import InputError
 from stylenet.resources import shipped_networks
+from stylenet.web.app_state import AppState
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job, Stopped
 from stylenet.web.networks import Choice, title
 from stylenet.web.sessions import Session
-from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
 
 if TYPE_CHECKING:
@@ -44,17 +44,17 @@ class CompareTab:
     """The tab.
 
     Args:
-        studio: What tabs share.
+        state: What tabs share.
         inputs: Photograph and style.
     """
 
-    def __init__(self, studio: Studio, inputs: Inputs) -> None:
-        self.studio = studio
+    def __init__(self, state: AppState, inputs: Inputs) -> None:
+        self.state = state
         ways = [(called(name), name) for name in (*shipped_networks(), "gatys", "own")]
         gr.Markdown("Of the look, the style alone counts here. Networks that never learnt it are left out.")
         self.ways = gr.CheckboxGroup(ways, value=["adain", "multistyle", "gatys"], label="Ways to paint")
         self.size = gr.Dropdown(SIZES, value=256, label="Longer side", filterable=False)
-        self.work = Work(studio, "compare", "Compare")
+        self.work = Work(state, "compare", "Compare")
         self.table = gr.HTML("")
         self.work.when_started(self.go, [self.ways, self.size, *inputs.controls], [self.table])
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from stylenet.errors import InputError
+from stylenet.web.app_state import AppState
+from stylenet.web.components import problem, saying, uploads
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job
 from stylenet.web.limits import Limits, told
-from stylenet.web.parts import problem, saying, uploads
 from stylenet.web.sessions import Session
-from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
 from stylenet.web.zips import is_zip, unpacked, zipped
 
@@ -31,16 +31,16 @@ class FilmsTab:
     """The tab.
 
     Args:
-        studio: What tabs share.
+        state: What tabs share.
         inputs: The look.
     """
 
-    def __init__(self, studio: Studio, inputs: Inputs) -> None:
-        self.studio = studio
-        gr.Markdown(f"Films of up to {studio.limits.film_seconds} seconds, or photographs, also in a zip.")
+    def __init__(self, state: AppState, inputs: Inputs) -> None:
+        self.state = state
+        gr.Markdown(f"Films of up to {state.limits.film_seconds} seconds, or photographs, also in a zip.")
         self.files = uploads("Films and photographs", height=180)
         self.size = gr.Dropdown(SIZES, value=0, label="Longer side", filterable=False)
-        self.work = Work(studio, "films", "Paint them all")
+        self.work = Work(state, "films", "Paint them all")
         self.film = gr.Video(label="The film", visible=False, buttons=["download"], interactive=False)
         self.download = gr.DownloadButton("Download", visible=False)
         self.files.change(self.keep, self.files)
@@ -48,13 +48,13 @@ class FilmsTab:
 
     def keep(self, request: gr.Request, files: list[str] | None) -> None:
         """Remember the files that were dropped, so that they go with the visitor."""
-        self.studio.sessions.keep(self.studio.visitor(request), "films", *(files or []))
+        self.state.sessions.keep(self.state.visitor(request), "films", *(files or []))
 
     def go(self, request: gr.Request, files: list[str] | None, size: int, *controls: Any) -> Iterator[Updates]:
         """Paint every file, with progress, until all are done or the visitor cancels."""
 
         def work(session: Session, job: Job) -> tuple[Path, list[str]]:
-            stylizer = self.studio.networks.open(session.choice(None, None, *controls[2:]))
+            stylizer = self.state.networks.open(session.choice(None, None, *controls[2:]))
             return painted_files(session, job, stylizer, files or [], size or None)
 
         def end(session: Session, result: tuple[Path, list[str]]) -> Updates:

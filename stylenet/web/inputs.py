@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 
 from stylenet.errors import InputError
+from stylenet.web.app_state import AppState
+from stylenet.web.components import brush, problem, status_line, upload
 from stylenet.web.limits import told
 from stylenet.web.networks import title
-from stylenet.web.parts import brush, problem, status_line, upload
 from stylenet.web.sessions import Session
-from stylenet.web.studio import Studio
 
 THUMBNAIL = 96
 NOTHING = ""
@@ -24,12 +24,12 @@ class Inputs:
     """Photograph, style, painting and how to paint, in the block that is open.
 
     Args:
-        studio: What tabs share.
+        state: What tabs share.
         names: The flagship's styles.
     """
 
-    def __init__(self, studio: Studio, names: list[str]) -> None:
-        self.studio, self.names = studio, names
+    def __init__(self, state: AppState, names: list[str]) -> None:
+        self.state, self.names = state, names
         self.photograph = upload("Photograph", height=240)
         self.status = status_line()
         self.style = gr.Radio(_titled(names), value=names[0], label="Style", elem_classes="styles")
@@ -68,7 +68,7 @@ class Inputs:
 
     def show_thumbnails(self) -> str:
         """Return the thumbnails of the flagship's styles; see `thumbnails`."""
-        self.studio.loaded.wait()
+        self.state.loaded.wait()
         return self._shipped
 
     @cached_property
@@ -79,26 +79,26 @@ class Inputs:
         """Take a new photograph, or none."""
         from stylenet.web.pictures import address
 
-        session = self.studio.visitor(request)
-        self.studio.sessions.keep(session, "photograph", *filter(None, [path]))
+        session = self.state.visitor(request)
+        self.state.sessions.keep(session, "photograph", *filter(None, [path]))
         try:
             return gr.skip(), gr.update(photo=address(session.preview(path)) if path else ""), None, ""
         except InputError as error:
-            self.studio.sessions.keep(session, "photograph")
+            self.state.sessions.keep(session, "photograph")
             return None, gr.update(photo=""), None, problem(told(error, session.folder.parent))
 
     def begin_painting(self, request: gr.Request, path: str | None) -> tuple[Any, str]:
         """Take a painting, or none."""
         from stylenet.web.pictures import read_picture
 
-        session = self.studio.visitor(request)
-        self.studio.sessions.keep(session, "painting", *filter(None, [path]))
+        session = self.state.visitor(request)
+        self.state.sessions.keep(session, "painting", *filter(None, [path]))
         try:
             if path:
-                read_picture(path, self.studio.limits)
+                read_picture(path, self.state.limits)
             return gr.skip(), ""
         except InputError as error:
-            self.studio.sessions.keep(session, "painting")
+            self.state.sessions.keep(session, "painting")
             return None, problem(told(error, session.folder.parent))
 
     def with_learnt(self, session: Session) -> dict[Any, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from threading import Condition, Event, Thread
 from typing import Any
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 """Between two looks at a job: a visitor's "stop" is answered within."""
 
 
@@ -101,7 +101,7 @@ class Job:
         working, began = self.step, time.perf_counter()
         self.step = replace(working, paused=True)
         while self.paused.is_set() and not self.stopped.is_set():
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         self.began += time.perf_counter() - began
         self.step = working
 
@@ -113,7 +113,7 @@ class Job:
             InputError: What the work raised.
         """
         seen: Step | None = None
-        while not self.ended.wait(LOOK_SECONDS):
+        while not self.ended.wait(POLL_SECONDS):
             if self.stopped.is_set() and not self.keeps:
                 raise Stopped
             if self.step is not seen:
@@ -134,7 +134,7 @@ class Job:
             self.ended.set()
 
 
-class Desk:
+class JobQueue:
     """Where jobs queue.
 
     Args:
@@ -165,7 +165,7 @@ class Desk:
             with self._changed:
                 while (before := self._line.index(job) - self.limit + 1) > 0 and not job.stopped.is_set():
                     job.step = Step(before=before)
-                    self._changed.wait(LOOK_SECONDS)
+                    self._changed.wait(POLL_SECONDS)
             if job.stopped.is_set():
                 job.error = Stopped()
                 job.ended.set()

@@ -14,12 +14,12 @@ import gradio as gr
 from stylenet.console import LINE_VARIABLE
 from stylenet.errors import InputError
 from stylenet.resources import shipped_networks
+from stylenet.web.app_state import AppState
+from stylenet.web.components import picture, saying
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job
 from stylenet.web.networks import Learnt
-from stylenet.web.parts import picture, saying
 from stylenet.web.sessions import Session
-from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
 
 RECIPE = ["recipe=minutes"]
@@ -33,18 +33,18 @@ class LearnTab:
     """The tab.
 
     Args:
-        studio: What tabs share.
+        state: What tabs share.
         inputs: Where the painting is, and the styles that a new one joins.
     """
 
-    def __init__(self, studio: Studio, inputs: Inputs) -> None:
-        self.studio, self.inputs = studio, inputs
+    def __init__(self, state: AppState, inputs: Inputs) -> None:
+        self.state, self.inputs = state, inputs
         gr.Markdown(
             "Drop a painting under *Or a painting of yours*, and have a network learn it. After ten minutes or more "
             "it paints photographs and films at once. One painting is learnt at a time; others wait."
         )
         self.name = gr.Textbox("my_style", label="Name of the style", max_length=40)
-        self.work = Work(studio, "learn", "Learn it", "Stop", studio.school)
+        self.work = Work(state, "learn", "Learn it", "Stop", state.trainings)
         self.resume = gr.Button("Go on where it stopped", visible=False)
         self.training = gr.State(None)  # the visitor's last one
         self.grid = picture("Photographs are painted here as it learns")

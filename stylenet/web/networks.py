@@ -150,10 +150,10 @@ class Networks:
         """Do what `preview` says, in the thread of previews."""
         key = choice.network, choice.styles, *choice.fixed.values()
         if key not in self._ready:
-            from stylenet.web.remembering import Remembering
+            from stylenet.web.cached_network import CachedNetwork
 
             self._ready[key] = stylizer = self.open(choice)
-            stylizer.network = Remembering(stylizer.network)
+            stylizer.network = CachedNetwork(stylizer.network)
         self._ready.move_to_end(key)
         while len(self._ready) > REMEMBERED:
             self._ready.popitem(last=False)

@@ -9,12 +9,12 @@ import gradio as gr
 import pandas as pd
 
 from stylenet.errors import InputError
+from stylenet.web.app_state import AppState
+from stylenet.web.components import before_after
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job
 from stylenet.web.networks import Choice
-from stylenet.web.parts import before_after
 from stylenet.web.sessions import Session
-from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ class OptimiseTab:
     """The tab.
 
     Args:
-        studio: What tabs share.
+        state: What tabs share.
         inputs: Photograph and look.
     """
 
-    def __init__(self, studio: Studio, inputs: Inputs) -> None:
-        self.studio = studio
+    def __init__(self, state: AppState, inputs: Inputs) -> None:
+        self.state = state
         gr.Markdown(
             "Slower, and often finer: the picture is changed a little at a time until it looks like the painting."
         )
@@ -68,7 +68,7 @@ class OptimiseTab:
         self.steps = gr.Slider(20, 500, 200, step=10, label="Steps", buttons=[])
         self.size = gr.Slider(128, 768, 384, step=32, label="Longer side in pixels", buttons=[])
         self.filmed = gr.Checkbox(True, label="Make a film of it")
-        self.work = Work(studio, "optimise", "Start", "Stop, and keep the picture")
+        self.work = Work(state, "optimise", "Start", "Stop, and keep the picture")
         self.pause = gr.Button("Pause", visible=False)
         self.losses = gr.LinePlot(
             x="step",
@@ -88,7 +88,7 @@ class OptimiseTab:
 
     def hold(self, request: gr.Request) -> str:
         """Pause, or go on, and return what the button says next."""
-        job = self.studio.visitor(request).jobs[self.work.tab]
+        job = self.state.visitor(request).jobs[self.work.tab]
         (job.paused.clear if job.paused.is_set() else job.paused.set)()
         return "Go on" if job.paused.is_set() else "Pause"
 

@@ -82,7 +82,7 @@ def address(image: Tensor) -> str:
 
 
 def compared(before: Tensor, after: Tensor, alt: str) -> dict[str, Any]:
-    """Return what `stylenet.web.parts.before_after` shows.
+    """Return what `stylenet.web.components.before_after` shows.
 
     Args:
         before: The photograph, (1, 3, h, w) in [0, 1].

@@ -18,7 +18,7 @@ from stylenet.web.limits import Limits
 if TYPE_CHECKING:
     from gradio import Blocks
 
-    from stylenet.web.studio import Studio
+    from stylenet.web.app_state import AppState
 
 OFFLINE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 """What keeps gradio and what it brings from asking other machines."""
@@ -85,33 +85,33 @@ def running(
         InputError: gradio is not installed, or the port is taken.
     """
     with temporary_folder() as folder:
-        studio, page, address = _launched(folder, host, port, limits, auth, share)
-        Thread(target=uncollected()(studio.load), daemon=True).start()
+        state, page, address = _launched(folder, host, port, limits, auth, share)
+        Thread(target=uncollected()(state.load), daemon=True).start()
         try:
             yield address
         finally:
-            studio.sessions.close_all()
+            state.sessions.close_all()
             page.close(verbose=False)
 
 
 @uncollected()
 def _launched(
     folder: Path, host: str, port: int | None, limits: Limits, auth: tuple[str, str] | None, share: bool
-) -> tuple["Studio", "Blocks", str]:
+) -> tuple["AppState", "Blocks", str]:
     """Return what the tabs share, the page and its address; see `running`."""
     try:
         with unstubbed():
             import gradio  # noqa: F401
     except ImportError:
         raise InputError("the page needs gradio: pip install 'stylenet[web]'") from None
-    from stylenet.web.jobs import Desk
+    from stylenet.web.app_state import AppState
+    from stylenet.web.components import CSS
+    from stylenet.web.jobs import JobQueue
     from stylenet.web.page import THEME, build
-    from stylenet.web.parts import CSS
     from stylenet.web.sessions import Sessions
-    from stylenet.web.studio import Studio
 
-    studio = Studio(limits, Sessions(folder, limits), Desk(limits.jobs))
-    page = build(studio)
+    state = AppState(limits, Sessions(folder, limits), JobQueue(limits.jobs))
+    page = build(state)
     try:
         _, address, public = page.launch(
             server_name=host, server_port=port, auth=auth, share=share, prevent_thread_lock=True, quiet=True,
@@ -125,7 +125,7 @@ def _launched(
         raise InputError(
             f"the page on {host} does not answer: set NO_PROXY=127.0.0.1,localhost for a proxy, or try again"
         ) from None
-    return studio, page, public or address
+    return state, page, public or address
 
 
 def serve(host: str, port: int | None, limits: Limits, auth: tuple[str, str] | None, share: bool) -> None:

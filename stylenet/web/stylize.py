@@ -7,13 +7,13 @@ from typing import Any
 import gradio as gr
 
 from stylenet.errors import InputError
+from stylenet.web.app_state import AppState
+from stylenet.web.components import before_after, problem
 from stylenet.web.inputs import Inputs
 from stylenet.web.jobs import Job
 from stylenet.web.limits import told
 from stylenet.web.networks import tile_for
-from stylenet.web.parts import before_after, problem
 from stylenet.web.sessions import Session
-from stylenet.web.studio import Studio
 from stylenet.web.work import Updates, Work
 
 SIZES = [("As it was taken", 0), ("2160 pixels", 2160), ("1080 pixels", 1080), ("512 pixels, as shown here", 512)]
@@ -23,15 +23,15 @@ class StylizeTab:
     """The tab.
 
     Args:
-        studio: What tabs share.
+        state: What tabs share.
         inputs: Photograph and look.
     """
 
-    def __init__(self, studio: Studio, inputs: Inputs) -> None:
-        self.studio = studio
+    def __init__(self, state: AppState, inputs: Inputs) -> None:
+        self.state = state
         self.result = before_after("Drop a photograph, and it is painted here")
         self.size = gr.Dropdown(SIZES, value=0, label="Longer side of the picture to download", filterable=False)
-        self.work = Work(studio, "stylize", "Make it at full size")
+        self.work = Work(state, "stylize", "Make it at full size")
         self.download = gr.DownloadButton("Download the picture", visible=False)
         gr.on(
             inputs.changes,
@@ -48,18 +48,18 @@ class StylizeTab:
         """Show the picture at preview size; of several requests that wait, the visitor's last one is answered."""
         from stylenet.web.pictures import compared
 
-        session = self.studio.visitor(request)
+        session = self.state.visitor(request)
         choice = session.choice(*controls)
         newest = session.request()
         hidden: Updates = {self.download: gr.update(visible=False)}
         if choice.photograph is None:
             return {self.result: None, self.work.status: "", **hidden}
         try:
-            with self.studio.networks.lock:
+            with self.state.networks.lock:
                 if not newest():
                     return {self.work.status: gr.skip()}
                 photograph = session.preview(choice.photograph)
-                image = self.studio.networks.preview(choice, photograph)
+                image = self.state.networks.preview(choice, photograph)
             return {self.result: compared(photograph, image, choice.words), self.work.status: "", **hidden}
         except InputError as error:
             if not newest():
@@ -75,7 +75,7 @@ class StylizeTab:
         def paint(session: Session, job: Job) -> Path:
             choice = session.choice(*controls)
             photograph = scaled(read_picture(choice.photograph, session.limits), size or None)
-            stylizer = self.studio.networks.open(choice, tile_for(photograph))
+            stylizer = self.state.networks.open(choice, tile_for(photograph))
 
             def tell(done: int, total: int) -> None:
                 job.tell(done, total)

@@ -7,11 +7,11 @@ from typing import Any
 import gradio as gr
 
 from stylenet.errors import InputError
-from stylenet.web.jobs import Desk, Job, Stopped
+from stylenet.web.app_state import AppState
+from stylenet.web.components import problem, saying, status_line
+from stylenet.web.jobs import Job, JobQueue, Stopped
 from stylenet.web.limits import told
-from stylenet.web.parts import problem, saying, status_line
 from stylenet.web.sessions import Session
-from stylenet.web.studio import Studio
 
 Updates = dict[Any, Any]
 """What changes on the page, by component."""
@@ -21,15 +21,17 @@ class Work:
     """Two buttons and a line.
 
     Args:
-        studio: What tabs share.
+        state: What tabs share.
         tab: Its name; a visitor has one work in each tab.
         start: What the first button says.
         stop: What the second says.
-        desk: Where its works queue; by default with all others.
+        queue: Where its works queue; by default with all others.
     """
 
-    def __init__(self, studio: Studio, tab: str, start: str, stop: str = "Cancel", desk: Desk | None = None) -> None:
-        self.studio, self.tab, self.desk = studio, tab, desk or studio.desk
+    def __init__(
+        self, state: AppState, tab: str, start: str, stop: str = "Cancel", queue: JobQueue | None = None
+    ) -> None:
+        self.state, self.tab, self.queue = state, tab, queue or state.queue
         self.status = status_line()
         with gr.Row():
             self.start = gr.Button(start, variant="primary")
@@ -60,11 +62,11 @@ class Work:
             end: Returns what changes by its result; a text under `status` stands in for "Finished".
             keeps: Whether what there is when it is stopped counts as its result.
         """
-        session = self.studio.visitor(request)
+        session = self.state.visitor(request)
         idle = {self.start: gr.update(interactive=True), self.stop: gr.update(visible=False)}
         # given with every step: of two changes in quick succession, a browser that is busy may lose one
         busy = {self.start: gr.update(interactive=False), self.stop: gr.update(visible=True)}
-        job = session.start(self.tab, self.desk.start(lambda job: work(session, job), keeps))
+        job = session.start(self.tab, self.queue.start(lambda job: work(session, job), keeps))
         yield busy
         try:
             seen: dict[str, Any] = {}
@@ -83,4 +85,4 @@ class Work:
             yield {self.status: problem("Something went wrong here, and the log says what"), **idle}
 
     def _stop(self, request: gr.Request) -> None:
-        self.studio.visitor(request).stop(self.tab)
+        self.state.visitor(request).stop(self.tab)

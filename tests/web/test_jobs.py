@@ -4,14 +4,14 @@ import time
 import pytest
 
 from stylenet.errors import InputError
-from stylenet.web.jobs import Desk, Job, Step, Stopped
+from stylenet.web.jobs import Job, JobQueue, Step, Stopped
 
 
 def drained(job):
     return list(job.follow())
 
 
-def started(desk, work=None, **options):
+def started(queue, work=None, **options):
     """Return a job that has begun and goes on until the event returned is set."""
     begun, let_go = threading.Event(), threading.Event()
 
@@ -22,19 +22,19 @@ def started(desk, work=None, **options):
                 break
         return "result"
 
-    job = desk.start(work or wait, **options)
+    job = queue.start(work or wait, **options)
     assert begun.wait(5)
     return job, let_go
 
 
 def test_job_gives_its_result():
-    job = Desk(1).start(lambda job: 6 * 7)
+    job = JobQueue(1).start(lambda job: 6 * 7)
     drained(job)
     assert job.result == 42
 
 
 def test_steps_are_seen_while_it_works():
-    job, let_go = started(Desk(1))
+    job, let_go = started(JobQueue(1))
     steps = job.follow()
     while not (step := next(steps)).total:
         pass
@@ -64,12 +64,12 @@ def test_error_of_the_work_is_raised_where_it_is_followed():
         raise InputError("no such thing")
 
     with pytest.raises(InputError, match="no such thing"):
-        drained(Desk(1).start(fail))
+        drained(JobQueue(1).start(fail))
 
 
 def test_stopped_job_is_left_at_once_even_if_its_work_goes_on():
     release = threading.Event()
-    job = Desk(1).start(lambda job: release.wait(10))
+    job = JobQueue(1).start(lambda job: release.wait(10))
     job.stop()
     began = time.monotonic()
     with pytest.raises(Stopped):
@@ -79,16 +79,16 @@ def test_stopped_job_is_left_at_once_even_if_its_work_goes_on():
 
 
 def test_job_that_keeps_ends_with_what_it_has():
-    job, _ = started(Desk(1), keeps=True)
+    job, _ = started(JobQueue(1), keeps=True)
     job.stop()
     drained(job)
     assert job.result == "result"
 
 
 def test_second_job_waits_for_the_first_and_says_so():
-    desk = Desk(1)
-    _, let_go = started(desk)
-    second = desk.start(lambda job: "second")
+    queue = JobQueue(1)
+    _, let_go = started(queue)
+    second = queue.start(lambda job: "second")
     assert next(second.follow()).before == 1
     let_go.set()
     drained(second)
@@ -96,9 +96,9 @@ def test_second_job_waits_for_the_first_and_says_so():
 
 
 def test_as_many_jobs_run_as_allowed():
-    desk = Desk(2)
-    (_, first), (_, second) = started(desk), started(desk)  # the second begins while the first runs
-    third = desk.start(lambda job: None)
+    queue = JobQueue(2)
+    (_, first), (_, second) = started(queue), started(queue)  # the second begins while the first runs
+    third = queue.start(lambda job: None)
     assert next(third.follow()).before == 1
     first.set()
     drained(third)
@@ -106,9 +106,9 @@ def test_as_many_jobs_run_as_allowed():
 
 
 def test_job_stopped_while_it_waits_never_begins():
-    desk, begun = Desk(1), []
-    _, let_go = started(desk)
-    waiting = desk.start(begun.append)
+    queue, begun = JobQueue(1), []
+    _, let_go = started(queue)
+    waiting = queue.start(begun.append)
     waiting.stop()
     let_go.set()
     assert waiting.ended.wait(5)

@@ -5,30 +5,30 @@ from threading import Event
 
 import gradio as gr
 
-from stylenet.web.jobs import Desk
+from stylenet.web.jobs import JobQueue
 from stylenet.web.limits import Limits
 from stylenet.web.networks import Networks
 from stylenet.web.sessions import Session, Sessions
 
 
 @dataclass
-class Studio:
+class AppState:
     """What all tabs share.
 
     Args:
         limits: For visitors.
         sessions: The visitors.
-        desk: Where long works queue.
+        queue: Where long works queue.
         networks: What paints previews.
-        school: Where trainings queue: one at a time.
+        trainings: Where trainings queue: one at a time.
         loaded: Set once torch and the first network are there, which takes seconds: the page is shown before.
     """
 
     limits: Limits
     sessions: Sessions
-    desk: Desk
+    queue: JobQueue
     networks: Networks = field(default_factory=Networks)
-    school: Desk = field(default_factory=lambda: Desk(1))
+    trainings: JobQueue = field(default_factory=lambda: JobQueue(1))
     loaded: Event = field(default_factory=Event)
 
     def load(self) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Remembering(nn.Module):
+class CachedNetwork(nn.Module):
     """Give the last result again where the same is asked: of a look, strength, masks and colors come after a network.
 
     Args:

@@ -2,7 +2,7 @@ import pytest
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install -e '.[web]'")
 
-from stylenet.web.parts import problem, saying, upload
+from stylenet.web.components import problem, saying, upload
 
 
 @pytest.mark.parametrize("show", [saying, problem])
