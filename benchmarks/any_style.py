@@ -30,7 +30,7 @@ from stylenet.networks.adain import DEEPEST, STRIDE, AdaIN
 from stylenet.networks.checkpoint import load_network
 from stylenet.networks.layers import pad_to_stride
 from stylenet.studies.evaluation_report import HEADINGS
-from stylenet.studies.measure import Jury, figures
+from stylenet.studies.measure import Evaluator, figures
 from stylenet.studies.report import markdown
 
 FIGURES = ["gram_difference", "content_distance", "ssim", "rows", "shift", "depth"]
@@ -121,10 +121,10 @@ def _compare() -> int:
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     networks = {path.name: load(path) for path in given.checkpoints}
-    jury = Jury(given.judge, resolve_weights(given.judge, "auto"))
+    evaluator = Evaluator(given.judge, resolve_weights(given.judge, "auto"))
     found, rows = [], []
     for photograph, painting in held_out(given.val_count, given.pairs, given.size):
-        judge, shown = jury.judge(painting), [photograph, resize(painting, photograph.shape[-2] // 2)]
+        judge, shown = evaluator.judge(painting), [photograph, resize(painting, photograph.shape[-2] // 2)]
         makers = {"photograph": lambda x: x} | {name: stylizer(net, painting) for name, net in networks.items()}
         for name, make in makers.items():
             image = make(photograph)

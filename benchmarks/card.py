@@ -21,18 +21,20 @@ from stylenet.cli.exits import guarded
 from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style, load_style
 from stylenet.studies.evaluation_report import HEADINGS
-from stylenet.studies.measure import Jury, figures
+from stylenet.studies.measure import Evaluator, figures
 from stylenet.studies.methods import Photograph, Trained
 from stylenet.studies.report import markdown
 
 FIGURES = ["gram_difference", "content_distance", "ssim"]
 
 
-def rows(network: Trained, photographs: Sequence[Tensor], jury: Jury, size: int) -> Iterator[dict[str, str | float]]:
+def rows(
+    network: Trained, photographs: Sequence[Tensor], evaluator: Evaluator, size: int
+) -> Iterator[dict[str, str | float]]:
     """Give the figures of each photograph, (1, 3, H, W) in [0, 1], untouched and in each style of a network."""
     for style in network.styles:
         painting = load_style(find_style(style), size)
-        judge = jury.judge(painting)
+        judge = evaluator.judge(painting)
         for name, method in (("photograph", Photograph()), (network.path.name, network)):
             paint = method.painter(style, painting)
             for photograph in photographs:
@@ -51,10 +53,10 @@ def _card() -> int:
     given = parser.parse_args()
     data = StylizationData(root=given.root, size=given.size, val_count=given.val_count)
     photographs = torch.cat(list(data.val_dataloader())).split(1)
-    jury, cpu = Jury(given.backbone, given.weights), torch.device("cpu")
+    evaluator, cpu = Evaluator(given.backbone, given.weights), torch.device("cpu")
     print(f"{len(photographs)} held-out photographs of {data.describe()}, {given.size} px, judge {given.backbone}\n")
     networks = [Trained(path, given.style, cpu) for path in given.checkpoints]
-    found = [row for network in networks for row in rows(network, photographs, jury, given.size)]
+    found = [row for network in networks for row in rows(network, photographs, evaluator, given.size)]
     table = pd.DataFrame(found).groupby(["style", "image"], sort=False, as_index=False)[FIGURES].mean()
     print(markdown(table.rename(columns=HEADINGS)))
     return 0

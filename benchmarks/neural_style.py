@@ -44,7 +44,7 @@ from stylenet.images import load_image, resize, save_image, to_size
 from stylenet.losses.multiscale import perceptual_loss
 from stylenet.resources import DATA
 from stylenet.studies.evaluation_report import HEADINGS
-from stylenet.studies.measure import Jury, choose_judge, figures
+from stylenet.studies.measure import Evaluator, choose_judge, figures
 from stylenet.studies.plots import captioned
 from stylenet.studies.report import markdown
 
@@ -192,9 +192,9 @@ def _main() -> int:
     parser.add_argument("--ours", nargs="*", default=[], help="more of ours, `NAME: key=value ...` each")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
-    jury, found, rows = Jury(*choose_judge({}, given.judge)), list[dict[str, Any]](), list[list[Tensor]]()
+    evaluator, found, rows = Evaluator(*choose_judge({}, given.judge)), list[dict[str, Any]](), list[list[Tensor]]()
     for pair, images in pictures(given):
-        judge = jury.judge(pair.painting)
+        judge = evaluator.judge(pair.painting)
         for name, image in images.items():
             found.append({"image": name, "pair": ", ".join(pair.names)} | figures(image, pair.photograph, judge))
         rows.append([pair.painting, *images.values()])

@@ -29,7 +29,7 @@ from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style, load_style
 from stylenet.images import save_image
 from stylenet.studies.evaluation_report import HEADINGS
-from stylenet.studies.measure import Jury, figures
+from stylenet.studies.measure import Evaluator, figures
 from stylenet.studies.methods import Method, Painter, Photograph, Tick, Trained
 from stylenet.studies.plots import captioned
 from stylenet.studies.report import markdown
@@ -69,10 +69,10 @@ class Published(Method):
 
 
 def compare(
-    methods: Sequence[Method], style: str, photographs: Sequence[Tensor], jury: Jury, sizes: Sequence[int]
+    methods: Sequence[Method], style: str, photographs: Sequence[Tensor], evaluator: Evaluator, sizes: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Return the figures of each photograph, (1, 3, H, W) in [0, 1], by each method that paints in the style."""
-    judges = {size: jury.judge(load_style(find_style(style), size)) for size in sizes}
+    judges = {size: evaluator.judge(load_style(find_style(style), size)) for size in sizes}
     found = []
     for method in methods:
         paint = method.painter(style, load_style(find_style(style), sizes[0]))
@@ -110,11 +110,11 @@ def _main() -> int:
     ours = [Trained(path, None, cpu) for path in given.checkpoints]
     methods = [Photograph(), Published(given.wheel), *ours]
     print(f"{len(photographs)} held-out photographs of {data.describe()}, {given.size} px, judge {given.judge}\n")
-    jury, found = Jury(given.judge, "imagenet", cpu), []
+    evaluator, found = Evaluator(given.judge, "imagenet", cpu), []
     for style in given.styles:
         if any(network.paints(style) for network in ours):
             painting = [method for method in methods if method.paints(style)]
-            found += compare(painting, style, photographs, jury, given.sizes)
+            found += compare(painting, style, photographs, evaluator, given.sizes)
     table = pd.DataFrame(found).groupby(["painting", "its size", "image"], sort=False, as_index=False)[FIGURES].mean()
     order = {name: str(place) for place, name in enumerate(given.styles)}
     table = table.sort_values(["painting", "its size"], key=lambda column: column.replace(order))

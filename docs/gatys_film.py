@@ -20,7 +20,7 @@ from stylenet.gatys.optimize import optimize
 from stylenet.gatys.pictures import Pictures, load_pictures
 from stylenet.images import grid, save_image
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.studies.measure import appoint_jury
+from stylenet.studies.measure import find_evaluator
 from stylenet.studies.warping_error import Paint, rate_film, read_frames
 
 SHEET = Path(__file__).resolve().parent / "images" / "gatys_film.jpg"
@@ -72,8 +72,8 @@ def main() -> None:
     for weight in given.weights:
         paints[f"weight {weight:g}"] = in_motion(pictures, loss, given.steps, given.frame_steps, weight)
     rows: dict[str, list[Tensor]] = {name: [] for name in paints}
-    jury, _ = appoint_jury({"gatys": "vgg16"}, "squeezenet1_1", torch.device("cpu"))
-    judge = jury.judge(load_style(find_style(given.style), given.size))
+    evaluator, _ = find_evaluator({"gatys": "vgg16"}, "squeezenet1_1", torch.device("cpu"))
+    judge = evaluator.judge(load_style(find_style(given.style), given.size))
     figures = rate_film(frames, {name: partial(kept, paint, rows[name]) for name, paint in paints.items()}, judge)
     for name, row in figures.items():
         last = judge(rows[name][-1], frames[-1])

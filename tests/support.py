@@ -72,7 +72,7 @@ def files(folder: str | Path = ".") -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
 
 
-def painted(settings, photographs, style, jury, folder):
+def painted(settings, photographs, style, evaluator, folder):
     """A method of a study that is done at once."""
     for path in photographs:
         for name in (f"{path.stem}.png", f"{path.stem}.photograph.png"):

@@ -61,7 +61,7 @@ class Window:
         return "" if key == 0xFF else chr(key)
 
 
-class Dial:
+class KeyboardStylizer:
     """A stylizer whose style options change by keys.
 
     Args:
@@ -98,9 +98,8 @@ class Dial:
         Args:
             speed: Frames a second.
         """
-        return ", ".join(
-            [*[self.shown] * bool(self.shown), f"{self.stylizer.options.alpha:.0%}", f"{speed:.1f} frames/s"]
-        )
+        figures = [f"{self.stylizer.options.alpha:.0%}", f"{speed:.1f} frames/s"]
+        return ", ".join([self.shown, *figures] if self.shown else figures)
 
 
 def check_camera(options: Namespace) -> None:
@@ -130,8 +129,8 @@ def run_camera(stylizer: Stylizer, options: Namespace) -> int:
     Raises:
         InputError: There is no camera or no window.
     """
-    dial = Dial(stylizer, [Path(style).stem for style in options.style])
-    paint = Stabilizer(dial, options.stabilize) if options.stabilize else dial
+    keyboard = KeyboardStylizer(stylizer, [Path(style).stem for style in options.style])
+    paint = Stabilizer(keyboard, options.stabilize) if options.stabilize else keyboard
     shown, began = 0, time.perf_counter()
     with ExitStack() as stack:
         window, camera = stack.enter_context(Window()), stack.enter_context(Camera(options.camera))
@@ -143,10 +142,10 @@ def run_camera(stylizer: Stylizer, options: Namespace) -> int:
             if record is not None:
                 record.add(pixels)
             shown += 1
-            key = window.show(pixels, dial.title(shown / (time.perf_counter() - began)))
+            key = window.show(pixels, keyboard.title(shown / (time.perf_counter() - began)))
             if asked or key in ("q", "\x1b") or (record is not None and record.full):
                 break
-            dial.press(key)
+            keyboard.press(key)
     wrote = f"wrote {options.record}: " if options.record else ""
     print(f"{wrote}{shown} frames, {shown / (time.perf_counter() - began):.3g} frames/s", file=sys.stderr)
     return INTERRUPTED if asked else OK

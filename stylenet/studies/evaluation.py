@@ -17,7 +17,7 @@ from stylenet.errors import InputError
 from stylenet.images import load_image, resize, save_image, written_beside
 from stylenet.metrics import Judge
 from stylenet.resources import file_digest
-from stylenet.studies.measure import FIGURES, Lpips, appoint_jury, figures, lpips_at_hand
+from stylenet.studies.measure import FIGURES, Lpips, figures, find_evaluator, lpips_at_hand
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.pictures import Labels
 from stylenet.studies.study import recipe_digest
@@ -114,7 +114,7 @@ class Evaluation:
         self.methods, self.photographs, self.styles, self.output = methods, photographs, styles, output
         self.size, self.device, self.labels = size, device, labels or {}
         seen = {method.name: method.loss_network for method in methods}
-        self._jury, self.judge_line = appoint_jury(seen, judge, device)
+        self._evaluator, self.judge_line = find_evaluator(seen, judge, device)
         found = lpips_at_hand()
         self.lpips = Lpips(*found, device) if found else None
         self._digests = {path: file_digest(path) for path in (*photographs.values(), *styles.values())}
@@ -188,7 +188,7 @@ class Evaluation:
     def _figures(self, cell: Cell, image: Tensor, photograph: Tensor) -> dict[str, float]:
         """Return the figures of an image."""
         if cell.style not in self._judges:
-            self._judges[cell.style] = self._jury.judge(self.painting(cell.style))
+            self._judges[cell.style] = self._evaluator.judge(self.painting(cell.style))
         path = self._label(cell)
         label = load_image(path).to(self.device) if path else None
         if label is not None and label.shape != image.shape:
@@ -209,7 +209,7 @@ class Evaluation:
                 "photograph": [cell.photograph, self._digests[self.photographs[cell.photograph]]],
                 "style": [cell.style, self._digests[self.styles[cell.style]]],
                 "size": self.size,
-                "judge": self._jury.network,
+                "judge": self._evaluator.network,
                 "lpips": None if self.lpips is None else self.lpips.network,
                 "label": None if label is None else file_digest(label),
             }

@@ -18,7 +18,7 @@ from stylenet.film.stylize import open_film
 from stylenet.inference.sizes import resized
 from stylenet.resources import file_digest
 from stylenet.studies.evaluation import RESULTS, KeyedRows, Row
-from stylenet.studies.measure import appoint_jury
+from stylenet.studies.measure import find_evaluator
 from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.report import markdown
 from stylenet.studies.runtime import Task, measure
@@ -96,7 +96,7 @@ class FilmEvaluation:
         self.methods, self.films, self.styles, self.output = methods, films, styles, output
         self.size, self.device, self.frames, self.strength, self.memory = size, device, frames, strength, memory
         seen = {method.name: method.loss_network for method in methods}
-        self._jury, self.judge_line = appoint_jury(seen, judge, device)
+        self._evaluator, self.judge_line = find_evaluator(seen, judge, device)
         self._digests = {path: file_digest(path) for path in (*films.values(), *styles.values())}
         self.cells = [(film, style) for style in styles for film in films]
         self._keys = {cell: self._key(*cell) for cell in self.cells}
@@ -137,7 +137,7 @@ class FilmEvaluation:
         else:
             painting = load_style(self.styles[style], self.size)
             paints = self._paints(style, painting)
-            figures = rate_film(self._read(film, tick), paints, self._jury.judge(painting))
+            figures = rate_film(self._read(film, tick), paints, self._evaluator.judge(painting))
             memory = self._memory(film, style)
             rows = [
                 {"film": film, "style": style, "image": name, **figures[name], MEMORY: memory.get(name)}
@@ -177,8 +177,8 @@ class FilmEvaluation:
         """Return the digest of all that the rows of a film in a style depend on, but for the machine."""
         recipe: dict[str, Any] = {"methods": [method.recipe() for method in self.methods if method.paints(style)]}
         recipe |= {"film": [film, self._digests[self.films[film]]], "style": [style, self._digests[self.styles[style]]]}
-        recipe |= {"size": self.size, "frames": self.frames, "judge": self._jury.network, "strength": self.strength}
-        return recipe_digest(recipe | {"memory": self.memory})
+        recipe |= {"size": self.size, "frames": self.frames, "strength": self.strength}
+        return recipe_digest(recipe | {"judge": self._evaluator.network, "memory": self.memory})
 
 
 def _alone(painter: Painter) -> Paint:

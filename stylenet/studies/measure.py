@@ -75,7 +75,7 @@ def figures(
     Args:
         image: Stylized, (1, 3, H, W) in [0, 1]; on the judge's device, as are the others.
         photograph: What it was made from, of the same shape.
-        judge: Of the painting, from a `Jury`.
+        judge: Of the painting, from an `Evaluator`.
         label: Pseudo-label, of the same shape.
         lpips: LPIPS.
     """
@@ -86,7 +86,7 @@ def figures(
     return values if lpips is None else values | {"lpips": lpips(image, photograph)}
 
 
-class Jury:
+class Evaluator:
     """Makes judges, one for each painting, which share a network.
 
     Args:
@@ -132,10 +132,12 @@ def choose_judge(seen: Mapping[str, str | None], asked: str | None = None) -> tu
     return asked, resolve_weights(asked, "auto")
 
 
-def appoint_jury(seen: Mapping[str, str | None], asked: str | None, device: str | torch.device) -> tuple[Jury, str]:
-    """Return the jury of `choose_judge`, and the line of `describe_judge`; see there."""
-    jury = Jury(*choose_judge(seen, asked), device)
-    return jury, describe_judge(*jury.network, seen)
+def find_evaluator(
+    seen: Mapping[str, str | None], asked: str | None, device: str | torch.device
+) -> tuple[Evaluator, str]:
+    """Return the evaluator of `choose_judge`, and the line of `describe_judge`; see there."""
+    evaluator = Evaluator(*choose_judge(seen, asked), device)
+    return evaluator, describe_judge(*evaluator.network, seen)
 
 
 def _is_at_hand(backbone: str) -> bool:

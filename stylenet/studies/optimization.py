@@ -24,7 +24,7 @@ from stylenet.losses.terms import Style
 from stylenet.losses.weighting import Balanced, strength_shares
 from stylenet.metrics import Judge
 from stylenet.resources import ROOT, network_file
-from stylenet.studies.measure import Jury, figures
+from stylenet.studies.measure import Evaluator, figures
 from stylenet.studies.study import RunSettings, check_types, defaults_of, types_of
 
 
@@ -87,7 +87,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
 
 
 def run_gatys(
-    settings: Mapping[str, Any], photographs: list[Path], style: Path, jury: Jury, folder: Path
+    settings: Mapping[str, Any], photographs: list[Path], style: Path, evaluator: Evaluator, folder: Path
 ) -> dict[str, float]:
     """Optimize an image, write it into the folder with its history, and return its figures.
 
@@ -95,7 +95,7 @@ def run_gatys(
         settings: With every default and with the weights' file.
         photographs: One.
         style: The painting.
-        jury: Measures.
+        evaluator: Measures.
         folder: Gets `NAME.png` and `NAME.photograph.png`, `history.csv` and, if asked for, `film.mp4`.
 
     Raises:
@@ -103,7 +103,7 @@ def run_gatys(
         NotAtHand: The checkpoint of the pseudo-labels, or PyAV, is missing.
         InputError: A setting that cannot be used, or the optimization diverged.
     """
-    device, name = jury.device, photographs[0].stem
+    device, name = evaluator.device, photographs[0].stem
     content = resize(load_image(photographs[0]), settings["size"], side="long").to(device)
     painting = load_style(style, settings["style_size"] or min(content.shape[-2:])).to(device)
     loss, label = _loss(settings, painting), None
@@ -111,7 +111,7 @@ def run_gatys(
         label = AdaINLabeler(find_checkpoint(settings["labels"]), content.device).stylist(painting)(content)
     save_image(content, folder / f"{name}.photograph.png")
     with _film(folder / "film.mp4") if settings["film"] else nullcontext() as film:
-        watch = Watch(jury.judge(painting), content, label, settings["every"], film)
+        watch = Watch(evaluator.judge(painting), content, label, settings["every"], film)
         result = optimize(content, painting, loss, labels=label, callback=watch, **_arguments(settings))
         if film:
             film.hold(result.image)

@@ -20,7 +20,7 @@ from stylenet.features.weights import resolve_weights
 from stylenet.images import written_beside
 from stylenet.resources import file_digest
 from stylenet.studies import optimization, training
-from stylenet.studies.measure import Jury, choose_judge
+from stylenet.studies.measure import Evaluator, choose_judge
 from stylenet.studies.optimization import NotAtHand, find_checkpoint
 from stylenet.studies.pictures import find_photographs, find_styles
 from stylenet.studies.study import Study
@@ -170,8 +170,8 @@ def run(cell: Cell) -> None:
     _write(given, cell.folder / "settings.json")
     try:
         settings = cell.settings
-        jury = Jury(settings["judge"], settings["judge_weights"], pick_rank_device(settings["device"]))
-        figures = METHODS[cell.kind](settings, cell.photographs, cell.style, jury, cell.folder)
+        evaluator = Evaluator(settings["judge"], settings["judge_weights"], pick_rank_device(settings["device"]))
+        figures = METHODS[cell.kind](settings, cell.photographs, cell.style, evaluator, cell.folder)
         found = {"status": DONE, "figures": figures}
     except (NotAtHand, MissingWeights) as error:
         found = {"status": NOT_AT_HAND, "error": str(error)}

@@ -24,7 +24,7 @@ from stylenet.inference.stylizer import Stylizer
 from stylenet.losses.options import LossOptions
 from stylenet.modules.johnson import JohnsonModule
 from stylenet.saving import LAST, LastCheckpoint
-from stylenet.studies.measure import Jury, figures
+from stylenet.studies.measure import Evaluator, figures
 from stylenet.studies.study import RunSettings, check_types, defaults_of, types_of
 
 
@@ -60,7 +60,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
 
 
 def run_johnson(
-    settings: Mapping[str, Any], photographs: list[Path], style: Path, jury: Jury, folder: Path
+    settings: Mapping[str, Any], photographs: list[Path], style: Path, evaluator: Evaluator, folder: Path
 ) -> dict[str, float]:
     """Train, stylize, and return the mean figures of the photographs; a training that was killed goes on.
 
@@ -68,7 +68,7 @@ def run_johnson(
         settings: With every default and with the weights' file.
         photographs: Not among those that are trained on.
         style: The painting.
-        jury: Measures.
+        evaluator: Measures.
         folder: Gets `NAME.png` and `NAME.photograph.png` of each photograph, `history.csv`, and `training/`.
 
     Raises:
@@ -82,14 +82,14 @@ def run_johnson(
     (checkpoint,) = (folder / "training").glob("*/version_*/stylizer.safetensors")
     history = _history(checkpoint.parent)
     history.to_csv(folder / "history.csv", index=False, float_format="%.7g")
-    stylizer, found = Stylizer.from_checkpoint(checkpoint, jury.device), []
+    stylizer, found = Stylizer.from_checkpoint(checkpoint, evaluator.device), []
     for path in photographs:
         photograph = resize(load_image(path), settings["size"], side="long")
-        judge = jury.judge(load_style(style, min(photograph.shape[-2:])))
+        judge = evaluator.judge(load_style(style, min(photograph.shape[-2:])))
         image = stylizer(photograph)
         save_image(photograph, folder / f"{path.stem}.photograph.png")
         save_image(image, folder / f"{path.stem}.png")
-        found.append(figures(image.to(jury.device), photograph.to(jury.device), judge))
+        found.append(figures(image.to(evaluator.device), photograph.to(evaluator.device), judge))
     last = {"loss": float(history["loss"].iloc[-1]), "steps": float(history["step"].iloc[-1]), "seconds": seconds}
     return pd.DataFrame(found).mean().to_dict() | last
 

@@ -15,7 +15,7 @@ from stylenet.resources import file_digest
 from stylenet.studies import runtime
 from stylenet.studies.evaluation import Evaluation, KeyedRows
 from stylenet.studies.evaluation_report import evaluation_report, picture_grid
-from stylenet.studies.measure import Jury, figures
+from stylenet.studies.measure import Evaluator, figures
 from stylenet.studies.methods import Gatys, Stopped, find_methods
 from stylenet.studies.pictures import find_styles, photographs_in
 
@@ -43,7 +43,7 @@ def test_a_row_for_each_method_style_and_photograph(place, evaluation):
             assert (round(row["ssim"], 4), row["mse"], row["content_distance"]) == (1, 0, 0)
     photograph = resize(load_image("in/a.png"), 48, side="long")
     assert load_image("out/pictures/net/one/a.png").shape == photograph.shape == (1, 3, 32, 48)
-    judge = Jury("vgg16", "bundled").judge(load_style("one.png", 48))
+    judge = Evaluator("vgg16", "bundled").judge(load_style("one.png", 48))
     expected = figures(load_image("out/pictures/net/one/a.png"), photograph, judge)
     row = rows["net", "one", "a"]
     assert {name: row[name] for name in expected} == pytest.approx(expected, rel=0.02)  # a PNG has 8 bits

@@ -12,7 +12,7 @@ from stylenet.features.extractor import FeatureExtractor
 from stylenet.studies.measure import (
     FIGURES,
     LPIPS_FILES,
-    Jury,
+    Evaluator,
     Lpips,
     choose_judge,
     describe_judge,
@@ -31,7 +31,7 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def judge(pictures):
-    return Jury("vgg16", "bundled").judge(pictures[2])
+    return Evaluator("vgg16", "bundled").judge(pictures[2])
 
 
 def test_figures_against_numpy(pictures, judge):

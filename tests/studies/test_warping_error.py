@@ -8,13 +8,13 @@ import torch
 from films import make_film
 from support import picture
 
-from stylenet.studies.measure import Jury
+from stylenet.studies.measure import Evaluator
 from stylenet.studies.warping_error import FILM_FIGURES, blurred, rate_film, read_frames
 
 
 @pytest.fixture(scope="module")
 def judge():
-    return Jury("vgg16", "random").judge(picture(9, 32, 32))
+    return Evaluator("vgg16", "random").judge(picture(9, 32, 32))
 
 
 def textured(seed, height=72, width=140):
