@@ -12,7 +12,7 @@ from stylenet.acceleration.accelerate import accelerate
 from stylenet.data.sampling import generator
 from stylenet.errors import InputError, unknown
 from stylenet.losses.perceptual import PerceptualLoss, sum_groups
-from stylenet.losses.temporal import temporal_loss
+from stylenet.losses.temporal import softened, temporal_loss
 from stylenet.metrics import Judge, mse, ssim
 from stylenet.modules.muon import Muon
 from stylenet.modules.train import TrainModule, columns, named_network
@@ -20,8 +20,8 @@ from stylenet.networks.checkpoint import load_network
 from stylenet.networks.layers import ConditionalNorm
 
 OPTIMIZERS = ("adam", "muon")
-MOTION = 6
-"""Marks the random numbers of motions, see `stylenet.data.sampling.generator`."""
+MOTION, SOFTNESS = 6, 7
+"""Mark the random numbers of the temporal term, see `stylenet.data.sampling.generator`."""
 NORMS = (nn.InstanceNorm2d, nn.BatchNorm2d, ConditionalNorm)
 """Layers whose tensors are scales and shifts."""
 
@@ -155,11 +155,14 @@ class StylizerModule(TrainModule):
         """
         if not self.loss.options.temporal_weight:
             return {}
-        seed = getattr(getattr(self._trainer, "datamodule", None), "seed", 0)
-        numbers = generator(seed, MOTION, self.global_step, self.global_rank)  # so are those of a resumed training
-        motion = torch.Generator().manual_seed(int(numbers.integers(2**63)))
         paint = paint or (lambda moved: self.stylize({**batch, "photographs": moved}))
-        return {"temporal": temporal_loss(batch["photographs"], painted, paint, motion).mean()}
+        return {"temporal": temporal_loss(batch["photographs"], painted, paint, self._numbers(MOTION)).mean()}
+
+    def _numbers(self, mark: int) -> torch.Generator:
+        """Return what gives a step's random numbers, of each process its own; a resumed training's are the same."""
+        seed = getattr(getattr(self._trainer, "datamodule", None), "seed", 0)
+        numbers = generator(seed, mark, self.global_step, self.global_rank)
+        return torch.Generator().manual_seed(int(numbers.integers(2**63)))
 
     def stylize(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the stylized photographs of a batch, (B, 3, H, W)."""
@@ -171,7 +174,10 @@ class StylizerModule(TrainModule):
 
     def training_step(self, batch: Tensor | dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch: photographs, (B, 3, H, W) in [0, 1], or columns."""
-        terms = self.terms(columns(batch))
+        given = columns(batch)
+        if self.loss.options.temporal_weight:
+            given = {**given, "photographs": softened(given["photographs"], self._numbers(SOFTNESS))}
+        terms = self.terms(given)
         weighted = self.loss.weighted(terms, warmup(self.global_step, self.style_warmup))
         total = torch.stack(list(weighted.values())).sum()
         self._log_terms(terms, weighted, total)
@@ -199,11 +205,8 @@ class StylizerModule(TrainModule):
             figures = self.judged(images, given) | {"ssim": ssim(images, photographs)}
             if "labels" in given:
                 figures |= {"label_ssim": ssim(images, given["labels"]), "label_mse": mse(images, given["labels"])}
-            self.log_dict(
-                {f"val/{name}{suffix}": value.mean() for name, value in figures.items()},
-                batch_size=len(photographs),
-                sync_dist=True,
-            )
+            logged = {f"val/{name}{suffix}": value.mean() for name, value in figures.items()}
+            self.log_dict(logged, batch_size=len(photographs), sync_dist=True)
         return stylized
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -218,11 +221,8 @@ class StylizerModule(TrainModule):
     def configure_optimizers(self) -> Any:
         """Return the optimizer and a schedule by LambdaLR, which knows no length and so resumes past any."""
         groups = self.parameter_groups()  # an optimizer writes its own options into them
-        optimizer: torch.optim.Optimizer
-        if self.optimizer == "adam":
-            optimizer = torch.optim.Adam(groups, lr=self.lr, fused=self.device.type == "cuda" or None)
-        else:
-            optimizer = Muon(groups, self.lr)
+        adam, fused = self.optimizer == "adam", self.device.type == "cuda" or None
+        optimizer = torch.optim.Adam(groups, lr=self.lr, fused=fused) if adam else Muon(groups, self.lr)
         last = self.trainer.estimated_stepping_batches if self.lr_cooldown else math.inf
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Schedule(self.lr_decay, self.lr_cooldown, last))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
