@@ -117,6 +117,8 @@ def stylize_film(
         for note in (*reader.metadata.notes, *sinks[0].notes):
             (say or print)(note)
         interrupted, broken = _run(stylize, reader, sinks, progress or (lambda done, total: None))
+        if frames is not None and (older := _older_frames(Path(frames), sinks[-1].frames)):
+            (say or print)(f"{frames} holds {older} frames of an earlier film too, with higher numbers: remove them")
     if sinks[0].unfinished:
         broken = FULL_DISK
     return Result(sinks[0].frames, sinks[0].seconds, interrupted, broken)
@@ -132,6 +134,10 @@ def check_target(source: Path, target: Path) -> None:
         raise InputError(f"cannot write {target}: a film ends with one of {', '.join(sorted(FORMATS))}")
     if os.path.realpath(source) == os.path.realpath(target):
         raise InputError(f"{target} would overwrite the film: give another output")
+
+
+FRAME = "frame_{:06}.png"
+"""How the PNGs of a film are called."""
 
 
 class FrameFolder:
@@ -150,12 +156,18 @@ class FrameFolder:
         Raises:
             InputError: The place cannot be written.
         """
-        with written_beside(self.folder / f"frame_{self.frames + 1:06}.png") as temporary:
+        with written_beside(self.folder / FRAME.format(self.frames + 1)) as temporary:
             Image.fromarray(picture.pixels).save(temporary, format="PNG")
         self.frames, self.seconds = self.frames + 1, float((picture.start + picture.duration) * self._base)
 
     def copy(self, packet: Any) -> None:
         """Leave out a packet of sound."""
+
+
+def _older_frames(folder: Path, written: int) -> int:
+    """Return how many frames a folder holds besides the first ones, which were written now."""
+    now = {FRAME.format(number) for number in range(1, written + 1)}
+    return sum(path.name not in now for path in folder.glob("frame_[0-9]*.png"))
 
 
 def _run(

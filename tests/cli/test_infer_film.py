@@ -116,6 +116,15 @@ def test_a_file_of_arguments_has_times_as_they_are_typed(times, start, end, tmp_
     assert got == [(start, end)]
 
 
+def test_frames_of_an_earlier_film_are_told_of(place, capsys):
+    assert run(output=None, frames="frames", end="0.2") == 0
+    assert "earlier" not in capsys.readouterr().err
+    assert run(output=None, frames="frames", end="0.12") == 0
+    line = "frames holds 2 frames of an earlier film too, with higher numbers: remove them"
+    assert line in capsys.readouterr().err.splitlines()
+    assert len(files("frames")) == 5
+
+
 def test_frames_need_no_output(place, capsys):
     assert run(output=None, frames="frames", end="0.12") == 0
     assert files("frames") == ["frame_000001.png", "frame_000002.png", "frame_000003.png"]
