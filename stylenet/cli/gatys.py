@@ -223,8 +223,8 @@ def _warn_of_memory(content: str, pictures: Pictures, backbone: str, device: tor
 
     The bytes are fewer than any measured with the layers that the loss has by default (24 steps, 256 to 1448 pixels).
     """
-    most = most_memory()
-    if device.type != "cpu" or most is None or not backbone.startswith("vgg"):
+    most = most_memory() if device.type == "cpu" and backbone.startswith("vgg") else None
+    if most is None:
         return
     height, width = pictures.content.shape[-2:]
     needed = 1e9 + 1500 * height * width

@@ -14,7 +14,7 @@ from stylenet.errors import InputError, one_line
 from stylenet.film.flow import opencv
 from stylenet.film.formats import pick_encoder
 from stylenet.film.stabilize import Stabilizer
-from stylenet.film.stylize import Result, open_film, stylize_film
+from stylenet.film.stylize import FRAME, Result, open_film, stylize_film
 from stylenet.inference.outputs import check_writable, stays_film
 from stylenet.inference.sizes import most, resized, scaled
 from stylenet.inference.stylizer import Stylizer
@@ -39,7 +39,7 @@ def check_films(options: Namespace, jobs: Mapping[Path, Path | None]) -> None:
     if options.frames is not None:
         if len(jobs) > 1:
             raise InputError("--frames takes the pictures of one film: give one as --input")
-        check_writable([Path(options.frames, "frame_000001.png")])
+        check_writable([Path(options.frames, FRAME.format(1))])
     for target in {target.suffix: target for target in films.values() if target is not None}.values():
         pick_encoder(target)
 

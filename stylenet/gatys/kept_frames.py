@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from stylenet.errors import Failed, InputError
-from stylenet.film.stylize import FULL_DISK, Result, stylize_film
+from stylenet.film.stylize import FRAME, FULL_DISK, Result, stylize_film
 from stylenet.images import load_image, written_beside
 from stylenet.resources import file_digest
 
@@ -48,7 +48,7 @@ class KeptFrames:
 
     def path(self, number: int) -> Path:
         """Return the file of a frame, counted from 1."""
-        return self.folder / f"frame_{number:06}.png"
+        return self.folder / FRAME.format(number)
 
     def count(self) -> int:
         """Return how many frames there are, from the first one on."""

@@ -201,10 +201,9 @@ class Stylizer:
         coverage = self.options.coverage(photograph.shape[-2:])
         return stylized if coverage is None else torch.lerp(photograph, stylized, coverage, out=stylized)
 
-    def _forward(self, image: Tensor, arguments: dict[str, Any], callback: Callback | None) -> Tensor:
+    def _forward(self, image: Tensor, given: dict[str, Any], callback: Callback | None) -> Tensor:
         """Return what the network makes of an image, (1, 3, h, w), on the CPU."""
         if tile := self._tile(image):
-            return tiled(self.network, image, tile, self.device, callback, **arguments)
-        for name, value in arguments.items():
-            arguments[name] = value.to(self.device) if isinstance(value, Tensor) else value
-        return self.network(image.to(self.device), **arguments).cpu()
+            return tiled(self.network, image, tile, self.device, callback, **given)
+        there = {name: value.to(self.device) if isinstance(value, Tensor) else value for name, value in given.items()}
+        return self.network(image.to(self.device), **there).cpu()

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from torchvision.io import decode_jpeg, encode_jpeg
 from torchvision.transforms.functional import gaussian_blur
 
+from stylenet.images import to_uint8
+
 SHIFT, BEND = 10.0, 4.0
 """Pixels: the largest shift along a side, and the standard deviation of the field that bends."""
 COARSE = 100
@@ -64,8 +66,7 @@ def compressed(image: Tensor, generator: torch.Generator | None = None) -> Tenso
     """Return an image, (3, H, W) in [0, 1], as a JPEG of random `QUALITY` keeps it; no gradient goes through it."""
     worst, best = QUALITY
     quality = int(torch.randint(worst, best + 1, (), generator=generator))
-    pixels = (image.clamp(0, 1) * 255).round().to("cpu", torch.uint8)
-    return decode_jpeg(encode_jpeg(pixels, quality)).to(image) / 255
+    return decode_jpeg(encode_jpeg(to_uint8(image).cpu(), quality)).to(image) / 255
 
 
 def softened(photographs: Tensor, generator: torch.Generator | None = None) -> Tensor:
