@@ -8,6 +8,7 @@ convolution and of a product of matrices, measured in turn with the networks. On
 """
 
 import argparse
+import copy
 import statistics
 import sys
 import time
@@ -23,7 +24,7 @@ from stylenet.acceleration.accelerate import accelerate
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.acceleration.convolutions import NARROWEST
 from stylenet.cli.exits import guarded
-from stylenet.inference.compiling import compiled_on_cpu
+from stylenet.inference.stylizer import compile_network
 
 Work = Callable[[], Tensor]
 
@@ -52,7 +53,8 @@ def networks(size: int, compiled: bool) -> dict[str, Work]:
     photograph, plain, ours = torch.rand(1, 3, size, size), plain_network().eval(), accelerate(start().eval())
     found: dict[str, Work] = {"plain": lambda: plain(photograph), "ours, eager": lambda: ours(photograph)}
     if compiled:
-        quick = compiled_on_cpu(ours, size, size)
+        quick = copy.deepcopy(ours)
+        compile_network(quick, torch.device("cpu"))
         found["ours, compiled"] = lambda: quick(photograph)
     return found
 

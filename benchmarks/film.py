@@ -6,7 +6,6 @@ Decoding and encoding are left out: they overlap with the painting. Medians over
 """
 
 import argparse
-import copy
 import statistics
 import sys
 import time
@@ -20,7 +19,6 @@ from torch import Tensor
 from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.film.stabilize import Stabilizer
-from stylenet.inference.compiling import compiled_on_cpu
 from stylenet.inference.stylizer import Stylizer
 from stylenet.studies.warping_error import read_frames
 
@@ -28,11 +26,10 @@ STRENGTH = 0.8
 """Of the stabilized films, as docs/film.md has it."""
 
 
-def painters(checkpoint: str, height: int, width: int) -> dict[str, Callable[[Tensor], Tensor]]:
+def painters(checkpoint: str) -> dict[str, Callable[[Tensor], Tensor]]:
     """Return the four ways to paint a film, by their names."""
     eager = Stylizer.from_checkpoint(checkpoint, "cpu")
-    compiled = copy.copy(eager)
-    compiled.network = compiled_on_cpu(eager.network, height, width)
+    compiled = Stylizer.from_checkpoint(checkpoint, "cpu", compile=True)
     return {
         "frame by frame": eager,
         "stabilized": Stabilizer(eager, STRENGTH),
@@ -54,7 +51,7 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     keep_memory()
     frames = list(read_frames(options.clip, options.size, options.frames))
-    ways = painters(options.checkpoint, *frames[0].shape[-2:])
+    ways = painters(options.checkpoint)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for number in count():
         for name, paint in ways.items():

@@ -3,7 +3,7 @@
 The plain side is written anew and run as its users run it: eager, under no_grad, with the allocator as the system has
 it. For `johnson` it is the TransformerNet of pytorch/examples; for `adain` the Sequentials of naoto0804/pytorch-AdaIN,
 which encode the painting for each photograph. Ours has the same weights, under the allocator that `infer.py` sets:
-eager; with its tensors in channels-last order; compiled, as `stylenet.inference.compiling` does it for many pictures;
+eager; with its tensors in channels-last order; compiled, as by `infer.py --compile`;
 for `johnson`, in ONNX Runtime. Each side is a process of its own; one works while the others wait, and who begins
 changes from round to round. Times are compared round by round; on a machine that does other things too, CPU seconds say
 more. On the CPU.
@@ -35,7 +35,7 @@ from stylenet.acceleration.allocator import keep_memory
 from stylenet.cli.exits import guarded
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.features.backbones import VGGNormalised, vgg_normalised_layers
-from stylenet.inference.compiling import compiled_on_cpu
+from stylenet.inference.stylizer import compile_network
 from stylenet.networks.adain import AdaIN
 from stylenet.networks.decoder import ENCODED
 from stylenet.networks.johnson import JohnsonNet
@@ -121,11 +121,11 @@ def channels_last(given: argparse.Namespace) -> Run:
 
 
 def compiled(given: argparse.Namespace) -> Run:
-    """Return our network as the engine compiles it."""
+    """Return our network compiled."""
     keep_memory()
     eager = accelerate(network(given))
-    warnings.filterwarnings("error", "goes on without compiling")
-    return partial(compiled_on_cpu(eager, given.size, given.size), **condition(eager, given))
+    compile_network(eager, torch.device("cpu"))
+    return partial(eager, **condition(eager, given))
 
 
 def onnx(given: argparse.Namespace) -> Run:

@@ -97,17 +97,17 @@ def decode(raw: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Tensor:
     return pixels.unsqueeze(0).float().div_(255)
 
 
-def resize(images: Tensor, size: int, *, side: str = "short") -> Tensor:
+def resize(images: Tensor, size: int | None, *, side: str = "short") -> Tensor:
     """Scale images so that one side has `size` pixels, keeping their shape; antialiased, clamped to [0, 1].
 
     Args:
         images: (B, 3, H, W) in [0, 1].
-        size: Pixels of that side.
+        size: Pixels of that side; None: as they are.
         side: `"short"` or `"long"`.
     """
     height, width = images.shape[-2:]
     base = min(height, width) if side == "short" else max(height, width)
-    if base == size:
+    if size is None or base == size:
         return images
     target = [max(1, round(height * size / base)), max(1, round(width * size / base))]
     return F.interpolate(images, target, mode="bicubic", antialias=True).clamp_(0, 1)

@@ -56,6 +56,7 @@ def stylize(
     mask: list[str] | None = None,
     preserve_color: str | None = None,
     stroke_scale: float = 1.0,
+    compile: bool = False,
 ) -> int:
     """Stylize an image, a film, all of a folder, or what a camera sees. Existing outputs are overwritten.
 
@@ -84,6 +85,7 @@ def stylize(
             style.
         preserve_color: luminance or coral keeps the photograph's colors.
         stroke_scale: How many times as large strokes are, from 0.25 to 4.
+        compile: Compile the network by torch.compile: half a minute at the start, for long films and large folders.
     """
     if input is None and camera is None:
         raise InputError("give --input=FILE, a photograph, a film or a folder of them")
@@ -94,7 +96,7 @@ def stylize(
         device=device, size=size, tile=tile,
         start=clock("start", start), end=clock("end", end), frames=frames, stabilize=stabilize or None,
         style=style or [], style_weights=tuple(style_weights or ()), style_size=style_size, alpha=alpha,
-        mask=mask or [], preserve_color=preserve_color, stroke_scale=stroke_scale,
+        mask=mask or [], preserve_color=preserve_color, stroke_scale=stroke_scale, compile=compile,
     )  # fmt: skip
     keep_memory()
     if camera is not None:

@@ -18,8 +18,8 @@ from stylenet.film.flow import opencv
 from stylenet.film.formats import FORMATS, pick_encoder
 from stylenet.film.pixels import to_frame
 from stylenet.film.stabilize import Stabilizer
+from stylenet.images import resize
 from stylenet.inference.outputs import check_writable
-from stylenet.inference.sizes import scaled
 from stylenet.inference.stylizer import Stylizer
 
 KEYS = "keys: + and - strength; 1 to 9 one of the styles, 0 all of them; q ends"
@@ -138,7 +138,7 @@ def run_camera(stylizer: Stylizer, options: Namespace) -> int:
         asked = stack.enter_context(stop_when_asked())
         print(KEYS, file=sys.stderr)
         for frame in camera:
-            pixels = to_frame(paint(scaled(frame, options.size)))
+            pixels = to_frame(paint(resize(frame, options.size, side="long")))
             if record is not None:
                 record.add(pixels)
             shown += 1

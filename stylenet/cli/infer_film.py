@@ -3,10 +3,10 @@
 import sys
 import time
 from argparse import Namespace
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.console import Bar, Move
@@ -14,9 +14,9 @@ from stylenet.errors import InputError, one_line
 from stylenet.film.flow import opencv
 from stylenet.film.formats import pick_encoder
 from stylenet.film.stabilize import Stabilizer
-from stylenet.film.stylize import FRAME, Result, open_film, stylize_film
+from stylenet.film.stylize import FRAME, Result, stylize_film
+from stylenet.images import resize
 from stylenet.inference.outputs import check_writable, stays_film
-from stylenet.inference.sizes import most, resized, scaled
 from stylenet.inference.stylizer import Stylizer
 
 
@@ -56,36 +56,12 @@ def run_film(stylizer: Stylizer, film: Path, target: Path | None, options: Names
     Raises:
         InputError: The film cannot be read or written; nothing was written.
     """
-    pictures = _pictures(film, options)
     with Bar("frame") as bar, stop_when_asked() as asked:
-        for line in (*stylizer.notes(), stylizer.prepare(*pictures)):
+        for line in stylizer.notes():
             bar.say(line)
         result, line = stylize_one(stylizer, film, target, options, asked, bar.move, bar.say)
     print(line, file=sys.stderr)
     return INTERRUPTED if result.interrupted else FAILED if result.broken else OK
-
-
-def commonest_film(films: Iterable[Path], options: Namespace) -> tuple[int, int, int] | None:
-    """Return how many frames have the size that most of them have, its height and its width; None if there are none.
-
-    Args:
-        films: Their files; broken ones do not count.
-        options: Of `infer`.
-    """
-    sizes: Counter[tuple[int, int]] = Counter()
-    for film in films:
-        with suppress(InputError):
-            frames, *size = _pictures(film, options)
-            sizes[size[0], size[1]] += frames
-    return most(sizes)
-
-
-def _pictures(film: Path, options: Namespace) -> tuple[int, int, int]:
-    """Return about how many frames of a film are stylized, and in which height and width."""
-    with open_film(film, options.start, options.end) as reader:
-        metadata = reader.metadata
-    size = metadata.height, metadata.width
-    return metadata.frames or 1, *(size if options.size is None else resized(size, options.size))
 
 
 def stylize_one(
@@ -122,7 +98,10 @@ def stylize_one(
         if asked:
             raise KeyboardInterrupt
 
-    result = stylize_film(lambda frame: paint(scaled(frame, options.size)), film, target, **how, progress=progress)
+    def painted(frame: Tensor) -> Tensor:
+        return paint(resize(frame, options.size, side="long"))
+
+    result = stylize_film(painted, film, target, **how, progress=progress)
     written = f"wrote {target or options.frames}: {result.frames} frames, {result.seconds:.1f} s long, {speed}"
     ended = "interrupted; " if result.interrupted else f"{film}: {result.broken}; " if result.broken else ""
     return result, one_line(ended + written)

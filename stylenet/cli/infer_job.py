@@ -7,14 +7,13 @@ from pathlib import Path
 
 from stylenet.cli.exits import FAILED, INTERRUPTED, OK, stop_when_asked
 from stylenet.cli.infer_camera import check_camera, run_camera
-from stylenet.cli.infer_film import check_films, commonest_film, run_film, stylize_one
+from stylenet.cli.infer_film import check_films, run_film, stylize_one
 from stylenet.color import luminance
 from stylenet.console import Bar
 from stylenet.errors import InputError, one_line
 from stylenet.film.metadata import is_film
-from stylenet.images import decode, load_image, save_image, write_png
+from stylenet.images import decode, load_image, resize, save_image, write_png
 from stylenet.inference.outputs import check_writable, keep_inputs, plan, stays_film
-from stylenet.inference.sizes import commonest, scaled
 from stylenet.inference.stylizer import Stylizer
 
 NAMES_IN_SUMMARY = 5
@@ -45,8 +44,6 @@ def run_job(options: Namespace) -> int:
     _say(stylizer.notes())
     films = {path: target for path, target in jobs.items() if target is not None and stays_film(path, target)}
     stills = {path: target for path, target in jobs.items() if target is not None and path not in films}
-    if found := [size for size in (commonest(stills, options.size), commonest_film(films, options)) if size]:
-        _say([stylizer.prepare(*max(found))])
     return stylize_all(stylizer, stills, films, options)
 
 
@@ -67,7 +64,7 @@ def _plan(options: Namespace) -> Mapping[Path, Path | None]:
 
 def _run_one(stylizer: Stylizer, photograph: Path, target: Path, size: int | None) -> int:
     """Stylize a photograph that is alone, and return the exit code."""
-    image = scaled(load_image(photograph), size)
+    image = resize(load_image(photograph), size, side="long")
     _say(stylizer.notes())
     if (tile := stylizer.tile_for(*image.shape[-2:])) and not stylizer.tile:
         _say([f"cut into tiles of {tile} pixels, as it does not fit into memory at once"])
@@ -88,7 +85,7 @@ def _run_pipe(options: Namespace) -> int:
     image = decode(sys.stdin.buffer.read(), "standard input") if piped else load_image(options.input)
     stylizer = _stylizer(options)
     _say(stylizer.notes())
-    stylized = stylizer(scaled(image, options.size))
+    stylized = stylizer(resize(image, options.size, side="long"))
     if options.output == "-":
         write_png(stylized, sys.stdout.buffer)
     else:
@@ -114,6 +111,7 @@ def _stylizer(options: Namespace) -> Stylizer:
         masks=tuple(luminance(load_image(path)) for path in options.mask),
         preserve_color=options.preserve_color,
         stroke_scale=options.stroke_scale,
+        compile=options.compile,
     )
 
 
@@ -136,7 +134,8 @@ def stylize_all(stylizer: Stylizer, stills: Mapping[Path, Path], films: Mapping[
         for number, path in enumerate(sorted([*stills, *films]), start=1):
             try:
                 if move is None or path in stills:
-                    save_image(stylizer(scaled(load_image(path), options.size), tiles), stills[path])
+                    image = resize(load_image(path), options.size, side="long")
+                    save_image(stylizer(image, tiles), stills[path])
                 else:
                     result, line = stylize_one(stylizer, path, films[path], options, asked, move, tell)
                     tell(line)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from stylenet.acceleration.accelerate import accelerate
 from stylenet.color import luminance_only
 from stylenet.devices import fitted, pick_device
-from stylenet.inference.compiling import prepare
+from stylenet.errors import InputError
 from stylenet.inference.conditions import condition, find_styles
 from stylenet.inference.style_options import StyleOptions
 from stylenet.inference.tiles import Callback
@@ -34,10 +34,12 @@ class Stylizer:
         device: A name of `pick_device`, or a device.
         options: How; prepared once. By default, the one style of the network.
         tile: Pixels of a tile's side, for images that do not fit into memory; by default see `tile_for`.
+        compile: Compile the network by `torch.compile`: half a minute at the first picture of a size. Tiles are not.
         metadata: What the network's file says of it; by default what rebuilds it.
 
     Raises:
-        InputError: The device is not there, or the styles are not of a kind that the network takes.
+        InputError: The device is not there, the styles are not of a kind that the network takes, or there is no C++
+            compiler.
     """
 
     def __init__(
@@ -46,13 +48,16 @@ class Stylizer:
         device: str | torch.device = "auto",
         options: StyleOptions | None = None,
         tile: int | None = None,
+        compile: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
-        self.network = accelerate(network.eval().to(self.device), self.device)
+        self.network = self._network = accelerate(network.eval().to(self.device), self.device)
+        if compile:
+            compile_network(self.network, self.device)
         self.options, self.tile = options or StyleOptions(), tile
-        self._network, self._metadata = self.network, metadata  # as they are saved: not compiled
-        self.condition = condition(self.network, self.options, self.device)
+        self._metadata = metadata
+        self.condition = condition(self._network, self.options, self.device)
 
     @classmethod
     def from_checkpoint(
@@ -63,6 +68,7 @@ class Stylizer:
         styles: Sequence[str] = (),
         style_size: int | None = None,
         tile: int | None = None,
+        compile: bool = False,
         **options: Any,
     ) -> "Stylizer":
         """Return the stylizer in a file: a slim or Lightning checkpoint, or one of `stylenet.networks.peers`.
@@ -73,6 +79,7 @@ class Stylizer:
             styles: Names or paths of paintings for a network of any style, names for one of many styles.
             style_size: Pixels of the paintings' shorter side; 512 by default.
             tile: As for the class.
+            compile: As for the class.
             **options: Further arguments of `StyleOptions`.
 
         Raises:
@@ -81,7 +88,7 @@ class Stylizer:
         device = pick_device(device) if isinstance(device, str) else device
         network, metadata = load_network(path)
         found = find_styles(network, metadata, styles, style_size, options.get("stroke_scale", 1.0))
-        return cls(network, device, StyleOptions(styles=found, **options), tile, metadata)
+        return cls(network, device, StyleOptions(styles=found, **options), tile, compile, metadata)
 
     @classmethod
     def from_pretrained(cls, place: str, *arguments: Any, revision: str | None = None, **options: Any) -> "Stylizer":
@@ -143,20 +150,6 @@ class Stylizer:
             notes = ["luminance: the output gets the photograph's chroma", *notes]
         return notes
 
-    def prepare(self, images: int, height: int, width: int) -> str:
-        """Compile the network if that pays for many images of one size, and return a line that says why or why not.
-
-        Args:
-            images: How many are to come.
-            height: Of the photographs, in pixels.
-            width: Of the photographs.
-        """
-        seen = self.condition.enter(torch.empty(1, 3, height, width, device="meta"))
-        if tile := self._tile(seen):
-            return f"not compiled: tiles of {tile} pixels are computed layer by layer"
-        self.network, reason = prepare(self.network, self.device, images, seen.shape[-2], seen.shape[-1])
-        return reason
-
     def tile_for(self, height: int, width: int) -> int | None:
         """Return the side of the tiles that photographs of a size are cut into; None: they stay whole.
 
@@ -167,7 +160,7 @@ class Stylizer:
     def _tile(self, image: Tensor) -> int | None:
         """Return the side of the tiles of an image, (1, 3, h, w), that the network is given."""
         height, width = image.shape[-2:]
-        return self.tile or tile_for(self.network, self.device, height, width, mixed=len(self.options.styles) > 1)
+        return self.tile or tile_for(self._network, self.device, height, width, mixed=len(self.options.styles) > 1)
 
     @torch.inference_mode()
     def __call__(self, image: Tensor, callback: Callback | None = None) -> Tensor:
@@ -204,6 +197,25 @@ class Stylizer:
     def _forward(self, image: Tensor, given: dict[str, Any], callback: Callback | None) -> Tensor:
         """Return what the network makes of an image, (1, 3, h, w), on the CPU."""
         if tile := self._tile(image):
-            return tiled(self.network, image, tile, self.device, callback, **given)
+            return tiled(self._network, image, tile, self.device, callback, **given)
         there = {name: value.to(self.device) if isinstance(value, Tensor) else value for name, value in given.items()}
         return self.network(image.to(self.device), **there).cpu()
+
+
+def compile_network(network: nn.Module, device: torch.device) -> None:
+    """Compile a network, in place, by `torch.compile`: at its first image, and again for some other sizes.
+
+    Raises:
+        InputError: There is no C++ compiler, which a CPU needs.
+    """
+    if device.type != "cpu":
+        network.compile()
+        return
+    from torch._inductor.cpp_builder import get_cpp_compiler
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler:
+        raise InputError("--compile needs a C++ compiler: install g++, or leave it out") from None
+    network.compile(options={"freezing": True})  # weights as constants

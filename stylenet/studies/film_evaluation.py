@@ -15,7 +15,6 @@ from stylenet.film.flow import opencv
 from stylenet.film.metadata import ANIMATIONS, FILMS, is_film
 from stylenet.film.stabilize import Stabilizer
 from stylenet.film.stylize import open_film
-from stylenet.inference.sizes import resized
 from stylenet.resources import file_digest
 from stylenet.studies.evaluation import RESULTS, KeyedRows, Row
 from stylenet.studies.measure import find_evaluator
@@ -23,7 +22,7 @@ from stylenet.studies.methods import Method, Painter, Stopped, Tick
 from stylenet.studies.report import markdown
 from stylenet.studies.runtime import Task, measure
 from stylenet.studies.study import recipe_digest
-from stylenet.studies.warping_error import FILM_FIGURES, Paint, blurred, rate_film, read_frames
+from stylenet.studies.warping_error import FILM_FIGURES, KNOWN, Paint, blurred, rate_film, read_frames
 
 MEMORY = "memory_mb"
 UNTOUCHED, BLURRED = "untouched", "blurred"
@@ -38,7 +37,7 @@ HEADINGS = {
 }
 READING = (
     "the untouched film is steadiest but for a blurred one: read errors beside its own, and beside the sharpness",
-    "the flow is Farnebäck's, on the untouched films; that of stabilized rows is another, DIS",
+    "the flow is Farnebäck's, on the untouched films, where DIS, that of stabilized rows, says the same to a pixel",
     "MB: peak of a process that paints a square of as many pixels as a frame has",
 )
 
@@ -166,8 +165,8 @@ class FilmEvaluation:
     def _memory(self, film: str, style: str) -> dict[str, float]:
         """Return the peak memory of each method that paints a square of as many pixels, in MB."""
         with open_film(self.films[film]) as reader:
-            metadata = reader.metadata
-        side = round(math.sqrt(math.prod(resized((metadata.height, metadata.width), self.size))))
+            height, width = reader.metadata.height, reader.metadata.width
+        side = round(self.size * math.sqrt(min(height, width) / max(height, width)))
         found = [method for method in self.methods[1:] if self.memory and method.paints(style)]
         own = str(self.styles[style]), self.size
         tasks = {method.name: Task(method.given, *own, method.steps, side, str(self.device)) for method in found}
@@ -178,7 +177,7 @@ class FilmEvaluation:
         recipe: dict[str, Any] = {"methods": [method.recipe() for method in self.methods if method.paints(style)]}
         recipe |= {"film": [film, self._digests[self.films[film]]], "style": [style, self._digests[self.styles[style]]]}
         recipe |= {"size": self.size, "frames": self.frames, "strength": self.strength}
-        return recipe_digest(recipe | {"judge": self._evaluator.network, "memory": self.memory})
+        return recipe_digest(recipe | {"judge": self._evaluator.network, "memory": self.memory, "known": KNOWN})
 
 
 def _alone(painter: Painter) -> Paint:

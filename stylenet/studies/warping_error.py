@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from stylenet.film.flow import CUT, carried, farneback_flow, matched, to_pixels
+from stylenet.film.flow import CUT, carried, dis_flow, farneback_flow, gray, matched, to_pixels
 from stylenet.film.stylize import frames_of, open_film
 from stylenet.images import resize
 from stylenet.metrics import Judge
 
 FILM_FIGURES = {
     "warping_error": "root mean square difference from the picture before, carried along by optical flow, where that "
-    "is seen (Lai et al. 2018); pixels in [0, 1]",
+    "is seen (Lai et al. 2018) and its motion known; pixels in [0, 1]",
     "long_range_error": "the same, from the tenth picture before",
     "sharpness": "mean absolute difference of neighbors: what is blurred has small errors too",
     "gram_difference": "as of photographs, from every fifth picture",
@@ -29,6 +29,8 @@ FILM_FIGURES = {
 """Every figure, and what it says."""
 LONG = 10
 """Frames between those that the long-range error compares."""
+KNOWN = 1.0
+"""Motion is known where two algorithms differ by less than so many pixels."""
 EVERY = 5
 """Frames from one that is judged to the next."""
 BLUR = 1.5
@@ -36,7 +38,7 @@ BLUR = 1.5
 Paint = Callable[[Tensor], Tensor]
 """Takes the next frame, (1, 3, H, W) in [0, 1], and returns its stylization."""
 Way = tuple[np.ndarray, np.ndarray]
-"""The flow from a frame to an earlier one, (H, W, 2), and where that is seen, (H, W)."""
+"""The flow from a frame to an earlier one, (H, W, 2), and where it is to be trusted, (H, W)."""
 
 
 def blurred(frame: Tensor) -> Tensor:
@@ -64,6 +66,7 @@ def rate_film(frames: Iterable[Tensor], paints: Mapping[str, Paint], judge: Judg
     """Return the `FILM_FIGURES` of stylizations of a film, side by side; nan of what cannot be measured.
 
     The flow is Farnebäck's, on the untouched frames: another one than that of `Stabilizer`, which would judge itself.
+    Places where the two differ are left out: inside a plain wall that moves, Farnebäck's finds no motion.
 
     Args:
         frames: (1, 3, H, W) in [0, 1] each.
@@ -93,7 +96,10 @@ def _device(judge: Judge) -> torch.device:
 def _way(now: np.ndarray, before: np.ndarray) -> Way | None:
     """Return the way from a frame to an earlier one, None across a cut."""
     flow, seen, trust = matched(now, before, farneback_flow)
-    return (flow, seen) if trust.mean() >= CUT else None
+    if trust.mean() < CUT:
+        return None
+    apart = flow - dis_flow(gray(now), gray(before))
+    return flow, seen & ((apart**2).sum(-1) < KNOWN**2)
 
 
 @dataclass
@@ -120,9 +126,9 @@ class Tally:
         """
         for apart, way in ways.items():
             if way is not None:
-                flow, seen = way
+                flow, known = way
                 gap = painted - carried(self._earlier[-apart], flow)
-                self._errors[apart].append(float((gap[seen] ** 2).mean()))
+                self._errors[apart].append(float((gap[known] ** 2).mean()))
         self._sharpness.append(float(sum(np.abs(np.diff(painted, axis=axis)).mean() for axis in (0, 1))))
         self._earlier.append(painted)
 

@@ -86,9 +86,8 @@ def painted_files(
         InputError: There are none, or all failed.
         Stopped: The visitor cancelled.
     """
-    from stylenet.images import save_image
+    from stylenet.images import resize, save_image
     from stylenet.inference.outputs import stays_film
-    from stylenet.inference.sizes import scaled
     from stylenet.web.pictures import read_picture
 
     if not files:
@@ -104,7 +103,7 @@ def painted_files(
                 _paint_film(job, stylizer, source, target, size, (index, len(jobs)), session.limits)
             else:
                 job.tell(index, len(jobs))
-                save_image(stylizer(scaled(read_picture(str(source), session.limits), size)), target)
+                save_image(stylizer(resize(read_picture(str(source), session.limits), size, side="long")), target)
             made.append(target)
     if not made:
         raise InputError("; ".join(failed))
@@ -141,7 +140,7 @@ def _paint_film(
         InputError: It cannot be read, or lasts too long.
     """
     from stylenet.film.stylize import open_film, stylize_film
-    from stylenet.inference.sizes import scaled
+    from stylenet.images import resize
 
     with open_film(source) as reader:
         frames, rate = reader.metadata.frames, reader.metadata.rate
@@ -149,7 +148,7 @@ def _paint_film(
         raise InputError(f"{source.name} lasts {float(frames / rate):.0f} seconds: cut it to {limits.film_seconds}")
 
     def stylize(frame: "Tensor") -> "Tensor":
-        return stylizer(scaled(frame, size))
+        return stylizer(resize(frame, size, side="long"))
 
     def progress(done: int, total: int | None) -> None:
         job.tell(turn[0] + done / max(done, total or frames or done), turn[1])

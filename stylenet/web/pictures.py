@@ -14,8 +14,7 @@ from torch import Tensor
 
 from stylenet.color import luminance
 from stylenet.errors import InputError
-from stylenet.images import decode, to_pillow
-from stylenet.inference.sizes import scaled
+from stylenet.images import decode, resize, to_pillow
 from stylenet.web.limits import Limits
 
 PREVIEW = 512
@@ -52,7 +51,7 @@ def read_picture(path: str | None, limits: Limits, what: str = "a photograph") -
 
 def small(image: Tensor) -> Tensor:
     """Return a picture, (1, 3, H, W), at preview size, unless it is smaller."""
-    return scaled(image, PREVIEW) if max(image.shape[-2:]) > PREVIEW else image
+    return resize(image, PREVIEW, side="long") if max(image.shape[-2:]) > PREVIEW else image
 
 
 def painted(mask: str | None) -> tuple[Tensor, ...]:

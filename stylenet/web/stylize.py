@@ -68,13 +68,12 @@ class StylizeTab:
 
     def full_size(self, request: gr.Request, size: int, *controls: Any) -> Iterator[Updates]:
         """Make the picture at full size."""
-        from stylenet.images import save_image
-        from stylenet.inference.sizes import scaled
+        from stylenet.images import resize, save_image
         from stylenet.web.pictures import read_picture
 
         def paint(session: Session, job: Job) -> Path:
             choice = session.choice(*controls)
-            photograph = scaled(read_picture(choice.photograph, session.limits), size or None)
+            photograph = resize(read_picture(choice.photograph, session.limits), size or None, side="long")
             stylizer = self.state.networks.open(choice, tile_for(photograph))
 
             def tell(done: int, total: int) -> None:

@@ -144,9 +144,7 @@ def test_the_way_it_is_done_is_said_once(place, capsys, ckpt, options, lines):
     noise("in/a.png", (30, 30), 3)
     noise("in/b.png", (21, 50), 4)
     assert run(ckpt, *options, "--input=in", "--output=out") == 0
-    said = capsys.readouterr().err.splitlines()
-    assert said.pop(-2).startswith("not compiled: ")
-    assert said == [*lines, "2 stylized"]
+    assert capsys.readouterr().err.splitlines() == [*lines, "2 stylized"]
 
 
 @pytest.mark.parametrize(
@@ -174,21 +172,14 @@ def test_inputs_are_not_overwritten(place, capsys, options):
     assert Path(target).read_bytes() == before
 
 
-@pytest.mark.parametrize("option", [None, "--size=24", "--stroke-scale=2"])
-def test_a_folder_is_prepared_for_the_size_that_most_photographs_have(place, monkeypatch, capsys, option):
-    for number, size in enumerate([(30, 20), (48, 40), (48, 40), (24, 20)]):
-        noise(f"in/{number}.png", size, number)
-    Path("in/broken.png").write_text("words")
+def test_only_compile_compiles_the_network(place, monkeypatch):
     asked = []
-
-    def prepare(network, device, images, height, width):
-        asked.append((images, height, width))
-        return network, "as is"
-
-    monkeypatch.setattr("stylenet.inference.stylizer.prepare", prepare)
-    assert run("one", "--input=in", "--output=out", *([option] if option else [])) == 1
-    assert asked == [{None: (2, 40, 48), "--size=24": (3, 20, 24), "--stroke-scale=2": (2, 20, 24)}[option]]
-    assert capsys.readouterr().err.count("as is\n") == 1
+    monkeypatch.setattr("stylenet.inference.stylizer.compile_network", lambda _, device: asked.append(device.type))
+    noise("in/a.png", (30, 20), 1)
+    assert run("one", "--input=in", "--output=out") == 0
+    assert asked == []
+    assert run("one", "--input=in", "--output=out", "--compile") == 0
+    assert asked == ["cpu"]
 
 
 BOTH = ["--style=red.png", "--style=gray.png"]

@@ -1,6 +1,10 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
+from torch._inductor import cpp_builder
+from torch._inductor.exc import InvalidCxxCompiler
 
 from stylenet.devices import pick_device
 from stylenet.errors import InputError
@@ -146,3 +150,38 @@ def test_a_plain_photograph_is_painted_as_light_as_it_is(light: float):
     stylized = Stylizer(JohnsonNet(width=1, blocks=1), "cpu")(torch.full((1, 3, 20, 30), light))
     assert float(stylized.mean()) == pytest.approx(light, abs=0.15)  # less what is clamped
     assert 0 <= float(stylized.min()) <= float(stylized.max()) <= 1
+
+
+def test_only_what_is_asked_for_is_compiled(monkeypatch):
+    calls = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module, **options: calls.append(type(module)))
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", lambda: "g++")
+    Stylizer(JohnsonNet(width=2, blocks=1), "cpu")
+    assert calls == []
+    Stylizer(JohnsonNet(width=2, blocks=1), "cpu", compile=True)
+    assert calls == [JohnsonNet]
+
+
+def test_without_a_compiler_it_says_so(monkeypatch):
+    def missing():
+        raise InvalidCxxCompiler
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", missing)
+    with pytest.raises(InputError, match=r"needs a C\+\+ compiler: install g\+\+"):
+        Stylizer(JohnsonNet(width=2, blocks=1), "cpu", compile=True)
+
+
+@pytest.mark.slow
+def test_compiled_pictures_are_the_same_in_any_size_and_in_tiles():
+    torch.manual_seed(0)
+    network = JohnsonNet(width=16, blocks=1, output="linear", num_styles=2).eval()  # 64 channels in the block
+    options = StyleOptions((0, 1), shares=(1, 3))
+    eager = Stylizer(copy.deepcopy(network), "cpu", options)
+    compiled = Stylizer(network, "cpu", options, compile=True)
+    for size in ((36, 50), (41, 64)):
+        image = torch.rand(1, 3, *size)
+        assert eager(image).std() > 0.05
+        assert (compiled(image) - eager(image)).abs().max() < 1e-3
+    eager.tile = compiled.tile = 64
+    image = torch.rand(1, 3, 130, 140)
+    assert torch.equal(compiled(image), eager(image))

@@ -48,6 +48,22 @@ def test_noise_that_is_new_in_each_frame_errs_by_its_own_size_in_a_film_that_mov
     assert rows["same"]["warping_error"] < 0.01
 
 
+def test_strokes_that_ride_on_a_plain_wall_are_not_taken_for_flicker(judge):
+    """The flow of Farnebäck finds no motion inside of it, and by itself would give them an error of 0.077."""
+    ground, faint, strokes = (textured(seed, 160, 280) for seed in range(3))
+    frames, painted = [], []
+    for moved in range(0, 24, 6):
+        frame = 0.2 + 0.5 * ground
+        frame[..., 20:140, 20 + moved : 200 + moved] = 0.9 + 0.02 * faint[..., 20:140, 20:200]
+        picture = frame.clone()
+        picture[..., 40:120, 40 + moved : 180 + moved] += 0.4 * (strokes[..., 40:120, 40:180] - 1)
+        frames.append(frame)
+        painted.append(picture)
+    pictures = iter(painted)
+    rows = rate_film(frames, {"painted": lambda frame: next(pictures), "same": same}, judge)
+    assert rows["painted"]["warping_error"] < 1.1 * rows["same"]["warping_error"]
+
+
 def test_frames_across_a_cut_are_not_compared(judge):
     frames = [textured(0)] * 2 + [textured(1)] * 2
     row = rate_film(frames, {"same": same}, judge)["same"]
