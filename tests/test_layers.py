@@ -1,6 +1,7 @@
 """A folder is a step of the data flow, and imports only go down."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,12 @@ def test_init_files_hold_only_a_docstring(file):
     assert ast.get_docstring(tree)
     rest = [ast.unparse(node).split(" = ")[0] for node in tree.body[1:]]
     assert rest == (["__version__"] if file.parent == PACKAGE else [])
+
+
+def test_files_that_contributing_names_are_there():
+    root = PACKAGE.parent
+    named = re.findall(r"`([\w./-]+\.(?:py|yaml))`", (root / "CONTRIBUTING.md").read_text())
+    known = {path.name for folder in (PACKAGE, root / "tests") for path in folder.rglob("*.py")}
+    lost = [name for name in named if not ((root / name).exists() or (PACKAGE / name).exists() or name in known)]
+    assert [name for name in lost if "NAME" not in name] == []
+    assert len(named) > 50
