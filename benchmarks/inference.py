@@ -3,10 +3,9 @@
 The plain side is written anew and run as its users run it: eager, under no_grad, with the allocator as the system has
 it. For `johnson` it is the TransformerNet of pytorch/examples; for `adain` the Sequentials of naoto0804/pytorch-AdaIN,
 which encode the painting for each photograph. Ours has the same weights, under the allocator that `infer.py` sets:
-eager; with its tensors in channels-last order; compiled, as by `infer.py --compile`;
-for `johnson`, in ONNX Runtime. Each side is a process of its own; one works while the others wait, and who begins
-changes from round to round. Times are compared round by round; on a machine that does other things too, CPU seconds say
-more. On the CPU.
+eager; with its tensors in channels-last order; compiled, as by `infer.py --compile`; for `johnson`, in ONNX Runtime.
+Each side is a process of its own; one works while the others wait, and who begins changes from round to round. Times
+are compared round by round; on a machine that does other things too, CPU seconds say more. On the CPU.
 
     python benchmarks/inference.py [--network adain] [--sizes 256 512 1024] [--sides ours compiled] [--pairs 5]
         [--steps 1] [--threads N]

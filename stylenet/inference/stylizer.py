@@ -34,8 +34,8 @@ class Stylizer:
         device: A name of `pick_device`, or a device.
         options: How; prepared once. By default, the one style of the network.
         tile: Pixels of a tile's side, for images that do not fit into memory; by default see `tile_for`.
-        compile: Compile the network by `torch.compile`: half a minute at the first picture of a size. Tiles are not.
         metadata: What the network's file says of it; by default what rebuilds it.
+        compile: Compile the network by `torch.compile`: half a minute at the first picture of a size. Tiles are not.
 
     Raises:
         InputError: The device is not there, the styles are not of a kind that the network takes, or there is no C++
@@ -48,13 +48,14 @@ class Stylizer:
         device: str | torch.device = "auto",
         options: StyleOptions | None = None,
         tile: int | None = None,
-        compile: bool = False,
         metadata: dict[str, Any] | None = None,
+        compile: bool = False,
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
-        self.network = self._network = accelerate(network.eval().to(self.device), self.device)
+        self._network = accelerate(network.eval().to(self.device), self.device)
+        self.network = self._network  # what paints; the page puts one before it that remembers
         if compile:
-            compile_network(self.network, self.device)
+            compile_network(self._network, self.device)
         self.options, self.tile = options or StyleOptions(), tile
         self._metadata = metadata
         self.condition = condition(self._network, self.options, self.device)
@@ -88,7 +89,7 @@ class Stylizer:
         device = pick_device(device) if isinstance(device, str) else device
         network, metadata = load_network(path)
         found = find_styles(network, metadata, styles, style_size, options.get("stroke_scale", 1.0))
-        return cls(network, device, StyleOptions(styles=found, **options), tile, compile, metadata)
+        return cls(network, device, StyleOptions(styles=found, **options), tile, metadata, compile)
 
     @classmethod
     def from_pretrained(cls, place: str, *arguments: Any, revision: str | None = None, **options: Any) -> "Stylizer":
