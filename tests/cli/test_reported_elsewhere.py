@@ -57,18 +57,23 @@ def test_a_gray_photograph_and_a_gray_painting_keep_colors(colors):
         assert image.std() > 0.02
 
 
+@pytest.fixture(scope="module")
+def adain_module():
+    return AdaINModule(width=4)
+
+
 @pytest.mark.parametrize(
     "photograph", [torch.zeros(2, 3, 32, 32), torch.ones(2, 3, 32, 32), None], ids=["black", "white", "gray"]
 )
 @pytest.mark.parametrize("plain_painting", [False, True])
-def test_gradients_of_pictures_without_color_or_contrast_are_finite(photograph, plain_painting):
+def test_gradients_of_pictures_without_color_or_contrast_are_finite(adain_module, photograph, plain_painting):
     """chainer-neural-style #7, in training."""
     gray = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(0)).expand(2, 3, 32, 32)
     photograph = gray if photograph is None else photograph
-    module = AdaINModule(width=4)
+    adain_module.zero_grad()
     batch = {"photographs": photograph, "paintings": photograph if plain_painting else gray.flip(3)}
-    module.loss.total(module.terms(batch)).backward()
-    gradients = [parameter.grad for parameter in module.network.parameters() if parameter.grad is not None]
+    adain_module.loss.total(adain_module.terms(batch)).backward()
+    gradients = [parameter.grad for parameter in adain_module.network.parameters() if parameter.grad is not None]
     assert gradients
     assert all(gradient.isfinite().all() for gradient in gradients)
 
