@@ -94,12 +94,13 @@ def _device(judge: Judge) -> torch.device:
 
 
 def _way(now: np.ndarray, before: np.ndarray) -> Way | None:
-    """Return the way from a frame to an earlier one, None across a cut."""
+    """Return the way from a frame to an earlier one, None across a cut and where no motion is known."""
     flow, seen, trust = matched(now, before, farneback_flow)
     if trust.mean() < CUT:
         return None
     apart = flow - dis_flow(gray(now), gray(before))
-    return flow, seen & ((apart**2).sum(-1) < KNOWN**2)
+    known = seen & ((apart**2).sum(-1) < KNOWN**2)
+    return (flow, known) if known.any() else None
 
 
 @dataclass

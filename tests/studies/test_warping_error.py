@@ -64,6 +64,17 @@ def test_strokes_that_ride_on_a_plain_wall_are_not_taken_for_flicker(judge):
     assert rows["painted"]["warping_error"] < 1.1 * rows["same"]["warping_error"]
 
 
+def test_frames_of_which_no_motion_is_known_are_not_compared(judge, monkeypatch):
+    steps, apart = iter(range(20)), iter([5, 0, 0])
+
+    def other_flow(here, there):
+        return np.full((*here.shape, 2), next(apart), np.float32)
+
+    monkeypatch.setattr("stylenet.studies.warping_error.dis_flow", other_flow)
+    rows = rate_film([textured(0)] * 4, {"brighter": lambda frame: 0.5 * frame + 0.01 * next(steps)}, judge)
+    assert rows["brighter"]["warping_error"] == pytest.approx(0.01, rel=0.02)
+
+
 def test_frames_across_a_cut_are_not_compared(judge):
     frames = [textured(0)] * 2 + [textured(1)] * 2
     row = rate_film(frames, {"same": same}, judge)["same"]
