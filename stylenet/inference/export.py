@@ -74,7 +74,8 @@ class AdaINGraph(nn.Module):
         """Return stylized images, (B, 3, H, W), of `images`, (B, 3, H, W)."""
         padded = _padded(images, adain.STRIDE, self.encoder.smallest)
         features = self.network.encode(padded)
-        return _cropped(self.network.paint(padded, features, self.palette, self.mixture, self.alpha), images)
+        painted = _cropped(self.network.paint(padded, features, self.palette, self.mixture, self.alpha), images)
+        return self.network.color(painted, self.palette, self.mixture, self.alpha)
 
 
 def _padded(images: Tensor, stride: int, least: int) -> Tensor:

@@ -17,6 +17,7 @@ from stylenet.errors import InputError
 from stylenet.inference.tiles import INSTANCE, Box, Callback, Moments, Room, Tiles, unpacked, with_statistics
 from stylenet.networks import adain, johnson
 from stylenet.networks.adain import AdaIN
+from stylenet.networks.exchange import color_maps
 from stylenet.networks.johnson import JohnsonNet
 from stylenet.networks.layers import Chain
 
@@ -220,20 +221,30 @@ def _tiled_adain(
             moments.add(tile_.within(window).cut(maps, maps.shape[-2] // (window.bottom - window.top)))
         tiles.tell()
     statistics = torch.cat([moments.statistics() for moments in found], 2).to(device, torch.float32)
-    palette = palette.to(device)
 
     def painted(box: Box) -> Tensor:
         shares = _shares(mixture, box, adain.STRIDE, device)
         pixels = box.replicated(image, adain.STRIDE).to(device)
-        return network.paint(pixels, network.encode(pixels), palette, shares, alpha, statistics)
+        return network.paint(pixels, network.encode(pixels), palette.to(device), shares, alpha, statistics)
 
     stylized = torch.empty_like(image)
     tiles.sweep(painted, into=stylized)
+    if network.arguments["colors"]:
+        _color(network, tiles, stylized, palette.cpu(), mixture, alpha)
     return stylized
+
+
+def _color(network: AdaIN, tiles: Tiles, image: Tensor, palette: Tensor, mixture: Tensor | None, alpha: float) -> None:
+    """Give an image on the CPU the paintings' colors, in place, a tile at a time; see `AdaIN.color`."""
+    found, boxes = Moments(), list(chain.from_iterable(tiles.rows()))
+    for box in boxes:
+        found.add(color_maps(box.cut(image, adain.STRIDE)))
+    for box in boxes:
+        place = box.cut(image, adain.STRIDE)
+        shares = box.cut(mixture, adain.STRIDE) if mixture is not None and mixture.dim() == 4 else mixture
+        place.copy_(network.color(place, palette, shares, alpha, found.statistics().float()))
 
 
 def _shares(mixture: Tensor | None, box: Box, cell: int, device: torch.device) -> Tensor | None:
     """Return a window's part of a mixture, if it is a map; else the mixture."""
-    if mixture is None:
-        return None
-    return (box.replicated(mixture, cell) if mixture.dim() == 4 else mixture).to(device)
+    return mixture if mixture is None else (box.replicated(mixture, cell) if mixture.dim() == 4 else mixture).to(device)

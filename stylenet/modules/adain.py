@@ -40,6 +40,7 @@ class AdaINModule(StylizerModule):
         width: Channels of the decoder at full size; by default the encoder's.
         padding: Of the encoder, see `stylenet.features.extractor`.
         exchange: Layers whose moments are exchanged: relu4_1, always, to relu1_1.
+        colors: Give the result the mean and the covariance of the painting's colors, too.
         reconstruction_steps: Steps at the start in which the loss is how far photographs and paintings are from
             themselves, encoded and decoded (mean absolute difference of pixels, times 10).
         identity_weight: Weight of the same after those steps (Park and Lee 2019, eq. 6).
@@ -65,6 +66,7 @@ class AdaINModule(StylizerModule):
         width: int | None = None,
         padding: str = "reflect",
         exchange: Sequence[str] = (DEEPEST,),
+        colors: bool = False,
         reconstruction_steps: int = 0,
         identity_weight: float = 0.0,
         optimizer: str = "adam",
@@ -94,6 +96,7 @@ class AdaINModule(StylizerModule):
             padding=padding,
             exchange=exchange,
             scales=feature_scales(extractor.up_to(list(dict.fromkeys([DEEPEST, *exchange])))),
+            colors=colors,
         )
         self.watch(PerceptualLoss(extractor, [], options), Judge(extractor, None, styles, (DEEPEST,)))
         self.keep_outside(*self._outside, extractor)
@@ -126,7 +129,7 @@ class AdaINModule(StylizerModule):
             raw = {DEEPEST: wanted[DEEPEST] * self.network.scales[DEEPEST]}
             loss = cast(PerceptualLoss, self.loss)
             targets = loss.targets(photographs, labels=batch.get("labels"), styles=statistics, features=raw)
-        painted = self.network.decode(wanted)
+        painted = self.network.color(self.network.decode(wanted), palette)
         terms = {name: term.mean() for name, term in loss.per_item(painted, targets).items()}
         return terms | self.temporal(batch, painted, lambda moved: self.network(moved, palette))
 
@@ -138,7 +141,7 @@ class AdaINModule(StylizerModule):
         statistics: dict[str, Tensor] = {}
         for term in cast(Iterable[Term], self.loss.terms):
             statistics |= term.statistics(paintings, maps)
-        return self.network.moments(scaled).unsqueeze(1), statistics
+        return self.network.palette(paintings, scaled).transpose(0, 1), statistics
 
     def reconstruction(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return 10 times the mean absolute difference of images from themselves, encoded and decoded.

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
-from stylenet.functional import moments, resize_mask
+from stylenet.functional import at_least_float32, moments
 from stylenet.networks.decoder import ENCODED, ENCODERS, upsamplings, vgg_decoder
+from stylenet.networks.exchange import COLORS, color_maps, exchange_colors, exchange_moments, mixed
 from stylenet.networks.layers import pad_to_stride
 
 STRIDE = 8
@@ -31,9 +32,9 @@ class AdaIN(nn.Module):
     Departures: moments can be exchanged at several layers of the encoder (`exchange`), as in Avatar-Net (Sheng et al.,
     CVPR 2018) and MicroAST (Wang et al., AAAI 2023). The decoder then adds the exchanged maps of a shallower layer,
     through a 1x1 convolution, where it reaches their size, so that colors and edges come straight from there.
-    Features are divided by a constant for each layer (`scales`). The variance is biased, where the authors' code
-    divides by one pixel less. And what the decoder loses of a photograph is given back below full strength, see
-    `forward`.
+    Features are divided by a constant for each layer (`scales`). The result can be given the colors of the painting
+    (`colors`). The variance is biased, where the authors' code divides by one pixel less. And what the decoder
+    loses of a photograph is given back below full strength, see `forward`.
 
     Args:
         backbone: One of `ENCODERS`.
@@ -45,6 +46,8 @@ class AdaIN(nn.Module):
         exchange: Layers whose moments are exchanged, relu4_1 always; that alone by default, as in the paper.
         scales: What the features of each of these layers are divided by, 1 by default. A decoder learns best from
             features near 1, but relu4_1 of VGG16 has a root mean square of 342.
+        colors: Give the result the mean and the covariance of the painting's colors, too, which moments of features
+            miss; see `stylenet.networks.exchange`.
 
     Raises:
         InputError: Another backbone, pooling or layer, or weights that cannot be had.
@@ -60,6 +63,7 @@ class AdaIN(nn.Module):
         padding: str = "zeros",
         exchange: Sequence[str] = (DEEPEST,),
         scales: Mapping[str, float] | None = None,
+        colors: bool = False,
     ) -> None:
         super().__init__()
         if backbone not in ENCODERS:
@@ -82,6 +86,7 @@ class AdaIN(nn.Module):
             "padding": padding,
             "exchange": list(self.exchange),
             "scales": self.scales,
+            "colors": colors,
         }
         scale = (width or widths[0]) / widths[0]
         own = [round(scale * channels) for channels in widths]
@@ -114,13 +119,19 @@ class AdaIN(nn.Module):
         return torch.cat([moments(features[layer]) for layer in self.exchange], 2)
 
     @torch.no_grad()
-    def palette(self, paintings: Tensor) -> Tensor:
+    def palette(self, paintings: Tensor, features: Features | None = None) -> Tensor:
         """Return the means and deviations of paintings' features, (1, N, 2, C of all layers).
+
+        Where colors are exchanged, too, those of `color_maps` are the last 6 of C.
 
         Args:
             paintings: (N, 3, h, w) in [0, 1].
+            features: What `encode` gives of them, if that is known.
         """
-        return self.moments(self.encode(paintings)).unsqueeze(0)
+        found = self.moments(self.encode(paintings) if features is None else features)
+        if self.arguments["colors"]:
+            found = torch.cat([found, moments(color_maps(paintings)).to(found)], 2)
+        return found.unsqueeze(0)
 
     def transfer(
         self, features: Features, palette: Tensor, mixture: Tensor | None = None, statistics: Tensor | None = None
@@ -136,11 +147,13 @@ class AdaIN(nn.Module):
                 equal shares by default.
             statistics: What `moments` gives of the features, where these are a part of a larger image's.
         """
-        if mixture is None:
-            mixture = palette.new_full((1, palette.shape[1]), 1 / palette.shape[1])
         own = self.moments(features) if statistics is None else statistics
-        layers = zip(self.exchange, own.split(self.channels, 2), palette.split(self.channels, 3), strict=True)
-        return {layer: _exchanged(features[layer], old, new, mixture) for layer, old, new in layers}
+        parts = palette[..., : sum(self.channels)].split(self.channels, 3)
+        layers = zip(self.exchange, own.split(self.channels, 2), parts, strict=True)
+        return {
+            layer: exchange_moments(features[layer], old, mixed(new, mixture, features[layer].shape[-2:]))
+            for layer, old, new in layers
+        }
 
     def decode(self, features: Features) -> Tensor:
         """Return images, (B, 3, 8h, 8w), clamped to [0, 1] outside training, of what `encode` or `transfer` gives."""
@@ -169,8 +182,9 @@ class AdaIN(nn.Module):
             (B, 3, H, W) in [0, 1].
         """
         height, width = images.shape[-2:]
-        images, mixture = pad_to_stride(images, mixture, STRIDE, self.encoder.smallest)
-        return self.paint(images, self.encode(images), palette, mixture, alpha)[..., :height, :width]
+        images, padded = pad_to_stride(images, mixture, STRIDE, self.encoder.smallest)
+        painted = self.paint(images, self.encode(images), palette, padded, alpha)[..., :height, :width]
+        return self.color(painted, palette, mixture, alpha)
 
     def paint(
         self,
@@ -202,22 +216,30 @@ class AdaIN(nn.Module):
             stylized = (stylized + (1 - alpha) * (images - self.decode(features))).clamp(0, 1)
         return stylized
 
+    def color(
+        self,
+        images: Tensor,
+        palette: Tensor,
+        mixture: Tensor | None = None,
+        alpha: float = 1.0,
+        statistics: Tensor | None = None,
+    ) -> Tensor:
+        """Return what `paint` gives in the paintings' colors, if this network exchanges colors.
 
-def _exchanged(features: Tensor, old: Tensor, new: Tensor, mixture: Tensor) -> Tensor:
-    """Return a layer's features, (B, C, h, w), with other moments.
+        Args:
+            images: (B, 3, H, W), without padding.
+            palette: See `forward`.
+            mixture: See `transfer`.
+            alpha: See `forward`.
+            statistics: Moments of the images' `color_maps`, (B, 2, 6), where these are a part of a larger image.
 
-    Args:
-        features: Of photographs.
-        old: Their means and deviations, (B, 2, C).
-        new: Those of N paintings, (B or 1, N, 2, C).
-        mixture: See `AdaIN.transfer`.
-    """
-    mean, deviation = old[..., None, None].unbind(1)  # (B, C, 1, 1)
-    if mixture.dim() == 2:
-        mixed = torch.einsum("bn,bnkc->bkc", mixture, new)[..., None, None]
-    else:
-        shares = resize_mask(mixture, features.shape[-2:])
-        mixed = torch.einsum("bnhw,bnkc->bkchw", shares, new)
-    new_mean, new_deviation = mixed.unbind(1)
-    factor = new_deviation / deviation
-    return torch.addcmul((new_mean - mean * factor).to(features), features, factor.to(features))
+        Returns:
+            (B, 3, H, W), clamped to [0, 1] outside training.
+        """
+        if not self.arguments["colors"]:
+            return images
+        images = at_least_float32(images)
+        own = moments(color_maps(images)) if statistics is None else statistics
+        new = mixed(palette[..., -COLORS:].to(images), mixture, images.shape[-2:])
+        colored = torch.lerp(images, exchange_colors(images, own, new), alpha)
+        return colored if self.training else colored.clamp(0, 1)

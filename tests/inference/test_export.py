@@ -26,6 +26,7 @@ FOUR = {
     "scales": {"relu4_1": 334.0, "relu3_1": 518.0, "relu2_1": 331.0, "relu1_1": 41.7},
     "padding": "reflect",
 }
+COLORS = {"colors": True}
 
 
 @torch.no_grad()
@@ -91,7 +92,7 @@ def test_torch_file_takes_any_batch_and_size(tmp_path):
 
 @pytest.mark.slow
 @torch.no_grad()
-@pytest.mark.parametrize(("alpha", "options"), [(0.6, {}), (1.0, FOUR)], ids=["one layer", "four layers"])
+@pytest.mark.parametrize(("alpha", "options"), [(0.6, COLORS), (1.0, FOUR)], ids=["colors", "four layers"])
 def test_paintings_are_baked_into_adain(tmp_path, alpha, options):
     network, palette = any_style(**options)
     baked = {"palette": palette, "mixture": torch.tensor([[0.3, 0.7]]), "alpha": alpha}
@@ -104,7 +105,7 @@ def test_paintings_are_baked_into_adain(tmp_path, alpha, options):
 
 @pytest.mark.slow
 @torch.no_grad()
-@pytest.mark.parametrize("options", [{}, FOUR], ids=["one layer", "four layers"])
+@pytest.mark.parametrize("options", [COLORS, FOUR], ids=["colors", "four layers"])
 def test_adain_in_onnx(tmp_path, options):
     network, palette = any_style(**options)
     found = export(network, tmp_path / "net.onnx", "onnx", palette=palette)

@@ -106,6 +106,7 @@ FOUR = {
     "padding": "reflect",
 }
 ONE = {"scales": {"relu4_1": 334.0}}
+COLORS = ONE | {"colors": True}
 
 
 def adain(**options):
@@ -118,7 +119,7 @@ def adain(**options):
     return network
 
 
-@pytest.mark.parametrize("options", [ONE, FOUR], ids=["one layer", "four layers"])
+@pytest.mark.parametrize("options", [ONE, FOUR, COLORS], ids=["one layer", "four layers", "colors"])
 @pytest.mark.parametrize("size", [(66, 93), (67, 150), pytest.param((150, 205), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("places", [True, False])
 def test_adain(unrounded, options, size, places):

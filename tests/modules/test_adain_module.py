@@ -63,6 +63,20 @@ def test_the_losses_are_the_papers(batch, exchange):
     assert {name: pytest.approx(term.item(), rel=2e-3) for name, term in terms.items()} == expected
 
 
+def test_the_loss_sees_the_exchanged_colors(batch):
+    batch = batch | {"paintings": batch["paintings"] * torch.tensor([0.9, 0.3, 0.1])[:, None, None]}
+    trained = module(normalization="johnson", colors=True).train()
+    palette = trained.network.palette(batch["paintings"]).transpose(0, 1)
+    images = trained.network(batch["photographs"], palette)
+    found, wanted = (
+        moments(trained.loss.extractor(each)["relu1_1"].double().detach().numpy())
+        for each in (images, batch["paintings"])
+    )
+    term = trained.terms(batch)["style/relu1_1"].item()
+    assert term == pytest.approx(((found - wanted) ** 2).mean(), rel=2e-3)
+    assert term < 0.5 * module(normalization="johnson").terms(batch)["style/relu1_1"].item()
+
+
 @pytest.mark.parametrize("statistic", ["moments", "gram"])
 @pytest.mark.parametrize("padding", ["zeros", "reflect"])
 def test_encoder_and_loss_network_pool_and_pad_alike(batch, tmp_path, statistic, padding):
@@ -266,6 +280,7 @@ def test_the_command_line_trains_it(train, tmp_path):
     assert metadata["loss_network"] == {"backbone": "vgg16", "weights": "bundled"}
     config = yaml.safe_load((ROOT / "configs" / "adain.yaml").read_text())["model"]["init_args"]
     assert list(network.exchange) == config["exchange"]
+    assert network.arguments["colors"] is config["colors"] is True
     assert len(list(tmp_path.glob("outputs/debug/adain/version_0/grids/*.png"))) == 1
     (events,) = tmp_path.glob("outputs/debug/adain/version_0/events*")
     assert b"train/reconstruction" in events.read_bytes()

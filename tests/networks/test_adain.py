@@ -287,10 +287,61 @@ def test_a_slim_file_rebuilds_it(network, pictures, tmp_path):
         "padding": "reflect" if several else "zeros",
         "exchange": list(LAYERS) if several else ["relu4_1"],
         "scales": SCALES if several else {"relu4_1": 334.0},
+        "colors": False,
     }
     assert (again.exchange, again.scales) == (network.exchange, network.scales)
     palette = network.palette(pictures[1])
     assert_close(again(pictures[0], again.palette(pictures[1])), network(pictures[0], palette))
+
+
+@pytest.fixture(scope="module")
+def colorful():
+    torch.manual_seed(0)
+    network = AdaIN("vgg16", "bundled", width=8, scales=SCALES, colors=True).eval()
+    with torch.no_grad():  # an untrained decoder gives gray of no contrast
+        network.decoder[-1].weight.mul_(20)
+    return network
+
+
+def colors_of(image: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    values = image[0].double().flatten(1).numpy()
+    return values.mean(1), np.cov(values, bias=True)
+
+
+@torch.no_grad()
+def test_colors_become_those_of_the_painting(colorful, pictures):
+    photograph, painting = pictures[0][:1], 0.4 + 0.1 * pictures[1][:1] * torch.tensor([0.9, 0.5, 0.2])[:, None, None]
+    papers = copy.deepcopy(colorful)
+    papers.arguments["colors"] = False
+    before = colors_of(papers(photograph, papers.palette(painting)))
+    found = colorful(photograph, colorful.palette(painting))
+    for value, other, expected in zip(colors_of(found), before, colors_of(painting), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=0.02, atol=1e-4)
+        assert not np.allclose(other, expected, rtol=0.2, atol=1e-4)
+
+
+def test_colors_are_the_last_of_a_palette_and_of_each_painting_its_own(colorful, pictures):
+    photographs, paintings = pictures
+    palette = colorful.palette(paintings)
+    assert palette.shape == (1, 2, 2, 512 + 6)
+    both = colorful(photographs, palette.transpose(0, 1))
+    for photograph, painting, image in zip(photographs, paintings, both, strict=True):
+        alone = colorful(photograph[None], colorful.palette(painting[None]))[0]
+        assert_close(alone, image, atol=1e-4, rtol=1e-3)
+
+
+def test_colors_come_with_the_strength(colorful, pictures):
+    photographs, palette = pictures[0], colorful.palette(pictures[1])
+    assert_close(colorful(photographs, palette, alpha=0.0), photographs, atol=1e-6, rtol=0)
+    papers = copy.deepcopy(colorful)
+    papers.arguments["colors"] = False
+    painted = papers(photographs, palette, alpha=0.25)
+    whole = papers.color(painted, palette)
+    assert torch.equal(whole, painted)
+    whole = colorful.color(painted, palette)
+    found = colorful(photographs, palette, alpha=0.25)
+    inside = (whole > 0) & (whole < 1)
+    assert_close(found[inside], (0.75 * painted + 0.25 * whole)[inside], atol=1e-5, rtol=1e-4)
 
 
 def test_a_file_from_before_several_layers_is_read_as_one_of_one(pictures, tmp_path):
