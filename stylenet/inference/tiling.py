@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from stylenet.devices import most_memory
 from stylenet.errors import InputError
+from stylenet.inference.tiled_colors import exchange_colors_of_tiles
 from stylenet.inference.tiles import INSTANCE, Box, Callback, Moments, Room, Tiles, unpacked, with_statistics
 from stylenet.networks import adain, johnson
 from stylenet.networks.adain import AdaIN
-from stylenet.networks.exchange import color_maps
 from stylenet.networks.johnson import JohnsonNet
 from stylenet.networks.layers import Chain
 
@@ -230,19 +230,8 @@ def _tiled_adain(
     stylized = torch.empty_like(image)
     tiles.sweep(painted, into=stylized)
     if network.arguments["colors"]:
-        _color(network, tiles, stylized, palette.cpu(), mixture, alpha)
+        exchange_colors_of_tiles(network, tiles, stylized, palette, mixture, alpha)
     return stylized
-
-
-def _color(network: AdaIN, tiles: Tiles, image: Tensor, palette: Tensor, mixture: Tensor | None, alpha: float) -> None:
-    """Give an image on the CPU the paintings' colors, in place, a tile at a time; see `AdaIN.color`."""
-    found, boxes = Moments(), list(chain.from_iterable(tiles.rows()))
-    for box in boxes:
-        found.add(color_maps(box.cut(image, adain.STRIDE)))
-    for box in boxes:
-        place = box.cut(image, adain.STRIDE)
-        shares = box.cut(mixture, adain.STRIDE) if mixture is not None and mixture.dim() == 4 else mixture
-        place.copy_(network.color(place, palette, shares, alpha, found.statistics().float()))
 
 
 def _shares(mixture: Tensor | None, box: Box, cell: int, device: torch.device) -> Tensor | None:

@@ -11,7 +11,7 @@ from stylenet.errors import InputError, unknown
 from stylenet.features.extractor import FeatureExtractor
 from stylenet.functional import at_least_float32, moments
 from stylenet.networks.decoder import ENCODED, ENCODERS, upsamplings, vgg_decoder
-from stylenet.networks.exchange import COLORS, color_maps, exchange_colors, exchange_moments, mixed
+from stylenet.networks.exchange import COLORS, color_moments, exchange_colors, exchange_moments, mixed
 from stylenet.networks.layers import pad_to_stride
 
 STRIDE = 8
@@ -130,7 +130,7 @@ class AdaIN(nn.Module):
         """
         found = self.moments(self.encode(paintings) if features is None else features)
         if self.arguments["colors"]:
-            found = torch.cat([found, moments(color_maps(paintings)).to(found)], 2)
+            found = torch.cat([found, color_moments(paintings)[:, 0].to(found)], 2)
         return found.unsqueeze(0)
 
     def transfer(
@@ -229,9 +229,9 @@ class AdaIN(nn.Module):
         Args:
             images: (B, 3, H, W), without padding.
             palette: See `forward`.
-            mixture: See `transfer`.
+            mixture: See `transfer`; under maps, each painting's colors come from and go to its own places.
             alpha: See `forward`.
-            statistics: Moments of the images' `color_maps`, (B, 2, 6), where these are a part of a larger image.
+            statistics: What `color_moments` gives of the images, where these are a part of a larger one.
 
         Returns:
             (B, 3, H, W), clamped to [0, 1] outside training.
@@ -239,7 +239,12 @@ class AdaIN(nn.Module):
         if not self.arguments["colors"]:
             return images
         images = at_least_float32(images)
-        own = moments(color_maps(images)) if statistics is None else statistics
-        new = mixed(palette[..., -COLORS:].to(images), mixture, images.shape[-2:])
-        colored = torch.lerp(images, exchange_colors(images, own, new), alpha)
+        own = color_moments(images, mixture) if statistics is None else statistics
+        new = palette[..., -COLORS:].to(images)
+        if mixture is None or mixture.dim() == 2:
+            colored = exchange_colors(images, own[:, 0], mixed(new, mixture, (1, 1))[..., 0, 0])
+        else:
+            each = [exchange_colors(images, *pair) for pair in zip(own.unbind(1), new.unbind(1), strict=True)]
+            colored = (mixture.unsqueeze(2) * torch.stack(each, 1)).sum(1)
+        colored = torch.lerp(images, colored, alpha)
         return colored if self.training else colored.clamp(0, 1)

@@ -2,8 +2,8 @@
 
 Colors are turned to lightness, red against blue, and green against both (an orthonormal basis, so that light stays
 light). What is known of an image's colors are mean and deviation of these three and of their sums by pairs: of sums,
-since their variances hold the covariances. So colors are one more layer of moments, which can be gathered from tiles,
-mixed and given to each place as those of features are.
+since their variances hold the covariances. So colors are one more layer of moments, which can be gathered from tiles
+and mixed as those of features are.
 """
 
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ import torch
 from torch import Tensor
 
 from stylenet.color import SMALLEST_VARIANCE
-from stylenet.functional import resize_mask
+from stylenet.functional import moments, resize_mask
 
 AXES = ((1, 1, 1), (1, 0, -1), (1, -2, 1))
 COLORS = 6
 """Maps of `color_maps`."""
 
 
-def mixed(moments: Tensor, mixture: Tensor | None, size: Sequence[int]) -> Tensor:
+def mixed(known: Tensor, mixture: Tensor | None, size: Sequence[int]) -> Tensor:
     """Return the moments of a mixture of paintings, (B or 1, 2, C, h, w).
 
     Args:
-        moments: Of N paintings, (B or 1, N, 2, C).
+        known: Moments of N paintings, (B or 1, N, 2, C).
         mixture: How much of each painting, (B or 1, N), or where, (B or 1, N, H, W); equal shares by default.
         size: Height and width of the maps that get them: h and w where the mixture is a map, which are 1 otherwise.
     """
     if mixture is None:
-        return moments.mean(1)[..., None, None]
+        return known.mean(1)[..., None, None]
     if mixture.dim() == 2:
-        return torch.einsum("bn,bnkc->bkc", mixture, moments)[..., None, None]
-    return torch.einsum("bnhw,bnkc->bkchw", resize_mask(mixture, size), moments)
+        return torch.einsum("bn,bnkc->bkc", mixture, known)[..., None, None]
+    return torch.einsum("bnhw,bnkc->bkchw", resize_mask(mixture, size), known)
 
 
 def exchange_moments(features: Tensor, old: Tensor, new: Tensor) -> Tensor:
@@ -54,6 +54,19 @@ def color_maps(images: Tensor) -> Tensor:
     return torch.stack([first, second, third, first + second, first + third, second + third], 1)
 
 
+def color_moments(images: Tensor, mixture: Tensor | None = None) -> Tensor:
+    """Return the moments of images' `color_maps`, (B, 1, 2, 6), or (B, N, 2, 6): under each of N maps of shares.
+
+    Args:
+        images: (B, 3, H, W).
+        mixture: See `mixed`; maps are as large as the images.
+    """
+    maps = color_maps(images)
+    if mixture is None or mixture.dim() == 2:
+        return moments(maps).unsqueeze(1)
+    return torch.stack([moments(maps, share) for share in mixture.split(1, 1)], 1)
+
+
 def exchange_colors(images: Tensor, old: Tensor, new: Tensor) -> Tensor:
     """Return images with other means and covariances of colors.
 
@@ -66,13 +79,13 @@ def exchange_colors(images: Tensor, old: Tensor, new: Tensor) -> Tensor:
     Args:
         images: (B, 3, H, W).
         old: Moments of their `color_maps`, (B, 2, 6).
-        new: Those to have, from `mixed`.
+        new: Those to have, (B or 1, 2, 6).
 
     Returns:
         (B, 3, H, W), not clamped.
     """
     axes = _axes(images)
-    old = old[..., None, None]
+    old, new = old[..., None, None], new[..., None, None]
     centered = _turned(images, axes) - old[:, 0, :3]
     contrast, b, c, d, e, f = _factor(old)
     first = centered[:, 0] / contrast
@@ -84,9 +97,9 @@ def exchange_colors(images: Tensor, old: Tensor, new: Tensor) -> Tensor:
     return _turned(scale * colored + new[:, 0, :3], axes.T)
 
 
-def _factor(moments: Tensor) -> tuple[Tensor, ...]:
+def _factor(known: Tensor) -> tuple[Tensor, ...]:
     """Return the Cholesky factor of a covariance of colors, row by row: six entries, (B or 1, h, w) each."""
-    variance = moments[:, 1].square() - 1e-5  # which `moments` adds
+    variance = known[:, 1].square() - 1e-5  # which `moments` adds
     first, second, third, *sums = variance.unbind(1)
     both = [(sums[0] - first - second) / 2, (sums[1] - first - third) / 2, (sums[2] - second - third) / 2]
     a = first.clamp_min(SMALLEST_VARIANCE).sqrt()

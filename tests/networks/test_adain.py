@@ -330,6 +330,17 @@ def test_colors_are_the_last_of_a_palette_and_of_each_painting_its_own(colorful,
         assert_close(alone, image, atol=1e-4, rtol=1e-3)
 
 
+@torch.no_grad()
+def test_each_place_gets_the_colors_of_its_painting(colorful, pictures):
+    photograph, half = pictures[0][:1], 0.3 * pictures[1][:1]
+    paintings = torch.cat([half + torch.tensor([0.6, 0.1, 0.0])[:, None, None], half + 0.2])
+    left = torch.zeros(1, 1, 40, 48)
+    left[..., :24] = 1
+    image = colorful(photograph, colorful.palette(paintings), torch.cat([left, 1 - left], 1))
+    for part, painting in zip(image.split(24, 3), paintings.split(1), strict=True):
+        np.testing.assert_allclose(colors_of(part)[0], colors_of(painting)[0], atol=0.02)
+
+
 def test_colors_come_with_the_strength(colorful, pictures):
     photographs, palette = pictures[0], colorful.palette(pictures[1])
     assert_close(colorful(photographs, palette, alpha=0.0), photographs, atol=1e-6, rtol=0)
