@@ -15,6 +15,7 @@ from stylenet.color import SMALLEST_VARIANCE
 from stylenet.functional import moments, resize_mask
 
 AXES = ((1, 1, 1), (1, 0, -1), (1, -2, 1))
+"""Lightness, red against blue, green against both; not of length 1 yet."""
 COLORS = 6
 """Maps of `color_maps`."""
 
@@ -117,5 +118,6 @@ def _axes(images: Tensor) -> Tensor:
 
 
 def _turned(images: Tensor, axes: Tensor) -> Tensor:
-    """Return colors along other axes, (B, 3, H, W)."""
-    return torch.einsum("ij,bjhw->bihw", axes, images)
+    """Return colors along other axes, (B, 3, H, W), as precise as they are: under autocast, too."""
+    with torch.autocast(images.device.type, enabled=False):
+        return torch.einsum("ij,bjhw->bihw", axes, images)

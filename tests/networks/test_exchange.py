@@ -72,6 +72,13 @@ def test_flat_and_gray_images_give_finite_colors_and_gradients(level):
     assert gray.grad.isfinite().all()
 
 
+def test_colors_are_precise_under_autocast():
+    image, painting = picture(7, 0.1).float(), picture(8, 0.1).float()
+    expected = exchanged(image, painting)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert_close(exchanged(image, painting), expected, atol=1e-6, rtol=1e-6)
+
+
 def test_under_a_map_colors_are_those_of_its_places():
     image = picture(7, 0.1)
     left = torch.zeros(1, 1, 24, 31, dtype=torch.float64)
