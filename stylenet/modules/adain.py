@@ -40,7 +40,7 @@ class AdaINModule(StylizerModule):
         width: Channels of the decoder at full size; by default the encoder's.
         padding: Of the encoder, see `stylenet.features.extractor`.
         exchange: Layers whose moments are exchanged: relu4_1, always, to relu1_1.
-        colors: Give the result the mean and the covariance of the painting's colors, too.
+        colors: Outside training, give the result the mean and the covariance of the painting's colors.
         reconstruction_steps: Steps at the start in which the loss is how far photographs and paintings are from
             themselves, encoded and decoded (mean absolute difference of pixels, times 10).
         identity_weight: Weight of the same after those steps (Park and Lee 2019, eq. 6).
@@ -129,7 +129,7 @@ class AdaINModule(StylizerModule):
             raw = {DEEPEST: wanted[DEEPEST] * self.network.scales[DEEPEST]}
             loss = cast(PerceptualLoss, self.loss)
             targets = loss.targets(photographs, labels=batch.get("labels"), styles=statistics, features=raw)
-        painted = self.network.color(self.network.decode(wanted), palette)
+        painted = self.network.decode(wanted)
         terms = {name: term.mean() for name, term in loss.per_item(painted, targets).items()}
         return terms | self.temporal(batch, painted, lambda moved: self.network(moved, palette))
 

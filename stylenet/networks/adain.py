@@ -46,8 +46,8 @@ class AdaIN(nn.Module):
         exchange: Layers whose moments are exchanged, relu4_1 always; that alone by default, as in the paper.
         scales: What the features of each of these layers are divided by, 1 by default. A decoder learns best from
             features near 1, but relu4_1 of VGG16 has a root mean square of 342.
-        colors: Give the result the mean and the covariance of the painting's colors, too, which moments of features
-            miss; see `stylenet.networks.exchange`.
+        colors: Outside training, give the result the mean and the covariance of the painting's colors, which moments of
+            features miss; see `stylenet.networks.exchange`.
 
     Raises:
         InputError: Another backbone, pooling or layer, or weights that cannot be had.
@@ -234,9 +234,9 @@ class AdaIN(nn.Module):
             statistics: What `color_moments` gives of the images, where these are a part of a larger one.
 
         Returns:
-            (B, 3, H, W), clamped to [0, 1] outside training.
+            (B, 3, H, W) in [0, 1].
         """
-        if not self.arguments["colors"]:
+        if self.training or not self.arguments["colors"]:
             return images
         images = at_least_float32(images)
         own = color_moments(images, mixture) if statistics is None else statistics
@@ -246,5 +246,4 @@ class AdaIN(nn.Module):
         else:
             each = [exchange_colors(images, *pair) for pair in zip(own.unbind(1), new.unbind(1), strict=True)]
             colored = (mixture.unsqueeze(2) * torch.stack(each, 1)).sum(1)
-        colored = torch.lerp(images, colored, alpha)
-        return colored if self.training else colored.clamp(0, 1)
+        return torch.lerp(images, colored, alpha).clamp(0, 1)
