@@ -73,9 +73,8 @@ def exchange_colors(images: Tensor, old: Tensor, new: Tensor) -> Tensor:
 
     `x -> k L' L^-1 (x - mean) + mean'`, with L and L' the Cholesky factors of the old and the new covariance: lightness
     depends on lightness alone, the second axis on the first two. k is 1, or less where lightness would gain contrast:
-    a photograph has edges all over, and of a painting of few things on a blank ground it would get harsh ones. All in
-    closed form, so that gradients and exports are plain. Variances that a factor leaves are at least
-    `SMALLEST_VARIANCE`.
+    a photograph has edges all over, and of a painting of few things on a blank ground it would get harsh ones. All is
+    in closed form, so that it can be exported. Variances that a factor leaves are at least `SMALLEST_VARIANCE`.
 
     Args:
         images: (B, 3, H, W).
