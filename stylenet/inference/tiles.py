@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylenet.functional import SMALLEST
+from stylenet.functional import moments
 from stylenet.networks.layers import ConditionalNorm
 
 Callback = Callable[[int, int], None]
@@ -38,15 +38,13 @@ class Moments:
         self.variance = torch.zeros(1, dtype=torch.float64)
 
     def add(self, maps: Tensor, weights: Tensor | None = None) -> None:
-        """Take the places of a tile in, (1, C, h, w), or what part of each counts, (1, h, w) in [0, 1]."""
+        """Take the places of a tile in, (1, C, h, w), or what part of each counts, (1, 1, h, w) in [0, 1]."""
         if weights is None:
             variance, mean = torch.var_mean(maps.float(), (0, 2, 3), correction=0)
             places = float(maps.shape[-2] * maps.shape[-1])
         else:
-            places = weights.sum().item()
-            parts = weights / max(places, SMALLEST)
-            mean = (parts * maps[0]).sum((1, 2))
-            variance = (parts * (maps[0] - mean[:, None, None]).square()).sum((1, 2))
+            mean, deviation = moments(maps, weights)[0]
+            variance, places = deviation.square() - 1e-5, weights.sum().item()
         if not places:
             return
         variance, mean = variance.cpu().double(), mean.cpu().double()

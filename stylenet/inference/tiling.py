@@ -221,19 +221,22 @@ def _tiled_adain(
             moments.add(tile_.within(window).cut(maps, maps.shape[-2] // (window.bottom - window.top)))
         tiles.tell()
     statistics = torch.cat([moments.statistics() for moments in found], 2).to(device, torch.float32)
+    palette = palette.to(device)
 
     def painted(box: Box) -> Tensor:
         shares = _shares(mixture, box, adain.STRIDE, device)
         pixels = box.replicated(image, adain.STRIDE).to(device)
-        return network.paint(pixels, network.encode(pixels), palette.to(device), shares, alpha, statistics)
+        return network.paint(pixels, network.encode(pixels), palette, shares, alpha, statistics)
 
     stylized = torch.empty_like(image)
     tiles.sweep(painted, into=stylized)
     if network.arguments["colors"]:
-        exchange_colors_of_tiles(network, tiles, stylized, palette, mixture, alpha)
+        exchange_colors_of_tiles(network, tiles, stylized, palette.cpu(), mixture, alpha)
     return stylized
 
 
 def _shares(mixture: Tensor | None, box: Box, cell: int, device: torch.device) -> Tensor | None:
     """Return a window's part of a mixture, if it is a map; else the mixture."""
-    return mixture if mixture is None else (box.replicated(mixture, cell) if mixture.dim() == 4 else mixture).to(device)
+    if mixture is None:
+        return None
+    return (box.replicated(mixture, cell) if mixture.dim() == 4 else mixture).to(device)
