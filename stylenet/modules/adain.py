@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylenet.data.synthetic import DeadLeaves
 from stylenet.errors import InputError
@@ -49,7 +49,7 @@ class AdaINModule(StylizerModule):
         lr_decay: The rate at step t is `lr / (1 + lr_decay * t)`.
         lr_cooldown: Steps at the end over which the rate falls to 0.
         style_warmup: Steps over which the style's weight grows to its full value.
-        init_from: Checkpoint whose weights are the start.
+        init_from: Checkpoint whose weights are the start; it may exchange fewer layers.
         recipe: Name of the recipe in use, kept in the checkpoint.
         compile: Compile the loss by `torch.compile`, and on CUDA the network too: half a minute or more at the start.
         accelerate: Exchange layers for ones that are faster on a CPU and compute the same.
@@ -110,6 +110,11 @@ class AdaINModule(StylizerModule):
         )
         if init_from:
             self.start_from(init_from)
+
+    def fitting(self, network: nn.Module, metadata: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the state dict that is started from: layers that the checkpoint does not exchange add 0 at first."""
+        laterals = self.network.laterals.state_dict(prefix="laterals.")
+        return {name: torch.zeros_like(tensor) for name, tensor in laterals.items()} | network.state_dict()
 
     def ingredients(self) -> dict[str, str]:
         """Return the encoder; see `TrainModule.ingredients`."""

@@ -216,6 +216,16 @@ def test_another_training_starts_from_the_weights_of_a_file(batch, tmp_path):
         module(exchange=LAYERS[:2], init_from=start)
 
 
+def test_layers_that_the_file_does_not_exchange_add_nothing_at_first_and_learn(batch, tmp_path):
+    trained = module(exchange=LAYERS[:2])
+    save_network(trained.network, tmp_path / "slim.safetensors", trained.metadata)
+    again = module(exchange=LAYERS, init_from=str(tmp_path / "slim.safetensors"))
+    torch.testing.assert_close(again.stylize(batch), trained.stylize(batch), rtol=0, atol=1e-5)
+    again.loss.total(again.terms(batch)).backward()
+    for layer in LAYERS[2:]:
+        assert again.network.laterals[layer].weight.grad.abs().max() > 0
+
+
 @pytest.fixture(scope="module")
 def scales():
     return feature_scales(FeatureExtractor("vgg16", LAYERS, "bundled", padding="reflect"))
