@@ -28,8 +28,8 @@ networks: $(STAMP)  ## Train every network that ships, from scratch (hours), int
 	    model.init_from=outputs/networks/adain/version_0/stylizer.safetensors
 	for style in starry_night great_wave; do $(BIN)/python train.py style=$$style recipe=ship_single $(SHIP) \
 	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors || exit; done
-	$(BIN)/python train.py style=starry_night recipe=film $(SHIP) trainer.max_steps=2250 model.style_weight=12 \
-	    model.temporal_weight=30 model.lr_cooldown=250 \
+	$(BIN)/python train.py style=starry_night recipe=film $(SHIP) trainer.max_steps=3470 model.style_weight=15 \
+	    model.temporal_weight=45 model.lr_cooldown=250 \
 	    model.init_from=outputs/networks/starry_night/version_0/stylizer.safetensors
 	$(BIN)/python train.py style=great_wave recipe=film $(SHIP) trainer.max_steps=850 model.style_weight=16 model.style_size=320 \
 	    model.init_from=outputs/networks/great_wave/version_0/stylizer.safetensors
