@@ -14,7 +14,7 @@ from PIL import Image
 
 DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "images" / "studies"
-MACHINE = "- One thread of a CPU that did much else at the time: seconds say little."
+MACHINE = "- One or two threads of a CPU that did much else at the time: seconds say little."
 
 
 def picture(source: Path, name: str) -> str:
