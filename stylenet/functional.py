@@ -15,6 +15,8 @@ from stylenet.errors import InputError
 
 SMALLEST = 1e-12
 """What energies and weights are at least, where they divide."""
+ADDED_VARIANCE = 1e-5
+"""What `moments` adds to variances before the root, which else has no slope at 0."""
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
@@ -81,8 +83,8 @@ class InnerProducts(torch.autograd.Function):
 def moments(features: Tensor, mask: Tensor | None = None) -> Tensor:
     """Return the mean and the standard deviation of each channel.
 
-    As AdaIN has them (Huang and Belongie 2017, eq. 5 and 6): the variance is biased, and 1e-5 is added to it before
-    the root, which else has no slope at 0.
+    As AdaIN has them (Huang and Belongie 2017, eq. 5 and 6): the variance is biased, and `ADDED_VARIANCE` is added
+    before the root.
 
     Args:
         features: (B, C, H, W).
@@ -102,7 +104,7 @@ def moments(features: Tensor, mask: Tensor | None = None) -> Tensor:
         weights = weights / weights.sum(2, keepdim=True).clamp_min(SMALLEST)
         mean = (weights * flat).sum(2)
         variance = (weights * (flat - mean.unsqueeze(2)).square()).sum(2)
-    return torch.stack([mean, (variance + 1e-5).sqrt()], 1)
+    return torch.stack([mean, (variance + ADDED_VARIANCE).sqrt()], 1)
 
 
 def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:

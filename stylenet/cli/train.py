@@ -45,8 +45,8 @@ TRAINER = {
     "enable_model_summary": False,  # the run card says it
     "log_every_n_steps": 10,
 }
-QUICK_RECIPES = ("minutes", "ship", "ship_adain", "ship_single")
-"""Recipes that take 16-bit floats where a CPU has matrix units for them."""
+QUICK_RECIPES = ("film", "minutes", "ship", "ship_adain", "ship_single")
+"""Recipes that take 16-bit floats where a CPU has units for them."""
 LOST = ("Connection closed by peer", "Connection reset", "NCCL", "gloo")
 """What errors say when a process of a distributed training is gone."""
 NOISE = ("Tip", "GPU available", "TPU available", "Seed set")
@@ -181,17 +181,18 @@ class StylenetCLI(LightningCLI):
 
 
 def quickest_precision(argv: Sequence[str]) -> dict[str, str]:
-    """Return the precision that a training takes by default: 16-bit floats for quick recipes on a CPU with AMX.
+    """Return the precision that a training takes by default: 16-bit floats for quick recipes on CPUs with units for it.
 
-    There a step of VGG16 takes a quarter of the time (docs/performance.md, "16-bit floats on a CPU").
+    There a step takes between a quarter and a half of the time (docs/performance.md, "16-bit floats on a CPU"). CPUs
+    with AMX have AVX-512's instructions for 16-bit floats, too.
 
     Args:
         argv: Arguments, written out.
     """
     quick = any(f"recipes/{name}.yaml" in argument for name in QUICK_RECIPES for argument in argv)
-    has_matrix_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    has_units = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     cpu = not torch.accelerator.is_available() if hasattr(torch, "accelerator") else not torch.cuda.is_available()
-    return {"precision": "bf16-mixed"} if quick and cpu and has_matrix_units() else {}
+    return {"precision": "bf16-mixed"} if quick and cpu and has_units() else {}
 
 
 def _weigh_labels(config: Namespace) -> None:

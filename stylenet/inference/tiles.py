@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylenet.functional import moments
+from stylenet.functional import ADDED_VARIANCE, moments
 from stylenet.networks.layers import ConditionalNorm
 
 Callback = Callable[[int, int], None]
@@ -44,7 +44,7 @@ class Moments:
             places = float(maps.shape[-2] * maps.shape[-1])
         else:
             mean, deviation = moments(maps, weights)[0]
-            variance, places = deviation.square() - 1e-5, weights.sum().item()
+            variance, places = deviation.square() - ADDED_VARIANCE, weights.sum().item()
         if not places:
             return
         variance, mean = variance.cpu().double(), mean.cpu().double()
@@ -56,7 +56,7 @@ class Moments:
 
     def statistics(self) -> Tensor:
         """Return means and deviations as AdaIN takes them, (1, 2, C): see `stylenet.functional.moments`."""
-        return torch.stack([self.mean, (self.variance + 1e-5).sqrt()]).unsqueeze(0)
+        return torch.stack([self.mean, (self.variance + ADDED_VARIANCE).sqrt()]).unsqueeze(0)
 
 
 def with_statistics(norm: "nn.InstanceNorm2d | ConditionalNorm", moments: Moments, device: torch.device) -> nn.Module:

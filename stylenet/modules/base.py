@@ -127,7 +127,7 @@ class StylizerModule(TrainModule):
         if self.accelerated:
             for part in (self.network, self.loss, self.judge):
                 accelerate(part, device)
-        if "16" in str(self.trainer.precision):  # as tensor cores, and the matrix units of a CPU, take them
+        if "16" in str(self.trainer.precision):  # as tensor cores, and the 16-bit units of a CPU, take them
             for part in (self.network, self.loss):
                 part.to(memory_format=torch.channels_last)
         if self.compiled and stage == "fit":

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stylenet.color import SMALLEST_VARIANCE
-from stylenet.functional import moments, resize_mask
+from stylenet.functional import ADDED_VARIANCE, moments, resize_mask
 
 AXES = ((1, 1, 1), (1, 0, -1), (1, -2, 1))
 """Lightness, red against blue, green against both; not of length 1 yet."""
@@ -99,7 +99,7 @@ def exchange_colors(images: Tensor, old: Tensor, new: Tensor) -> Tensor:
 
 def _factor(known: Tensor) -> tuple[Tensor, ...]:
     """Return the Cholesky factor of a covariance of colors, row by row: six entries, (B or 1, h, w) each."""
-    variance = known[:, 1].square() - 1e-5  # which `moments` adds
+    variance = known[:, 1].square() - ADDED_VARIANCE
     first, second, third, *sums = variance.unbind(1)
     both = [(sums[0] - first - second) / 2, (sums[1] - first - third) / 2, (sums[2] - second - third) / 2]
     a = first.clamp_min(SMALLEST_VARIANCE).sqrt()

@@ -1,4 +1,4 @@
-"""Quick recipes train in 16-bit floats where a CPU has matrix units for them."""
+"""Quick recipes train in 16-bit floats where a CPU has units for them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +12,8 @@ from stylenet.cli.shorthand import CONFIGS, expand
 from stylenet.cli.train import QUICK_RECIPES, quickest_precision
 
 
-def machine(monkeypatch: pytest.MonkeyPatch, amx: bool, accelerator: bool = False) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+def machine(monkeypatch: pytest.MonkeyPatch, units: bool, accelerator: bool = False) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: units, raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: accelerator)
     if hasattr(torch, "accelerator"):
         monkeypatch.setattr(torch.accelerator, "is_available", lambda: accelerator)
@@ -25,7 +25,7 @@ def test_quick_recipes_are_recipes(recipe: str):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "amx", "accelerator", "precision"),
+    ("arguments", "units", "accelerator", "precision"),
     [
         (["style=starry_night", "recipe=minutes"], True, False, "bf16-mixed"),
         (["model=multistyle", "recipe=ship"], True, False, "bf16-mixed"),
@@ -37,10 +37,10 @@ def test_quick_recipes_are_recipes(recipe: str):
         (["style=starry_night"], True, False, None),
     ],
 )
-def test_16_bits_are_for_quick_recipes_on_a_cpu_with_matrix_units(
-    monkeypatch: pytest.MonkeyPatch, arguments: list[str], amx: bool, accelerator: bool, precision: str | None
+def test_16_bits_are_for_quick_recipes_on_a_cpu_with_units_for_them(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], units: bool, accelerator: bool, precision: str | None
 ):
-    machine(monkeypatch, amx, accelerator)
+    machine(monkeypatch, units, accelerator)
     assert quickest_precision(expand(arguments)) == ({} if precision is None else {"precision": precision})
 
 
@@ -54,7 +54,7 @@ def test_a_quick_recipe_trains_in_16_bits_unless_told_otherwise(
     option: list[str],
     precision: str,
 ):
-    machine(monkeypatch, amx=True)
+    machine(monkeypatch, units=True)
     shallow = ["model.style_layers=[relu1_2]", "model.content_layers=[relu1_2]"]  # 16 bits are slow elsewhere
     assert train("style=starry_night", "recipe=minutes", DEBUG, "trainer.max_steps=1", *shallow, *option) == 0
     assert f"precision {precision}" in " ".join(capsys.readouterr().err.split())
