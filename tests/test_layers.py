@@ -11,7 +11,7 @@ import stylenet
 PACKAGE = Path(stylenet.__file__).parent
 LAYERS = [  # from the bottom up; what shares a row must not import each other
     {"errors", "decoding"},
-    {"images", "color", "functional", "resources", "devices", "slurm", "logs", "locking", "console"},
+    {"images", "color", "functional", "resources", "devices", "precision", "slurm", "logs", "locking", "console"},
     {"features", "data", "film"},
     {"losses"},
     {"networks", "metrics"},

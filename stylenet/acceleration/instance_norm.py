@@ -46,7 +46,8 @@ class FastConditionalNorm(ConditionalNorm):
 
     def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
         """Return `x` normalized, scaled and shifted, (B, C, H, W); see `ConditionalNorm`."""
-        if x.dtype != torch.bfloat16 or x.device.type != "cpu" or mixture.dim() != 2:
+        own = isinstance(self.plain, nn.InstanceNorm2d)  # of a tile, statistics are those of the whole image
+        if not own or x.dtype != torch.bfloat16 or x.device.type != "cpu" or mixture.dim() != 2:
             return super().forward(x, mixture)
         with torch.autocast("cpu", enabled=False):
             shares = at_least_float32(mixture).expand(len(x), -1)

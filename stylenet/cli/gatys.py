@@ -61,6 +61,7 @@ def gatys(
     frame_steps: Steps | None = None,
     temporal_weight: NonNegativeFloat | None = None,
     seed: Seed = 0,
+    precision: str = "32-true",
     device: str = "auto",
     backbone: str = "vgg16",
     weights: str = "auto",
@@ -99,6 +100,7 @@ def gatys(
         frame_steps: Of a film: steps of each frame but the first one of a scene, 40 by default.
         temporal_weight: Of a film: weight of differences from the last picture, carried along, 200 by default.
         seed: Of the noise.
+        precision: 32-true, or bf16-mixed: 16-bit floats, quicker on GPUs and on CPUs that have units for them.
         device: auto, cpu, cuda, cuda:N or mps.
         backbone: Loss network.
         weights: Of the loss network: auto (bundled or imagenet), random or a file.
@@ -109,6 +111,7 @@ def gatys(
     place = pick_device(device)
     how: dict[str, Any] = {
         "optimizer": optimizer, "lr": lr, "schedule": schedule, "combined_after": combined_after, "patience": patience,
+        "precision": precision,
     }  # fmt: skip
     check(**how)
     check_preserve_color(preserve_color)

@@ -112,6 +112,7 @@ def _stylizer(options: Namespace) -> Stylizer:
         preserve_color=options.preserve_color,
         stroke_scale=options.stroke_scale,
         compile=options.compile,
+        precision=options.precision,
     )
 
 

@@ -45,6 +45,7 @@ def pseudo_label(
     combined_after: float | None = None,
     patience: int | None = None,
     seed: Seed | None = None,
+    precision: str | None = None,
     device: str = "auto",
     backbone: str = "vgg16",
     weights: str = "auto",
@@ -75,6 +76,7 @@ def pseudo_label(
         combined_after: Share of all steps after which the combined-image term acts.
         patience: Stop when the loss did not fall by a thousandth in so many steps.
         seed: Of the noise.
+        precision: 32-true, or bf16-mixed.
         device: auto (under torchrun a GPU each), cpu, cuda, cuda:N or mps.
         backbone: Loss network.
         weights: Of the loss network: auto (bundled or imagenet), random or a file.
@@ -83,6 +85,7 @@ def pseudo_label(
     asked = {
         "steps": steps, "init": init, "optimizer": optimizer, "lr": lr, "schedule": schedule, "pyramid": pyramid,
         "preserve_color": preserve_color, "combined_after": combined_after, "patience": patience, "seed": seed,
+        "precision": precision,
     }  # fmt: skip
     asked = {name: value for name, value in asked.items() if value is not None}
     _check_method(method, {"ckpt": ckpt, "alpha": alpha}, {**asked, **(loss or {})})

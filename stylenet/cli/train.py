@@ -30,6 +30,7 @@ from stylenet.data.datamodule import StylizationData
 from stylenet.data.styles import find_style
 from stylenet.errors import Failed, InputError, one_line
 from stylenet.modules.train import TrainModule
+from stylenet.precision import has_16_bit_units
 from stylenet.resources import home_path
 from stylenet.saving import CheckpointFile, LastCheckpoint, SlimCheckpoint, check_saved
 from stylenet.stopping import Interrupt, StopIfDiverged, Watchdog
@@ -183,16 +184,14 @@ class StylenetCLI(LightningCLI):
 def quickest_precision(argv: Sequence[str]) -> dict[str, str]:
     """Return the precision that a training takes by default: 16-bit floats for quick recipes on CPUs with units for it.
 
-    There a step takes between a quarter and a half of the time (docs/performance.md, "16-bit floats on a CPU"). CPUs
-    with AMX have AVX-512's instructions for 16-bit floats, too.
+    There a step takes between a quarter and a half of the time (docs/performance.md, "16-bit floats on a CPU").
 
     Args:
         argv: Arguments, written out.
     """
     quick = any(f"recipes/{name}.yaml" in argument for name in QUICK_RECIPES for argument in argv)
-    has_units = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     cpu = not torch.accelerator.is_available() if hasattr(torch, "accelerator") else not torch.cuda.is_available()
-    return {"precision": "bf16-mixed"} if quick and cpu and has_units() else {}
+    return {"precision": "bf16-mixed"} if quick and cpu and has_16_bit_units() else {}
 
 
 def _weigh_labels(config: Namespace) -> None:

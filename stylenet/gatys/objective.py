@@ -13,6 +13,7 @@ from stylenet.losses.multiscale import smaller
 from stylenet.losses.perceptual import PerceptualLoss, sum_groups
 from stylenet.losses.terms import Style, Targets
 from stylenet.losses.weighting import Balanced
+from stylenet.precision import autocast
 
 CELL = 16
 """Pixels that are one place of the deepest maps of VGG."""
@@ -76,6 +77,7 @@ class Objective:
         weighting: Gives the multiplier of each group; None: their weights are all.
         size: Height and width of what will be kept of the images; the rest, at right and bottom, is cut off.
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
+        precision: See `stylenet.precision.autocast`.
 
     Attributes:
         changed: Whether the last evaluation was the first one of another loss: its value does not compare with those
@@ -90,6 +92,7 @@ class Objective:
     weighting: Balanced | None
     size: tuple[int, int]
     only: Tensor | None = None
+    precision: str = "32-true"
     changed: bool = False
     progress: float = 0.0
     raw: dict[str, Tensor] = field(default_factory=dict)
@@ -111,7 +114,7 @@ class Objective:
         Args:
             free: Free pixels, (B, 3, H, W).
         """
-        with torch.enable_grad():
+        with torch.enable_grad(), autocast(self.precision, free.device):
             free = free.detach().requires_grad_()
             images = self.compose(free)
             terms = self.loss.per_item(images, self.targets)
@@ -148,6 +151,7 @@ class Problem:
         only: Where images may change, (B or 1, 1, H, W) in [0, 1]; everywhere by default.
         masks: Where each painting belongs, (B or 1, N, H, W) in [0, 1]; by default wherever images may change.
         labels: Pseudo-labels, (B, 3, H, W) in [0, 1].
+        precision: Of the evaluations, see `stylenet.precision.autocast`; targets are always computed in 32 bits.
     """
 
     photographs: Tensor
@@ -157,6 +161,7 @@ class Problem:
     only: Tensor | None = None
     masks: Tensor | None = None
     labels: Tensor | None = None
+    precision: str = "32-true"
 
     @property
     def shortest_side(self) -> int:
@@ -191,4 +196,4 @@ class Problem:
         loss = self.loss.restyled([smaller(painting, divisor) for painting in self.paintings])
         targets = loss.targets(extended(photographs), masks, labels)
         height, width = photographs.shape[-2:]
-        return Objective(loss, targets, self.weighting, (height, width), only)
+        return Objective(loss, targets, self.weighting, (height, width), only, self.precision)

@@ -18,6 +18,7 @@ from stylenet.images import shrink, to_size
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.losses.terms import Style
 from stylenet.losses.weighting import Balanced
+from stylenet.precision import check_precision
 
 INITS = ("content", "noise", "style")
 
@@ -57,6 +58,7 @@ def optimize(
     patience: int | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     seed: int = 0,
+    precision: str = "32-true",
 ) -> Result:
     """Optimize images (Gatys, Ecker, Bethge 2016); a batch gives what its images give one by one.
 
@@ -84,6 +86,8 @@ def optimize(
         patience: Stop at a size when no image's loss fell by a thousandth in so many steps; never by default.
         callback: Called after every step; returning true ends the run, and what there is is returned.
         seed: Of the noise.
+        precision: `32-true`, or `bf16-mixed` for loss and gradient in 16-bit floats, see `stylenet.precision`; the
+            pixels stay in 32 bits.
 
     Returns:
         The images and every evaluation's terms.
@@ -91,14 +95,14 @@ def optimize(
     Raises:
         InputError: A name, number or shape that cannot be used.
     """
-    check(optimizer, lr, schedule, patience, combined_after)
+    check(optimizer, lr, schedule, patience, combined_after, precision)
     accelerate(loss, content.device)
     styles = [Style(style)] if isinstance(style, Tensor) else list(style)
     _check_shapes(content, styles, init, only, masks, labels)
     photographs, images = prepare_colors(content, [style.image for style in styles], preserve_color)
     paintings = [replace(style, image=image) for style, image in zip(styles, images, strict=True)]
     weighting = copy.deepcopy(weighting)  # it holds the state of one run
-    problem = Problem(photographs, paintings, loss, weighting, only, masks, labels)
+    problem = Problem(photographs, paintings, loss, weighting, only, masks, labels, precision)
     stages = problem.stages(steps, pyramid)
 
     def finished(free: Tensor) -> Tensor:
@@ -153,8 +157,10 @@ def check(
     schedule: str = "constant",
     patience: int | None = None,
     combined_after: float = 0.1,
+    precision: str = "32-true",
 ) -> None:
     """Raise an InputError for a way to optimize that there is not; `optimize` does so too."""
+    check_precision(precision)
     for kind, name, known in (("optimizer", optimizer, OPTIMIZERS), ("schedule", schedule, SCHEDULES)):
         if name not in known:
             raise unknown(kind, name, known)

@@ -25,7 +25,7 @@ Stylist = Callable[[Tensor], Tensor]
 
 OPTIONS = (
     *("optimizer", "lr", "schedule", "steps", "patience"),
-    *("init", "seed", "pyramid", "preserve_color", "combined_after"),
+    *("init", "seed", "pyramid", "preserve_color", "combined_after", "precision"),
 )
 """Parameters of `optimize` that are plain values: what a run that is written down can set."""
 
@@ -43,7 +43,8 @@ def optimize_options(given: Mapping[str, Any]) -> dict[str, Any]:
     full = {name: parameters[name].default for name in OPTIONS} | dict(given)
     if full["init"] not in INITS:
         raise unknown("init", full["init"], INITS)
-    check(**{name: full[name] for name in ("optimizer", "lr", "schedule", "patience", "combined_after")})
+    names = ("optimizer", "lr", "schedule", "patience", "combined_after", "precision")
+    check(**{name: full[name] for name in names})
     check_preserve_color(full["preserve_color"])
     plan(full["steps"], full["pyramid"], 1, 1)
     return full

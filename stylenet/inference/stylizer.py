@@ -18,6 +18,7 @@ from stylenet.inference.style_options import StyleOptions
 from stylenet.inference.tiles import Callback
 from stylenet.inference.tiling import tile_for, tiled
 from stylenet.networks.checkpoint import describe, load_network
+from stylenet.precision import autocast, check_precision
 
 if TYPE_CHECKING:
     from stylenet.inference.hub import HubNetwork
@@ -27,7 +28,7 @@ BAND = 64
 
 
 class Stylizer:
-    """Stylize images, one at a time, in float32.
+    """Stylize images, one at a time.
 
     Args:
         network: Takes and gives (1, 3, H, W) in [0, 1]; put into eval mode and moved to the device.
@@ -36,10 +37,11 @@ class Stylizer:
         tile: Pixels of a tile's side, for images that do not fit into memory; by default see `tile_for`.
         metadata: What the network's file says of it; by default what rebuilds it.
         compile: Compile the network by `torch.compile`: half a minute at the first picture of a size. Tiles are not.
+        precision: `32-true`, or `bf16-mixed` to compute in 16-bit floats, see `stylenet.precision`.
 
     Raises:
         InputError: The device is not there, the styles are not of a kind that the network takes, or there is no C++
-            compiler.
+            compiler, or no such precision.
     """
 
     def __init__(
@@ -50,9 +52,14 @@ class Stylizer:
         tile: int | None = None,
         metadata: dict[str, Any] | None = None,
         compile: bool = False,
+        precision: str = "32-true",
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
         self._network = accelerate(network.eval().to(self.device), self.device)
+        self.precision = precision
+        check_precision(precision)
+        if precision != "32-true":  # as 16-bit units take them
+            self._network.to(memory_format=torch.channels_last)
         self.network = self._network  # what paints; the page puts one before it that remembers
         if compile:
             compile_network(self._network, self.device)
@@ -70,6 +77,7 @@ class Stylizer:
         style_size: int | None = None,
         tile: int | None = None,
         compile: bool = False,
+        precision: str = "32-true",
         **options: Any,
     ) -> "Stylizer":
         """Return the stylizer in a file: a slim or Lightning checkpoint, or one of `stylenet.networks.peers`.
@@ -81,6 +89,7 @@ class Stylizer:
             style_size: Pixels of the paintings' shorter side; 512 by default.
             tile: As for the class.
             compile: As for the class.
+            precision: As for the class.
             **options: Further arguments of `StyleOptions`.
 
         Raises:
@@ -89,7 +98,7 @@ class Stylizer:
         device = pick_device(device) if isinstance(device, str) else device
         network, metadata = load_network(path)
         found = find_styles(network, metadata, styles, style_size, options.get("stroke_scale", 1.0))
-        return cls(network, device, StyleOptions(styles=found, **options), tile, metadata, compile)
+        return cls(network, device, StyleOptions(styles=found, **options), tile, metadata, compile, precision)
 
     @classmethod
     def from_pretrained(cls, place: str, *arguments: Any, revision: str | None = None, **options: Any) -> "Stylizer":
@@ -185,7 +194,9 @@ class Stylizer:
         """Return the stylized photograph; what lies beside the network runs on the CPU."""
         photograph = photograph.cpu()
         image = self.condition.enter(photograph)
-        stylized = self._forward(image, self.condition.arguments(image), callback)
+        given = self.condition.arguments(image)
+        with autocast(self.precision, self.device):
+            stylized = self._forward(image, given, callback).float()
         stylized = self.condition.leave(stylized, photograph)
         if bool((photograph == photograph[..., :1, :1]).all()):  # plain: instance norm sees no light and no dark
             stylized = stylized.add_(photograph.mean() - stylized.mean()).clamp_(0, 1)

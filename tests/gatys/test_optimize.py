@@ -63,6 +63,16 @@ def test_the_loss_falls_from_any_start_by_any_optimizer(run, optimizer, init):
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_16_bit_floats_lead_as_low(run, optimizer):
+    exact, half = (run(optimizer=optimizer, steps=25, precision=name) for name in ("32-true", "bf16-mixed"))
+    assert half.image.dtype == torch.float32
+    assert not torch.equal(half.image, exact.image)
+    judged = run(init=half.image, steps=1)  # in 32 bits; the first evaluation is of what it starts from
+    assert at_end(judged) < 0.4 * exact.history[0].total
+    assert at_end(judged).item() == pytest.approx(at_end(exact).item(), rel=0.2)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_a_batch_gives_what_single_runs_give(optimizer, extractor, pictures):
     photographs, painting = (images[:2].double() for images in pictures)  # rounding would grow from step to step
     options = LossOptions(style_layers=LAYERS, content_layers=["relu2_1"])

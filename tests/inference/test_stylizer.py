@@ -171,6 +171,27 @@ def test_without_a_compiler_it_says_so(monkeypatch):
         Stylizer(JohnsonNet(width=2, blocks=1), "cpu", compile=True)
 
 
+@pytest.mark.parametrize("tile", [None, 64], ids=["whole", "tiles"])
+@pytest.mark.parametrize("styles", [1, 3], ids=["one", "many"])
+def test_16_bit_floats_paint_the_same_but_for_rounding(styles: int, tile: int | None):
+    torch.manual_seed(0)
+    network = JohnsonNet(width=8, blocks=1, num_styles=styles)
+    for tensor in network.parameters():
+        if tensor.dim() == 2:  # rows of styles
+            nn.init.uniform_(tensor, 0.5, 2)
+    options, image = StyleOptions((styles - 1,) if styles > 1 else ()), torch.rand(1, 3, 90, 150)
+    exact = Stylizer(copy.deepcopy(network), "cpu", options)(image)
+    half = Stylizer(network, "cpu", options, tile, precision="bf16-mixed")(image)
+    assert half.dtype == torch.float32
+    assert exact.std() > 0.05
+    assert 0 < (half - exact).abs().mean() < 0.01
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(InputError, match="unknown precision '16': known are 32-true, bf16-mixed"):
+        Stylizer(JohnsonNet(width=2, blocks=1), "cpu", precision="16")
+
+
 @pytest.mark.slow
 def test_compiled_pictures_are_the_same_in_any_size_and_in_tiles():
     torch.manual_seed(0)
