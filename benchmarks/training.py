@@ -10,7 +10,7 @@ first and rounding with it, to 2e-3 at the fourth step (in float64 the first fou
 
     python benchmarks/training.py [--size 256] [--batch 4] [--steps 2] [--pairs 5] [--backbone vgg16] [--threads N]
 
-With --precision bf16-mixed ours alone computes in 16 bits, which a CPU with AMX has units for; losses are then near,
+With --precision bf16-mixed ours alone computes in 16 bits, which many CPUs have units for; losses are then near,
 not equal. With 64-true both compute in 64 bits, slowly, and rounding plays no part.
 """
 
