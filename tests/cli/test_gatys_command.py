@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from stylenet.cli.exits import guarded
 from stylenet.color import luminance
 from stylenet.errors import InputError
 from stylenet.features.extractor import FeatureExtractor
+from stylenet.gatys import objective
 from stylenet.gatys.optimize import optimize
 from stylenet.gatys.run import Progress
 from stylenet.images import load_image, save_image
@@ -80,6 +82,13 @@ def test_the_image_is_that_of_optimize(command: Command):
     assert (load_image("out.png") - expected.image).abs().max() < 0.6 / 255
     assert (load_image("out.png") - photograph).abs().max() > 5 / 255
     assert files() == sorted([*INPUTS, "out.png"])
+
+
+def test_each_step_computes_in_the_floats_asked_for(command: Command, monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+    monkeypatch.setattr(objective, "autocast", lambda name, device: asked.append(name) or nullcontext())
+    assert command("precision=bf16-mixed") == 0
+    assert asked == ["bf16-mixed"] * 3
 
 
 def test_the_card_comes_first_then_a_line_now_and_then(command: Command, capsys: pytest.CaptureFixture):
@@ -314,6 +323,8 @@ BAD = {
     "folder as init": mistake("cannot read folder: Is a directory", init="folder"),
     "unknown way of colors": mistake("unknown way to preserve color 'luma'", preserve_color="luma"),
     "no strength": mistake("style_strength is 0.0: give more than 0", style_strength="0"),
+    "unknown precision": mistake("unknown precision 'bf16': did you mean 'bf16-mixed'?", precision="bf16"),
+    "precision in figures": mistake("unknown precision '16': known are 32-true, bf16-mixed", precision="16"),
     "unknown device": mistake("unknown device 'gpu'", device="gpu"),
     "unknown backbone": mistake("unknown backbone 'vgg18': did you mean 'vgg19'?", backbone="vgg18"),
     "missing weights": mistake("no weights 'gone.pth': give auto, bundled, imagenet", weights="gone.pth"),

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from support import ROOT, interrupt_at
 from stylenet.cli import infer
 from stylenet.cli.exits import guarded
 from stylenet.images import load_image, resize
-from stylenet.inference import tiling
+from stylenet.inference import stylizer, tiling
 from stylenet.inference.outputs import output_names
 from stylenet.inference.stylizer import Stylizer
 from stylenet.networks.checkpoint import describe, save_network
@@ -101,6 +102,13 @@ def test_size_scales_the_longer_side(place):
     expected = stylizer(resize(load_image("photo.jpg"), 10, side="long"))
     assert expected.shape == (1, 3, 8, 10)
     assert (load_image("out.png") - expected).abs().max() < 0.6 / 255
+
+
+def test_the_network_computes_in_the_floats_asked_for(place, monkeypatch):
+    asked = []
+    monkeypatch.setattr(stylizer, "autocast", lambda name, device: asked.append(name) or nullcontext())
+    assert run(precision="bf16-mixed") == 0
+    assert asked == ["bf16-mixed"]
 
 
 def test_existing_output_is_overwritten(place):
@@ -272,6 +280,7 @@ BAD = {
         {"input": "in", "output": "out.png"},
         "in is a folder, and so is its output: give",
     ),
+    "unknown precision": ({"precision": "bf16"}, "unknown precision 'bf16': did you mean 'bf16-mixed'?"),
     "unknown suffix": ({"output": "out.xyz"}, "cannot write out.xyz: end it with / or one of .bmp"),
     "no suffix": ({"output": "out"}, "cannot write out: end it with / or one of .bmp"),
     "over the photograph": ({"output": "./photo.jpg"}, "photo.jpg would overwrite a photograph"),
