@@ -34,10 +34,11 @@ networks: $(STAMP)  ## Train every network that ships, from scratch (hours), int
 	    model.init_from=outputs/networks/starry_night/version_0/stylizer.safetensors
 	$(BIN)/python train.py style=great_wave recipe=film $(SHIP) trainer.max_steps=850 model.style_weight=16 model.style_size=320 \
 	    model.init_from=outputs/networks/great_wave/version_0/stylizer.safetensors
-	$(BIN)/python train.py model=multistyle recipe=film $(SHIP) trainer.max_steps=500 \
+	$(BIN)/python train.py model=multistyle recipe=film $(SHIP) trainer.max_steps=2400 model.style_weight=14 \
+	    model.temporal_weight=42 model.lr_cooldown=800 \
 	    model.init_from=outputs/networks/multistyle/version_0/stylizer.safetensors
 	$(BIN)/python train.py model=multistyle recipe=film $(SHIP) model.only=great_wave trainer.max_steps=300 \
-	    model.style_weight=16 model.style_size=320 model.lr_cooldown=100 \
+	    model.style_weight=20 model.style_size=320 model.temporal_weight=40 model.lr_cooldown=120 \
 	    model.init_from=outputs/networks/multistyle/version_1/stylizer.safetensors
 
 test: $(STAMP)  ## Run the quick tests, in two processes
