@@ -23,8 +23,8 @@ train: $(STAMP)  ## Train with the best ingredients at hand: make train ARGS="st
 networks: $(STAMP)  ## Train every network that ships, from scratch (hours), into outputs/networks
 	$(BIN)/python train.py model=multistyle recipe=ship $(SHIP)
 	$(BIN)/python train.py model=adain recipe=ship_adain $(SHIP)
-	$(BIN)/python train.py model=adain recipe=ship_adain $(SHIP) trainer.max_steps=4000 model.reconstruction_steps=0 \
-	    model.temporal_weight=12 model.style_weight=15 model.lr=7e-4 model.lr_cooldown=1000 \
+	$(BIN)/python train.py model=adain recipe=ship_adain $(SHIP) trainer.max_steps=12000 model.reconstruction_steps=0 \
+	    model.temporal_weight=12 model.content_weight=1.3 model.style_weight=17 model.lr=7e-4 model.lr_cooldown=3500 \
 	    'model.exchange=[relu4_1,relu3_1,relu2_1]' \
 	    model.init_from=outputs/networks/adain/version_0/stylizer.safetensors
 	for style in starry_night great_wave; do $(BIN)/python train.py style=$$style recipe=ship_single $(SHIP) \
