@@ -46,7 +46,7 @@ class FastConditionalNorm(ConditionalNorm):
 
     def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
         """Return `x` normalized, scaled and shifted, (B, C, H, W); see `ConditionalNorm`."""
-        own = isinstance(self.plain, nn.InstanceNorm2d)  # of a tile, statistics are those of the whole image
+        own = isinstance(self.plain, nn.InstanceNorm2d)  # not where a tile is given the statistics of its image
         if not own or x.dtype != torch.bfloat16 or x.device.type != "cpu" or mixture.dim() != 2:
             return super().forward(x, mixture)
         with torch.autocast("cpu", enabled=False):

@@ -182,7 +182,7 @@ class StylenetCLI(LightningCLI):
 
 
 def quickest_precision(argv: Sequence[str]) -> dict[str, str]:
-    """Return the precision that a training takes by default: 16-bit floats for quick recipes on CPUs with units for it.
+    """Return the precision a training takes by default: 16-bit floats for quick recipes on CPUs with units for them.
 
     There a step takes between a quarter and a half of the time (docs/performance.md, "16-bit floats on a CPU").
 
