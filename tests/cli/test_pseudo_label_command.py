@@ -162,13 +162,13 @@ def test_labels_are_by_the_vgg16_that_ships_unless_told_otherwise(command: Comma
 # Killed, interrupted, shared
 
 
-@pytest.mark.slow
 def test_the_manifest_tells_the_floats(command: Command):
     assert command(limit="1", precision="bf16-mixed") == 0
     (pair,) = manifest()
     assert pair["settings"]["precision"] == "bf16-mixed"
 
 
+@pytest.mark.slow
 def test_a_run_killed_and_resumed_has_the_manifest_of_one_that_was_not(command: Command, tmp_path: Path):
     process = start(tmp_path, "--output=cut", "--steps=20")
     deadline = time.monotonic() + 200
