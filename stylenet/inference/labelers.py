@@ -43,8 +43,7 @@ def optimize_options(given: Mapping[str, Any]) -> dict[str, Any]:
     full = {name: parameters[name].default for name in OPTIONS} | dict(given)
     if full["init"] not in INITS:
         raise unknown("init", full["init"], INITS)
-    names = ("optimizer", "lr", "schedule", "patience", "combined_after", "precision")
-    check(**{name: full[name] for name in names})
+    check(**{name: full[name] for name in inspect.signature(check).parameters})
     check_preserve_color(full["preserve_color"])
     plan(full["steps"], full["pyramid"], 1, 1)
     return full
