@@ -159,13 +159,13 @@ def test_labels_are_by_the_vgg16_that_ships_unless_told_otherwise(command: Comma
     assert (pair["settings"]["backbone"], pair["settings"]["weights"]) == ("vgg16", "bundled")
 
 
-# Killed, interrupted, shared
-
-
 def test_the_manifest_tells_the_floats(command: Command):
     assert command(limit="1", precision="bf16-mixed") == 0
     (pair,) = manifest()
     assert pair["settings"]["precision"] == "bf16-mixed"
+
+
+# Killed, interrupted, shared
 
 
 @pytest.mark.slow
